@@ -1,0 +1,121 @@
+//! Health and binding: what the platform asks of a seat and what it tells it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::id::Generation;
+
+/// `GET /health` of the in-seat server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// The in-seat server's version.
+    pub version: String,
+    /// The generation that it was started with.
+    pub generation: Generation,
+    /// Digest of the binding in force; `None` after each start until it is bound.
+    pub bound: Option<String>,
+}
+
+/// `POST /bind`: everything personal or secret, given late and kept in memory only.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Binding {
+    /// Who sits here; `None` for a free seat.
+    pub learner: Option<BoundLearner>,
+    /// Environment of shells started from now on.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// Files written where no file of that path exists.
+    #[serde(default)]
+    pub files: Vec<StarterFile>,
+}
+
+/// The body of `POST /bind`: a binding and its digest.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BindRequest {
+    /// [`Binding::digest`], echoed by `/health`.
+    pub digest: String,
+    /// What to apply.
+    pub binding: Binding,
+}
+
+/// The learner, as shells may know them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BoundLearner {
+    /// The name that they joined with.
+    pub name: String,
+}
+
+/// A file that a workshop starts with.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StarterFile {
+    /// Relative to `/workspace`.
+    pub path: String,
+    /// Its bytes, base64 (standard alphabet, padded).
+    pub content_base64: String,
+}
+
+impl Binding {
+    /// SHA-256 of the canonical JSON, in hex: equal bindings have equal digests.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let json = serde_json::to_vec(self).expect("strings and maps of strings serialise");
+        Sha256::digest(json)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+}
+
+/// Shows names and counts only: values are secrets.
+impl std::fmt::Debug for Binding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Binding")
+            .field("learner", &self.learner)
+            .field("env", &self.env.keys().collect::<Vec<_>>())
+            .field("files", &self.files.len())
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn binding(key: &str) -> Binding {
+        Binding {
+            learner: Some(BoundLearner {
+                name: "Ada".to_owned(),
+            }),
+            env: BTreeMap::from([("ANTHROPIC_API_KEY".to_owned(), key.to_owned())]),
+            files: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn digest_tells_bindings_apart() {
+        assert_eq!(binding("a").digest(), binding("a").digest());
+        assert_ne!(binding("a").digest(), binding("b").digest());
+    }
+
+    #[test]
+    fn debug_shows_no_value() {
+        assert!(!format!("{:?}", binding("s3cret")).contains("s3cret"));
+    }
+
+    #[test]
+    fn a_bind_request_survives_the_wire() {
+        let request = BindRequest {
+            digest: "d".to_owned(),
+            binding: binding("a"),
+        };
+        let json = serde_json::to_value(&request).unwrap();
+        assert_eq!(json["binding"]["learner"]["name"], "Ada");
+        assert!(serde_json::from_value::<BindRequest>(json).unwrap() == request);
+    }
+}

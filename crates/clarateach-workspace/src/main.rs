@@ -1,0 +1,2 @@
+//! The in-seat server.
+fn main() {}
