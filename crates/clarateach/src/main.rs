@@ -1,2 +1,3 @@
-//! placeholder
+//! The `clarateach` binary.
+
 fn main() {}
