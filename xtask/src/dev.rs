@@ -14,7 +14,7 @@ const PAGES: &str = "http://localhost:5173";
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     install_node_modules("web")?;
     let in_seat_server = in_seat_server()?;
-    images::workspace(&images::Options::usual())?;
+    images::workspace(&images::Options::default())?;
 
     let mut pages = command("npm", ["run", "dev"])
         .current_dir("web")

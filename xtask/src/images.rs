@@ -19,74 +19,76 @@ const IMAGE: &str = "clarateach/workspace:latest";
 const BASE: &str = "debian:bookworm-slim";
 const SUITE: &str = "bookworm";
 const INPUTS_LABEL: &str = "clarateach.inputs";
+const BASE_LABEL: &str = "clarateach.base";
+const AI_CLI_LABEL: &str = "clarateach.ai-cli";
 
 /// A registry that has not delivered 30 MB by then is as good as none: Debian's packages take half a minute.
 const PULL_DEADLINE_SECONDS: &str = "120";
 
-#[derive(Args)]
+/// What is not said stays as it was in the image that is there.
+#[derive(Args, Default)]
 pub(crate) struct Options {
-    /// npm package of an AI coding CLI to install, for example @anthropic-ai/claude-code.
-    #[arg(long, env = "CLARATEACH_AI_CLI", default_value = "")]
-    ai_cli: String,
-    /// Image to build on: Debian or Ubuntu.
-    #[arg(long, default_value = BASE)]
-    base: String,
+    /// npm package of an AI coding CLI to install, for example @anthropic-ai/claude-code; "" for none.
+    #[arg(long)]
+    ai_cli: Option<String>,
+    /// Image to build on, Debian or Ubuntu [first: debian:bookworm-slim].
+    #[arg(long)]
+    base: Option<String>,
     /// Build even if nothing changed here, with Debian's packages of today.
     #[arg(long)]
     fresh: bool,
 }
 
-impl Options {
-    pub(crate) fn usual() -> Self {
-        Self {
-            ai_cli: String::new(),
-            base: BASE.to_owned(),
-            fresh: false,
-        }
-    }
-}
-
 pub(crate) fn workspace(options: &Options) -> Result<()> {
-    let mut base = image_field(&options.base, "{{.Id}}");
-    if options.fresh || base.is_none() {
-        step(&format!("image: {}", options.base), || {
-            base_image(&options.base)
-        })?;
-        base = image_field(&options.base, "{{.Id}}");
+    let before = image_field(IMAGE, "{{.Id}}");
+    let base = choice(options.base.as_deref(), BASE_LABEL).unwrap_or_else(|| BASE.to_owned());
+    let ai_cli = choice(options.ai_cli.as_deref(), AI_CLI_LABEL).unwrap_or_default();
+    if options.fresh || image_field(&base, "{{.Id}}").is_none() {
+        step(&format!("image: {base}"), || base_image(&base))?;
     }
-    let base = base.with_context(|| format!("there is no image {}", options.base))?;
+    let base_id =
+        image_field(&base, "{{.Id}}").with_context(|| format!("there is no image {base}"))?;
     let inputs = Inputs::new()
         .path(SOURCE)?
-        .text(&base)
-        .text(&options.ai_cli)
+        .text(&base_id)
+        .text(&ai_cli)
         .hash();
-    let made_from = image_field(
-        IMAGE,
-        &format!("{{{{index .Config.Labels \"{INPUTS_LABEL}\"}}}}"),
-    );
-    if !options.fresh && made_from.as_deref() == Some(&inputs) {
+    if !options.fresh && image_label(INPUTS_LABEL).as_deref() == Some(&inputs) {
         return Ok(());
     }
     step(&format!("image: {IMAGE}"), || {
-        prepare_context(&options.ai_cli)?;
-        let label = format!("{INPUTS_LABEL}={inputs}");
-        let base = format!("BASE={}", options.base);
-        let ai_cli = format!("AI_CLI={}", options.ai_cli);
-        let mut build = docker([
-            "build",
-            "--tag",
-            IMAGE,
-            "--label",
-            &label,
-            "--build-arg",
-            &base,
-        ]);
-        build.args(["--build-arg", &ai_cli]);
+        prepare_context(&ai_cli)?;
+        let mut build = docker(["build", "--tag", IMAGE]);
+        build.args(["--build-arg", &format!("BASE={base}")]);
+        build.args(["--build-arg", &format!("AI_CLI={ai_cli}")]);
+        for (label, value) in [
+            (INPUTS_LABEL, &inputs),
+            (BASE_LABEL, &base),
+            (AI_CLI_LABEL, &ai_cli),
+        ] {
+            build.args(["--label", &format!("{label}={value}")]);
+        }
         if options.fresh {
             build.arg("--no-cache");
         }
-        build.arg(CONTEXT).logged("image-workspace")
-    })
+        build.arg(CONTEXT).logged("image-workspace")?;
+        fs::remove_dir_all(CONTEXT).with_context(|| format!("removing {CONTEXT}"))
+    })?;
+    if let Some(before) = before.filter(|id| image_field(IMAGE, "{{.Id}}").as_ref() != Some(id)) {
+        // The engine refuses while seats still run it; then it goes at a later build.
+        docker(["image", "rm", &before]).answer();
+    }
+    Ok(())
+}
+
+fn choice(said: Option<&str>, label: &str) -> Option<String> {
+    said.map(str::to_owned)
+        .or_else(|| image_label(label))
+        .filter(|value| !value.is_empty())
+}
+
+fn image_label(label: &str) -> Option<String> {
+    image_field(IMAGE, &format!("{{{{index .Config.Labels \"{label}\"}}}}"))
 }
 
 fn image_field(image: &str, format: &str) -> Option<String> {

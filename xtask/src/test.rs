@@ -26,7 +26,7 @@ pub(crate) fn run(extent: Extent) -> Result<()> {
     step("pages: types", || npm("web", "typecheck").shown())?;
     step("pages: tests", || npm("web", "test").shown())?;
 
-    images::workspace(&images::Options::usual())?;
+    images::workspace(&images::Options::default())?;
     let in_seat_server = build::in_seat_server()?;
     step("clippy", || {
         let mut clippy = cargo("clippy", ["--locked", "--workspace", "--all-targets"]);
