@@ -7,3 +7,4 @@ pub mod directory;
 pub mod model;
 pub mod orchestrator;
 pub mod provider;
+pub mod store;
