@@ -4,6 +4,8 @@
 //! provider's own records (labels) are the source of truth for what exists; it never reads the store.
 //! Providers: `docker`, `simulated`. Start at [`Provider`].
 
+pub mod docker;
+
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -38,6 +40,10 @@ pub trait Provider: Send + Sync {
         seat: &SeatKey,
         want: BrowserState,
     ) -> Result<Instance, ProviderError>;
+
+    /// Stops a seat's processes and keeps its files; [`Provider::create`] starts it again. A stopped
+    /// or absent one is fine. For a seat that runs and doesn't answer.
+    async fn stop(&self, seat: &SeatKey) -> Result<(), ProviderError>;
 
     /// Removes a seat with all that it holds; an absent one is fine.
     async fn destroy(&self, seat: &SeatKey) -> Result<(), ProviderError>;
