@@ -1,0 +1,88 @@
+//! Tables, as a list of migrations: only ever added to.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+use rusqlite_migration::{M, Migrations};
+
+use super::StoreError;
+
+/// Times are milliseconds since 1970 UTC. A deleted workshop keeps its row (id, name, code), so that
+/// its code answers "ended" and a second delete is fine; everything else of it goes.
+const TABLES: &str = "
+CREATE TABLE instructors (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE COLLATE NOCASE,
+    password_hash TEXT NOT NULL,
+    created_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE sessions (
+    token_hash BLOB PRIMARY KEY,
+    instructor TEXT NOT NULL REFERENCES instructors (id) ON DELETE CASCADE,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE workshops (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    code TEXT NOT NULL UNIQUE,
+    owner TEXT NOT NULL,
+    status TEXT NOT NULL,
+    reason_code TEXT,
+    reason_message TEXT,
+    image TEXT NOT NULL,
+    memory_mib INTEGER NOT NULL,
+    cpu_millis INTEGER NOT NULL,
+    pids INTEGER NOT NULL,
+    disk_mib INTEGER NOT NULL,
+    egress TEXT NOT NULL,
+    browser TEXT NOT NULL,
+    env TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    starts_at INTEGER,
+    ends_at INTEGER,
+    ended_at INTEGER
+) STRICT;
+
+CREATE TABLE seats (
+    workshop TEXT NOT NULL REFERENCES workshops (id) ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    generation INTEGER NOT NULL,
+    condition TEXT NOT NULL,
+    reason_code TEXT,
+    reason_message TEXT,
+    PRIMARY KEY (workshop, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE assignments (
+    id TEXT PRIMARY KEY,
+    workshop TEXT NOT NULL,
+    seat INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    reconnect_hash BLOB NOT NULL,
+    request_id TEXT,
+    joined_at INTEGER NOT NULL,
+    UNIQUE (workshop, seat),
+    UNIQUE (workshop, request_id),
+    UNIQUE (workshop, reconnect_hash),
+    FOREIGN KEY (workshop, seat) REFERENCES seats (workshop, number) ON DELETE CASCADE
+) STRICT;
+";
+
+pub(super) fn migrate(mut connection: Connection, path: &Path) -> Result<Connection, StoreError> {
+    let migrations = Migrations::new(vec![M::up(TABLES)]);
+    match migrations.to_latest(&mut connection) {
+        Ok(()) => Ok(connection),
+        Err(rusqlite_migration::Error::MigrationDefinition(
+            rusqlite_migration::MigrationDefinitionError::DatabaseTooFarAhead,
+        )) => Err(StoreError::NewerSchema {
+            path: path.to_owned(),
+        }),
+        Err(source) => Err(StoreError::Migrate {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}

@@ -1,0 +1,244 @@
+//! Workshops: made with their seats in one commit, and kept as a name and a code after their end.
+
+use clarateach_protocol::code::JoinCode;
+use clarateach_protocol::id::{Generation, WorkshopId};
+use rusqlite::{Connection, OptionalExtension, named_params, params};
+use time::OffsetDateTime;
+
+use super::rows;
+use super::{Store, StoreError};
+use crate::model::{Reason, Workshop, WorkshopStatus};
+
+/// A workshop to insert, with its seats.
+#[derive(Debug, Clone)]
+pub struct NewWorkshop {
+    /// The row.
+    pub workshop: Workshop,
+    /// How many seats, numbered from 1.
+    pub seats: u16,
+}
+
+impl Store {
+    /// Inserts a workshop and its seats. `false`: its id or code is taken; draw others.
+    ///
+    /// # Errors
+    /// When the write fails.
+    pub async fn insert_workshop(&self, new: NewWorkshop) -> Result<bool, StoreError> {
+        self.write("store the workshop", move |db| {
+            if !insert_row(db, &new.workshop)? {
+                return Ok(false);
+            }
+            insert_seats(db, &new.workshop.spec.id, 1..=new.seats)?;
+            Ok(true)
+        })
+        .await
+    }
+
+    /// One workshop, ended ones included.
+    ///
+    /// # Errors
+    /// When the read fails.
+    pub async fn workshop(&self, id: WorkshopId) -> Result<Option<Workshop>, StoreError> {
+        self.read("read the workshop", move |db| {
+            db.prepare_cached("SELECT * FROM workshops WHERE id = ?1")?
+                .query_row([id.to_string()], rows::workshop)
+                .optional()
+        })
+        .await
+    }
+
+    /// The workshop of a join code, ended ones included.
+    ///
+    /// # Errors
+    /// When the read fails.
+    pub async fn workshop_of_code(&self, code: JoinCode) -> Result<Option<Workshop>, StoreError> {
+        self.read("look up the join code", move |db| {
+            db.prepare_cached("SELECT * FROM workshops WHERE code = ?1")?
+                .query_row([code.to_string()], rows::workshop)
+                .optional()
+        })
+        .await
+    }
+
+    /// Every workshop that has not ended, newest first.
+    ///
+    /// # Errors
+    /// When the read fails.
+    pub async fn workshops(&self) -> Result<Vec<Workshop>, StoreError> {
+        self.read("list the workshops", |db| {
+            db.prepare_cached(
+                "SELECT * FROM workshops WHERE status <> 'ended' ORDER BY created_at DESC, id",
+            )?
+            .query_map([], rows::workshop)?
+            .collect()
+        })
+        .await
+    }
+
+    /// Sets a workshop's status, unless it is ending or ended: from there only
+    /// [`Store::workshop_gone`] leads on. Tells whether it was changed.
+    ///
+    /// # Errors
+    /// When the write fails.
+    pub async fn set_workshop_status(
+        &self,
+        id: WorkshopId,
+        status: WorkshopStatus,
+        reason: Option<Reason>,
+    ) -> Result<bool, StoreError> {
+        self.write("store the workshop's status", move |db| {
+            let (code, message) = reason.map(|reason| (reason.code, reason.message)).unzip();
+            let changed = db
+                .prepare_cached(
+                    "UPDATE workshops SET status = ?2, reason_code = ?3, reason_message = ?4
+                     WHERE id = ?1 AND status NOT IN ('ending', 'ended')",
+                )?
+                .execute(params![
+                    id.to_string(),
+                    rows::workshop_status(status),
+                    code,
+                    message
+                ])?;
+            Ok(changed > 0)
+        })
+        .await
+    }
+
+    /// Forgets everything of a workshop but its name and code, and calls it ended.
+    ///
+    /// # Errors
+    /// When the write fails.
+    pub async fn workshop_gone(&self, id: WorkshopId) -> Result<(), StoreError> {
+        let now = rows::millis(OffsetDateTime::now_utc());
+        self.write("forget the workshop", move |db| {
+            db.prepare_cached("DELETE FROM seats WHERE workshop = ?1")?.execute([id.to_string()])?;
+            db.prepare_cached(
+                "UPDATE workshops SET status = 'ended', env = '{}', reason_code = NULL, reason_message = NULL,
+                        ended_at = coalesce(ended_at, ?2) WHERE id = ?1",
+            )?
+            .execute(params![id.to_string(), now])?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Adds `count` seats behind the highest number, at most up to `limit` in all. Tells how many
+    /// there are now; `None`: there would be too many.
+    ///
+    /// # Errors
+    /// When the write fails.
+    pub async fn add_seats(
+        &self,
+        id: WorkshopId,
+        count: u16,
+        limit: u16,
+    ) -> Result<Option<u16>, StoreError> {
+        self.write("add seats", move |db| {
+            let highest: u16 = db
+                .prepare_cached("SELECT coalesce(max(number), 0) FROM seats WHERE workshop = ?1")?
+                .query_row([id.to_string()], |row| row.get(0))?;
+            let Some(total) = highest.checked_add(count).filter(|total| *total <= limit) else {
+                return Ok(None);
+            };
+            insert_seats(db, &id, highest + 1..=total)?;
+            Ok(Some(total))
+        })
+        .await
+    }
+
+    /// Workshops whose `starts_at` is before `starting` and that are still scheduled, and workshops
+    /// whose `ends_at` is past at `now`.
+    ///
+    /// # Errors
+    /// When the read fails.
+    pub async fn due_workshops(
+        &self,
+        starting: OffsetDateTime,
+        now: OffsetDateTime,
+    ) -> Result<(Vec<WorkshopId>, Vec<WorkshopId>), StoreError> {
+        let (starting, now) = (rows::millis(starting), rows::millis(now));
+        self.read("look for workshops that start or end", move |db| {
+            let ids = |sql: &str, at: i64| -> rusqlite::Result<Vec<WorkshopId>> {
+                db.prepare_cached(sql)?
+                    .query_map([at], |row| row.get::<_, String>(0))?
+                    .map(|id| id.map(|id| id.parse().ok()))
+                    .filter_map(Result::transpose)
+                    .collect()
+            };
+            Ok((
+                ids("SELECT id FROM workshops WHERE status = 'scheduled' AND starts_at <= ?1", starting)?,
+                ids("SELECT id FROM workshops WHERE status NOT IN ('ending', 'ended') AND ends_at <= ?1", now)?,
+            ))
+        })
+        .await
+    }
+
+    /// Marks a workshop for removal; learners can't join from this commit on. Tells whether there
+    /// is anything to remove; `None`: no such workshop.
+    ///
+    /// # Errors
+    /// When the write fails.
+    pub async fn end_workshop(&self, id: WorkshopId) -> Result<Option<bool>, StoreError> {
+        self.write("end the workshop", move |db| {
+            let status: Option<String> = db
+                .prepare_cached("SELECT status FROM workshops WHERE id = ?1")?
+                .query_row([id.to_string()], |row| row.get(0))
+                .optional()?;
+            let Some(status) = status else { return Ok(None) };
+            if status == rows::workshop_status(WorkshopStatus::Ended) {
+                return Ok(Some(false));
+            }
+            db.prepare_cached("UPDATE workshops SET status = 'ending', reason_code = NULL, reason_message = NULL WHERE id = ?1")?
+                .execute([id.to_string()])?;
+            db.prepare_cached("UPDATE seats SET condition = 'terminating', reason_code = NULL, reason_message = NULL WHERE workshop = ?1")?
+                .execute([id.to_string()])?;
+            Ok(Some(true))
+        })
+        .await
+    }
+}
+
+fn insert_row(db: &Connection, workshop: &Workshop) -> rusqlite::Result<bool> {
+    let resources = workshop.spec.resources;
+    let inserted = db
+        .prepare_cached(
+            "INSERT INTO workshops (id, name, code, owner, status, image, memory_mib, cpu_millis, pids, disk_mib,
+                                    egress, browser, env, created_at, starts_at, ends_at)
+             VALUES (:id, :name, :code, :owner, :status, :image, :memory_mib, :cpu_millis, :pids, :disk_mib,
+                     :egress, :browser, :env, :created_at, :starts_at, :ends_at)
+             ON CONFLICT DO NOTHING",
+        )?
+        .execute(named_params! {
+            ":id": workshop.spec.id.to_string(),
+            ":name": workshop.name,
+            ":code": workshop.code.to_string(),
+            ":owner": workshop.owner,
+            ":status": rows::workshop_status(workshop.status),
+            ":image": workshop.spec.image,
+            ":memory_mib": resources.memory_mib,
+            ":cpu_millis": resources.cpu_millis,
+            ":pids": resources.pids,
+            ":disk_mib": resources.disk_mib,
+            ":egress": rows::egress(&workshop.spec.egress),
+            ":browser": rows::browser(workshop.spec.browser),
+            ":env": rows::secrets(&workshop.env),
+            ":created_at": rows::millis(workshop.created_at),
+            ":starts_at": workshop.starts_at.map(rows::millis),
+            ":ends_at": workshop.ends_at.map(rows::millis),
+        })?;
+    Ok(inserted > 0)
+}
+
+fn insert_seats(
+    db: &Connection,
+    id: &WorkshopId,
+    numbers: std::ops::RangeInclusive<u16>,
+) -> rusqlite::Result<()> {
+    let mut insert = db.prepare_cached(
+        "INSERT INTO seats (workshop, number, generation, condition) VALUES (?1, ?2, ?3, 'provisioning')",
+    )?;
+    for number in numbers {
+        insert.execute(params![id.to_string(), number, Generation::FIRST.0])?;
+    }
+    Ok(())
+}

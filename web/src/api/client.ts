@@ -1,0 +1,102 @@
+// The one place that calls fetch. Whatever goes wrong becomes an ApiError with a stable code; pages match codes and
+// never look at status texts.
+
+export const NETWORK_ERROR = 'network_error'
+export const BAD_ANSWER = 'bad_answer'
+
+export class ApiError extends Error {
+  override readonly name = 'ApiError'
+
+  constructor(
+    readonly code: string,
+    message: string,
+    readonly status: number,
+    readonly details: { field?: string; requestId?: string; retryAfter?: number; etag?: string } = {},
+  ) {
+    super(message)
+  }
+}
+
+export interface RequestOptions {
+  method?: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  json?: unknown
+  body?: string | Uint8Array<ArrayBuffer>
+  headers?: Record<string, string>
+  signal?: AbortSignal
+}
+
+/** Answers 2xx and 304; throws an ApiError for everything else. */
+export async function send(url: string, options: RequestOptions = {}): Promise<Response> {
+  const headers = new Headers(options.headers)
+  let body: BodyInit | null = options.body ?? null
+  if (options.json !== undefined) {
+    headers.set('Content-Type', 'application/json')
+    body = JSON.stringify(options.json)
+  }
+  let response: Response
+  try {
+    response = await fetch(url, {
+      method: options.method ?? 'GET',
+      headers,
+      body,
+      credentials: 'include',
+      cache: 'no-store',
+      signal: options.signal ?? null,
+    })
+  } catch (cause) {
+    if (options.signal?.aborted) throw cause
+    throw new ApiError(NETWORK_ERROR, 'The server did not answer. Check your connection and try again.', 0)
+  }
+  if (response.ok || response.status === 304) return response
+  throw await errorFrom(response)
+}
+
+export async function sendJson<Answer>(url: string, options: RequestOptions = {}): Promise<Answer> {
+  const response = await send(url, options)
+  try {
+    return (await response.json()) as Answer
+  } catch {
+    throw new ApiError(BAD_ANSWER, 'The server sent an answer that this page does not understand.', response.status)
+  }
+}
+
+async function errorFrom(response: Response): Promise<ApiError> {
+  const details: ConstructorParameters<typeof ApiError>[3] = {}
+  const retryAfter = parseRetryAfter(response.headers.get('Retry-After'))
+  if (retryAfter !== undefined) details.retryAfter = retryAfter
+  const etag = response.headers.get('ETag')
+  if (etag !== null) details.etag = etag
+
+  const error = errorOf(await response.json().catch(() => undefined))
+  if (typeof error?.['code'] !== 'string') {
+    return new ApiError(BAD_ANSWER, `The server answered ${response.status} without saying why.`, response.status, details)
+  }
+  if (typeof error['field'] === 'string') details.field = error['field']
+  if (typeof error['request_id'] === 'string') details.requestId = error['request_id']
+  const message = typeof error['message'] === 'string' ? error['message'] : error['code']
+  return new ApiError(error['code'], message, response.status, details)
+}
+
+function errorOf(body: unknown): Record<string, unknown> | undefined {
+  return isRecord(body) && isRecord(body['error']) ? body['error'] : undefined
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** Seconds, from either form that RFC 9110 allows. */
+export function parseRetryAfter(value: string | null, now = Date.now()): number | undefined {
+  if (value === null) return undefined
+  if (/^\d+$/.test(value.trim())) return Number(value)
+  const date = Date.parse(value)
+  return Number.isNaN(date) ? undefined : Math.max(0, Math.ceil((date - now) / 1000))
+}
+
+export function isApiError(error: unknown, ...codes: string[]): error is ApiError {
+  return error instanceof ApiError && (codes.length === 0 || codes.includes(error.code))
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : 'Something unexpected went wrong.'
+}

@@ -1,0 +1,97 @@
+// The seat's file API. Paths are relative to /workspace, with '/' between segments and none at the ends.
+
+import { ApiError, BAD_ANSWER, isRecord, send, sendJson } from './client'
+import { seatUrl, type SeatAddress } from './seat'
+
+export interface FileEntry {
+  name: string
+  path: string
+  kind: 'file' | 'directory' | 'symlink' | 'other'
+  size: number
+}
+
+export interface FileContent {
+  bytes: Uint8Array<ArrayBuffer>
+  etag: string
+}
+
+/** What a write expects to find: nothing, or exactly this version. */
+export type Expectation = { absent: true } | { etag: string }
+
+export function fileUrl(address: SeatAddress, path: string): string {
+  return seatUrl(address, `files/${path.split('/').map(encodeURIComponent).join('/')}`)
+}
+
+export async function listFiles(address: SeatAddress, path: string, signal?: AbortSignal): Promise<FileEntry[]> {
+  const url = seatUrl(address, `files?path=${encodeURIComponent(path)}`)
+  const answer = await sendJson<unknown>(url, signal ? { signal } : {})
+  const entries = isRecord(answer) ? answer['entries'] : undefined
+  if (!Array.isArray(entries)) throw badAnswer()
+  return entries.flatMap((entry) => parseEntry(entry, path))
+}
+
+/** The path is made here, from the folder that was asked for and the name, and not taken from the answer. */
+function parseEntry(value: unknown, parent: string): FileEntry[] {
+  if (!isRecord(value)) throw badAnswer()
+  const { name, kind, size } = value
+  if (typeof name !== 'string') return []
+  if (name === '' || name === '.' || name === '..' || name.includes('/')) return []
+  return [
+    {
+      name,
+      path: parent === '' ? name : `${parent}/${name}`,
+      kind: kind === 'file' || kind === 'directory' || kind === 'symlink' ? kind : 'other',
+      size: typeof size === 'number' ? size : 0,
+    },
+  ]
+}
+
+/** `null`: still the version that `knownEtag` names. */
+export async function readFile(address: SeatAddress, path: string, knownEtag?: string): Promise<FileContent | null> {
+  const response = await send(fileUrl(address, path), {
+    headers: knownEtag === undefined ? {} : { 'If-None-Match': knownEtag },
+  })
+  if (response.status === 304) return null
+  const etag = etagOf(response)
+  if (etag === knownEtag) return null
+  return { bytes: new Uint8Array(await response.arrayBuffer()), etag }
+}
+
+export async function writeFile(
+  address: SeatAddress,
+  path: string,
+  body: Uint8Array<ArrayBuffer>,
+  expect: Expectation,
+): Promise<string> {
+  const response = await send(fileUrl(address, path), {
+    method: 'PUT',
+    body,
+    headers: {
+      'Content-Type': 'application/octet-stream',
+      ...('absent' in expect ? { 'If-None-Match': '*' } : { 'If-Match': expect.etag }),
+    },
+  })
+  return etagOf(response)
+}
+
+export async function makeFolder(address: SeatAddress, path: string): Promise<void> {
+  await send(`${fileUrl(address, path)}?op=mkdir`, { method: 'POST' })
+}
+
+export async function movePath(address: SeatAddress, from: string, to: string): Promise<void> {
+  await send(`${fileUrl(address, from)}?op=move&to=${encodeURIComponent(to)}&overwrite=false`, { method: 'POST' })
+}
+
+export async function deletePath(address: SeatAddress, path: string, recursive: boolean): Promise<void> {
+  await send(`${fileUrl(address, path)}${recursive ? '?recursive=true' : ''}`, { method: 'DELETE' })
+}
+
+function etagOf(response: Response): string {
+  const etag = response.headers.get('ETag')
+  if (etag === null) throw badAnswer()
+  return etag
+}
+
+function badAnswer(): ApiError {
+  return new ApiError(BAD_ANSWER, 'The seat sent an answer about files that this page does not understand.', 200)
+}

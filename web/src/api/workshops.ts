@@ -1,0 +1,102 @@
+// Workshops and their seats, as the instructor sees them.
+
+import { queryOptions, useMutation, useQueryClient } from '@tanstack/react-query'
+import { send, sendJson } from './client'
+import type { CreateWorkshop, Seat, SeatToken, Workshop, WorkshopList, WorkshopStatus } from './types'
+
+const LIST_KEY = ['workshops'] as const
+const BUSY_POLL_MS = 1000
+const CALM_POLL_MS = 5000
+
+export function isChanging(status: WorkshopStatus): boolean {
+  return status === 'provisioning' || status === 'ending'
+}
+
+function pollEvery(workshops: Workshop[]): number {
+  const busy = workshops.some(
+    (workshop) =>
+      isChanging(workshop.status) ||
+      workshop.seats.some((seat) => seat.status === 'recovering' || seat.status === 'terminating'),
+  )
+  return busy ? BUSY_POLL_MS : CALM_POLL_MS
+}
+
+export const workshopsQuery = queryOptions({
+  queryKey: LIST_KEY,
+  queryFn: async ({ signal }) => (await sendJson<WorkshopList>('/api/workshops', { signal })).workshops,
+  refetchInterval: (query) => pollEvery(query.state.data ?? []),
+})
+
+export function workshopQuery(id: string) {
+  return queryOptions({
+    queryKey: [...LIST_KEY, id],
+    queryFn: ({ signal }) => sendJson<Workshop>(urlOf(id), { signal }),
+    refetchInterval: (query) => (query.state.data ? pollEvery([query.state.data]) : CALM_POLL_MS),
+  })
+}
+
+export function useCreateWorkshop() {
+  const client = useQueryClient()
+  return useMutation({
+    mutationKey: LIST_KEY,
+    mutationFn: (json: CreateWorkshop) =>
+      sendJson<Workshop>('/api/workshops', { method: 'POST', json, headers: { Prefer: 'respond-async' } }),
+    onSuccess: (workshop) => {
+      client.setQueryData(workshopQuery(workshop.id).queryKey, workshop)
+      return client.invalidateQueries({ queryKey: LIST_KEY, exact: true })
+    },
+  })
+}
+
+/** The call answers when nothing is left; the queries show the way there. */
+export function useDeleteWorkshop() {
+  const client = useQueryClient()
+  return useMutation({
+    mutationKey: LIST_KEY,
+    mutationFn: (workshop: Workshop) => send(urlOf(workshop.id), { method: 'DELETE' }),
+    onMutate: (workshop) => {
+      const ending = { ...workshop, status: 'ending' as const }
+      client.setQueryData(workshopQuery(workshop.id).queryKey, ending)
+      client.setQueryData(LIST_KEY, (list: Workshop[] | undefined) =>
+        list?.map((other) => (other.id === workshop.id ? ending : other)),
+      )
+    },
+    onSuccess: (_, workshop) => {
+      client.setQueryData(LIST_KEY, (list: Workshop[] | undefined) => list?.filter((other) => other.id !== workshop.id))
+      client.removeQueries({ queryKey: workshopQuery(workshop.id).queryKey })
+    },
+    onSettled: () => client.invalidateQueries({ queryKey: LIST_KEY, exact: true }),
+    retry: false,
+  })
+}
+
+export function useSeatAction(workshop: string) {
+  const client = useQueryClient()
+  return useMutation({
+    mutationKey: LIST_KEY,
+    mutationFn: ({ seat, action }: { seat: number; action: 'reset' | 'release' | 'retry' }) =>
+      sendJson<Seat>(`${urlOf(workshop)}/seats/${seat}/${action}`, { method: 'POST' }),
+    onSettled: () => client.invalidateQueries({ queryKey: LIST_KEY }),
+  })
+}
+
+export function useAddSeats(workshop: string) {
+  const client = useQueryClient()
+  return useMutation({
+    mutationKey: LIST_KEY,
+    mutationFn: (count: number) =>
+      sendJson<Workshop>(`${urlOf(workshop)}/seats`, { method: 'POST', json: { count } }),
+    onSettled: () => client.invalidateQueries({ queryKey: LIST_KEY }),
+  })
+}
+
+export type SeatMode = 'view' | 'control'
+
+/** An instructor's own way into a seat. */
+export function seatToken(workshop: string, seat: number, mode: SeatMode): Promise<SeatToken> {
+  return sendJson<SeatToken>(`${urlOf(workshop)}/seats/${seat}/token`, { method: 'POST', json: { mode } })
+}
+
+function urlOf(id: string): string {
+  return `/api/workshops/${encodeURIComponent(id)}`
+}

@@ -1,0 +1,79 @@
+import * as Radix from '@radix-ui/react-dialog'
+import type { ReactNode } from 'react'
+import { Button } from './Button'
+import { Icon } from './Icon'
+import styles from './Dialog.module.css'
+
+interface Props {
+  open: boolean
+  onOpenChange: (open: boolean) => void
+  title: string
+  description?: ReactNode
+  children: ReactNode
+  role?: 'dialog' | 'alertdialog'
+  testId?: string
+}
+
+export function Dialog({ open, onOpenChange, title, description, children, role = 'dialog', testId }: Props) {
+  return (
+    <Radix.Root open={open} onOpenChange={onOpenChange}>
+      <Radix.Portal>
+        <Radix.Overlay className={styles.overlay} />
+        <Radix.Content
+          className={styles.content}
+          role={role}
+          data-testid={testId}
+          {...(description === undefined ? { 'aria-describedby': undefined } : {})}
+        >
+          <header className={styles.header}>
+            <Radix.Title>{title}</Radix.Title>
+            <Radix.Close asChild>
+              <Button look="quiet" size="icon" aria-label="Close">
+                <Icon name="close" />
+              </Button>
+            </Radix.Close>
+          </header>
+          {description !== undefined && (
+            <Radix.Description className={styles.description}>{description}</Radix.Description>
+          )}
+          {children}
+        </Radix.Content>
+      </Radix.Portal>
+    </Radix.Root>
+  )
+}
+
+export function DialogActions({ children }: { children: ReactNode }) {
+  return <div className={styles.actions}>{children}</div>
+}
+
+interface ConfirmProps {
+  open: boolean
+  onOpenChange: (open: boolean) => void
+  title: string
+  description: ReactNode
+  confirm: string
+  onConfirm: () => void
+  busy?: boolean
+  error?: string | undefined
+  testId?: string
+}
+
+/** For what cannot be undone. The harmless button comes first, and so gets the focus. */
+export function ConfirmDialog({ confirm, onConfirm, busy = false, error, ...dialog }: ConfirmProps) {
+  return (
+    <Dialog role="alertdialog" {...dialog}>
+      {error && (
+        <p className={styles.error} role="alert">
+          {error}
+        </p>
+      )}
+      <DialogActions>
+        <Button onClick={() => dialog.onOpenChange(false)}>Cancel</Button>
+        <Button look="danger" busy={busy} onClick={onConfirm}>
+          {confirm}
+        </Button>
+      </DialogActions>
+    </Dialog>
+  )
+}

@@ -1,0 +1,122 @@
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { ApiError } from '../../api/client'
+import type { SeatSessionAnswer } from '../../api/seat'
+import { SeatSession, type SeatCalls, type SeatState } from './seatSession'
+
+const NOW = Date.parse('2026-11-22T08:00:00Z')
+
+function answer(generation = 1, expiresAt = '2026-11-22T20:00:00Z'): SeatSessionAnswer {
+  return { mode: 'control', generation, expires_at: expiresAt }
+}
+
+function refusal(status: number, code: string, retryAfter?: number): ApiError {
+  return new ApiError(code, `said ${code}`, status, retryAfter === undefined ? {} : { retryAfter })
+}
+
+/** A seat that answers by script; an Error in the script is thrown. */
+function scene(script: Partial<Record<'check' | 'renew' | 'enterAgain', (SeatSessionAnswer | Error)[]>>) {
+  const waits: number[] = []
+  const asked: string[] = []
+  const play = (name: 'check' | 'renew' | 'enterAgain') => async () => {
+    asked.push(name)
+    const next = script[name]?.shift()
+    if (next === undefined) throw new Error(`${name} was asked once too often`)
+    if (next instanceof Error) throw next
+    return next
+  }
+  const calls: SeatCalls = {
+    check: play('check'),
+    renew: play('renew'),
+    enterAgain: play('enterAgain'),
+    wait: async (ms) => void waits.push(ms),
+    now: () => NOW,
+  }
+  const session = new SeatSession(calls)
+  const seen: SeatState[] = []
+  session.subscribe(() => seen.push(session.getState()))
+  return { session, seen, waits, asked }
+}
+
+afterEach(() => vi.useRealTimers())
+
+describe('a seat session', () => {
+  it('is_ready_when_the_seat_says_so', async () => {
+    const { session } = scene({ check: [answer(3)] })
+    expect(await session.check()).toBe(true)
+    expect(session.getState()).toEqual({ phase: 'ready', mode: 'control', generation: 3 })
+    session.stop()
+  })
+
+  it('asks_once_however_many_terminals_lost_their_socket', async () => {
+    const { session, asked } = scene({ check: [answer()] })
+    expect(await Promise.all([session.check(), session.check(), session.check()])).toEqual([true, true, true])
+    expect(asked).toEqual(['check'])
+    session.stop()
+  })
+
+  it('waits_as_long_as_a_recovering_seat_asks_for', async () => {
+    const { session, waits, seen } = scene({ check: [refusal(503, 'seat_unavailable', 7), answer()] })
+    expect(await session.check()).toBe(true)
+    expect(waits).toEqual([7000])
+    expect(seen[0]).toEqual({ phase: 'waiting', why: 'recovering', message: 'said seat_unavailable' })
+    session.stop()
+  })
+
+  it('backs_off_while_the_network_is_away', async () => {
+    const away = refusal(0, 'network_error')
+    const { session, waits, seen } = scene({ check: [away, away, away, answer()] })
+    expect(await session.check()).toBe(true)
+    expect(waits).toHaveLength(3)
+    expect(seen[0]).toEqual({ phase: 'waiting', why: 'offline' })
+    session.stop()
+  })
+
+  it('enters_again_by_itself_after_a_reset_even_while_the_new_seat_is_not_up', async () => {
+    const { session, asked } = scene({
+      check: [refusal(410, 'reset')],
+      enterAgain: [refusal(503, 'seat_unavailable'), answer(2)],
+    })
+    expect(await session.check()).toBe(true)
+    expect(asked).toEqual(['check', 'enterAgain', 'enterAgain'])
+    expect(session.getState()).toMatchObject({ phase: 'ready', generation: 2 })
+    session.stop()
+  })
+
+  it.each([
+    [refusal(401, 'unauthenticated'), 'signed_out'],
+    [refusal(403, 'forbidden'), 'signed_out'],
+    [refusal(410, 'released'), 'released'],
+    [refusal(410, 'ended'), 'ended'],
+    [refusal(404, 'not_found'), 'ended'],
+  ])('is_over_after %s', async (error, why) => {
+    const { session } = scene({ check: [error] })
+    expect(await session.check()).toBe(false)
+    expect(session.getState()).toEqual({ phase: 'gone', why })
+    expect(await session.check()).toBe(false)
+  })
+
+  it('renews_at_two_thirds_of_its_life', async () => {
+    vi.useFakeTimers()
+    const { session, asked } = scene({
+      check: [answer(1, '2026-11-22T11:00:00Z')],
+      renew: [answer(1, '2026-11-22T20:00:00Z')],
+    })
+    await session.check()
+    await vi.advanceTimersByTimeAsync(2 * 60 * 60 * 1000 - 1)
+    expect(asked).toEqual(['check'])
+    await vi.advanceTimersByTimeAsync(1)
+    expect(asked).toEqual(['check', 'renew'])
+    session.stop()
+  })
+
+  it('asks_what_is_the_matter_when_a_renewal_is_refused', async () => {
+    vi.useFakeTimers()
+    const { session } = scene({
+      check: [answer(1, '2026-11-22T08:00:30Z'), refusal(410, 'ended')],
+      renew: [refusal(410, 'ended')],
+    })
+    await session.check()
+    await vi.advanceTimersByTimeAsync(20_000)
+    expect(session.getState()).toEqual({ phase: 'gone', why: 'ended' })
+  })
+})

@@ -1,0 +1,173 @@
+// This page's way into one seat, for as long as the page lives: asks the gateway after every closed socket, renews in time,
+// and joins again by itself when the seat was reset. It shows nothing; views subscribe to its state.
+
+import { backoffDelay, waitOrOnline } from '../../api/backoff'
+import { isApiError, type ApiError } from '../../api/client'
+import type { SeatSessionAnswer } from '../../api/seat'
+import type { SeatMode } from '../../api/workshops'
+
+export type GoneReason = 'signed_out' | 'released' | 'ended'
+
+export type SeatState =
+  | { phase: 'opening' }
+  | { phase: 'ready'; mode: SeatMode; generation: number }
+  /** `message` is the server's, where it has one. */
+  | { phase: 'waiting'; why: 'offline' | 'recovering' | 'resetting'; message?: string }
+  | { phase: 'gone'; why: GoneReason }
+
+/** The calls that it makes; tests put their own here. */
+export interface SeatCalls {
+  check(): Promise<SeatSessionAnswer>
+  renew(): Promise<SeatSessionAnswer>
+  /** After a reset: the same person, a token of the new generation, a session from it. */
+  enterAgain(): Promise<SeatSessionAnswer>
+  wait(ms: number, signal: AbortSignal): Promise<void>
+  now(): number
+}
+
+const LONGEST_TIMER_MS = 24 * 60 * 60 * 1000
+const SOONEST_RENEWAL_MS = 20_000
+
+export class SeatSession {
+  private state: SeatState = { phase: 'opening' }
+  private readonly listeners = new Set<() => void>()
+  private life = new AbortController()
+  private checking: Promise<boolean> | null = null
+  private renewal: ReturnType<typeof setTimeout> | undefined
+  private lastMode: SeatMode = 'control'
+
+  constructor(private readonly calls: SeatCalls) {}
+
+  getState = (): SeatState => this.state
+
+  subscribe = (listener: () => void): (() => void) => {
+    this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
+  }
+
+  get mode(): SeatMode {
+    return this.lastMode
+  }
+
+  start(): void {
+    if (this.life.signal.aborted) this.life = new AbortController()
+    void this.check()
+  }
+
+  stop(): void {
+    this.life.abort()
+    clearTimeout(this.renewal)
+    this.checking = null
+  }
+
+  /** Settles once the seat has answered: `false` when the way in has ended. However many ask, one call is under way. */
+  check(): Promise<boolean> {
+    if (this.state.phase === 'gone') return Promise.resolve(false)
+    if (this.checking) return this.checking
+    const checking = this.untilAnswered().finally(() => {
+      if (this.checking === checking) this.checking = null
+    })
+    this.checking = checking
+    return checking
+  }
+
+  private async untilAnswered(): Promise<boolean> {
+    const { signal } = this.life
+    let call = this.calls.check
+    for (let attempt = 0; !signal.aborted; attempt++) {
+      try {
+        const answer = await call()
+        if (signal.aborted) return false
+        this.entered(answer)
+        return true
+      } catch (error) {
+        const verdict = judge(error)
+        if (signal.aborted) return false
+        if (verdict.next === 'gone') {
+          this.set({ phase: 'gone', why: verdict.why })
+          clearTimeout(this.renewal)
+          return false
+        }
+        if (verdict.next === 'enter_again' && call !== this.calls.enterAgain) {
+          call = this.calls.enterAgain
+          attempt = 0
+          this.set({ phase: 'waiting', why: 'resetting' })
+          continue
+        }
+        const wait = verdict.next === 'wait' ? verdict : { why: 'recovering' as const }
+        const why = call === this.calls.enterAgain ? 'resetting' : wait.why
+        this.set({ phase: 'waiting', why, ...('message' in wait ? { message: wait.message } : {}) })
+        await this.calls.wait('afterMs' in wait && wait.afterMs ? wait.afterMs : backoffDelay(attempt), signal)
+      }
+    }
+    return false
+  }
+
+  private entered(answer: SeatSessionAnswer): void {
+    this.lastMode = answer.mode
+    this.set({ phase: 'ready', mode: answer.mode, generation: answer.generation })
+    this.planRenewal(answer.expires_at)
+  }
+
+  /** At two thirds of what is left. A clock that is wrong makes it early, never absent. */
+  private planRenewal(expiresAt: string): void {
+    clearTimeout(this.renewal)
+    const left = Date.parse(expiresAt) - this.calls.now()
+    const delay = Math.min(Math.max((left * 2) / 3 || 0, SOONEST_RENEWAL_MS), LONGEST_TIMER_MS)
+    this.renewal = setTimeout(() => void this.renew(), delay)
+  }
+
+  private async renew(): Promise<void> {
+    try {
+      this.entered(await this.calls.renew())
+    } catch {
+      // `check` finds out what is the matter, and plans the next renewal when all is well.
+      if (!this.life.signal.aborted) void this.check()
+    }
+  }
+
+  private set(state: SeatState): void {
+    if (JSON.stringify(state) === JSON.stringify(this.state)) return
+    this.state = state
+    this.listeners.forEach((listener) => listener())
+  }
+}
+
+type Verdict =
+  | { next: 'gone'; why: GoneReason }
+  | { next: 'enter_again' }
+  | { next: 'wait'; why: 'offline' | 'recovering'; afterMs?: number; message?: string }
+
+export function judge(error: unknown): Verdict {
+  if (!isApiError(error)) return { next: 'wait', why: 'recovering' }
+  switch (error.code) {
+    case 'network_error':
+      return { next: 'wait', why: 'offline' }
+    case 'reset':
+      return { next: 'enter_again' }
+    case 'released':
+      return { next: 'gone', why: 'released' }
+    case 'ended':
+    case 'unknown_code':
+    case 'not_found':
+      return { next: 'gone', why: 'ended' }
+    case 'unauthenticated':
+    case 'setup_required':
+      return { next: 'gone', why: 'signed_out' }
+  }
+  if (error.status === 410) return { next: 'gone', why: 'ended' }
+  if (error.status === 401 || error.status === 403) return { next: 'gone', why: 'signed_out' }
+  return waitAsTold(error)
+}
+
+function waitAsTold(error: ApiError): Verdict {
+  const { retryAfter } = error.details
+  return {
+    next: 'wait',
+    why: 'recovering',
+    message: error.message,
+    ...(retryAfter === undefined ? {} : { afterMs: Math.max(retryAfter, 0.5) * 1000 }),
+  }
+}
+
+export const browserWait = { wait: waitOrOnline, now: () => Date.now() }

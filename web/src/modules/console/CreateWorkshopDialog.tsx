@@ -1,0 +1,113 @@
+import { useEffect, useRef, useState, type FormEvent } from 'react'
+import { isApiError, messageOf } from '../../api/client'
+import type { Workshop } from '../../api/types'
+import { useCreateWorkshop } from '../../api/workshops'
+import { Button } from '../../components/Button'
+import { Dialog, DialogActions } from '../../components/Dialog'
+import { Field } from '../../components/Field'
+import { Notice } from '../../components/Notice'
+import { EMPTY_FORM, fieldOf, requestOf, validate, type CreateForm, type FieldErrors, type FormField } from './createForm'
+import styles from './console.module.css'
+
+interface Props {
+  open: boolean
+  onOpenChange: (open: boolean) => void
+  onCreated: (workshop: Workshop) => void
+}
+
+/** Stays mounted while closed, so that reopening finds what was typed. */
+export function CreateWorkshopDialog({ open, onOpenChange, onCreated }: Props) {
+  const [form, setForm] = useState<CreateForm>(EMPTY_FORM)
+  const [errors, setErrors] = useState<FieldErrors>({})
+  const [moreOpen, setMoreOpen] = useState(false)
+  const formElement = useRef<HTMLFormElement>(null)
+  const create = useCreateWorkshop()
+
+  // The first field in trouble gets the focus, once its error is there to be read.
+  useEffect(() => {
+    formElement.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus()
+  }, [errors])
+
+  function showErrors(found: FieldErrors) {
+    setErrors(found)
+    if (found.image ?? found.apiKey ?? found.apiKeyName) setMoreOpen(true)
+  }
+
+  function submit(event: FormEvent) {
+    event.preventDefault()
+    if (create.isPending) return
+    const found = validate(form)
+    showErrors(found)
+    if (Object.keys(found).length > 0) return
+    create.mutate(requestOf(form), {
+      onSuccess: (workshop) => {
+        setForm(EMPTY_FORM)
+        setErrors({})
+        onOpenChange(false)
+        onCreated(workshop)
+      },
+      onError: (error) => {
+        const field = isApiError(error) ? fieldOf(error.details.field) : null
+        if (field !== null) showErrors({ [field]: error.message })
+      },
+    })
+  }
+
+  const input = (field: FormField) => ({
+    value: form[field],
+    error: errors[field],
+    autoComplete: 'off',
+    onChange: (event: { currentTarget: HTMLInputElement }) => {
+      const { value } = event.currentTarget
+      setForm((before) => ({ ...before, [field]: value }))
+    },
+  })
+
+  const failure = create.error && !(isApiError(create.error) && fieldOf(create.error.details.field)) ? create.error : null
+  return (
+    <Dialog
+      open={open}
+      onOpenChange={onOpenChange}
+      title="Create a workshop"
+      description="Every seat is a computer of its own, ready before anyone arrives."
+      testId="create-dialog"
+    >
+      <form ref={formElement} className={styles.form} noValidate onSubmit={submit} data-testid="create-form">
+        <Field label="Name" placeholder="Python basics, Monday" maxLength={400} {...input('name')} />
+        <Field label="Seats" type="number" inputMode="numeric" min={1} max={200} hint="One for each learner, 1 to 200." {...input('seats')} />
+        <details open={moreOpen} onToggle={(event) => setMoreOpen(event.currentTarget.open)}>
+          <summary>More options</summary>
+          <div className={styles.more}>
+            <Field
+              label="Image"
+              placeholder="clarateach/workspace:latest"
+              spellCheck={false}
+              hint="Any container image that this machine has or can pull. Empty: the default."
+              {...input('image')}
+            />
+            <Field
+              label="API key"
+              type="password"
+              hint="Reaches the learners’ shells, and nobody can read it here again. It goes when the workshop ends."
+              {...input('apiKey')}
+              autoComplete="new-password"
+            />
+            <Field
+              label="Name of the key’s variable"
+              placeholder="ANTHROPIC_API_KEY"
+              spellCheck={false}
+              {...input('apiKeyName')}
+            />
+          </div>
+        </details>
+        {failure && <Notice tone="error">{messageOf(failure)}</Notice>}
+        <DialogActions>
+          <Button onClick={() => onOpenChange(false)}>Cancel</Button>
+          <Button type="submit" look="primary" busy={create.isPending}>
+            Create workshop
+          </Button>
+        </DialogActions>
+      </form>
+    </Dialog>
+  )
+}

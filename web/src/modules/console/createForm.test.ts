@@ -1,0 +1,32 @@
+import { describe, expect, it } from 'vitest'
+import { EMPTY_FORM, fieldOf, requestOf, validate } from './createForm'
+
+const GOOD = { ...EMPTY_FORM, name: 'Python basics', seats: '3' }
+
+describe('the create form', () => {
+  it('takes_a_name_and_seats', () => {
+    expect(validate(GOOD)).toEqual({})
+    expect(requestOf(GOOD)).toEqual({ name: 'Python basics', seats: 3 })
+  })
+
+  it.each(['', '0', '201', '-1', '2.5', '1e2', 'ten'])('declines %j seats', (seats) => {
+    expect(validate({ ...GOOD, seats })).toHaveProperty('seats')
+  })
+
+  it('declines_empty_and_long_names', () => {
+    expect(validate({ ...GOOD, name: '  ' })).toHaveProperty('name')
+    expect(validate({ ...GOOD, name: 'x'.repeat(101) })).toHaveProperty('name')
+  })
+
+  it('sends_a_key_name_only_with_a_key', () => {
+    expect(requestOf({ ...GOOD, apiKeyName: 'OPENAI_API_KEY' })).not.toHaveProperty('api_key_name')
+    expect(requestOf({ ...GOOD, apiKey: 'sk', apiKeyName: 'OPENAI_API_KEY' })).toMatchObject({
+      api_key: 'sk',
+      api_key_name: 'OPENAI_API_KEY',
+    })
+  })
+
+  it('puts_server_errors_at_their_field', () => {
+    expect([fieldOf('api_key'), fieldOf('resources'), fieldOf(undefined)]).toEqual(['apiKey', null, null])
+  })
+})

@@ -1,0 +1,283 @@
+// Opens, saves and keeps up with files: the I/O around the `documents` reducer. It holds every unsaved text twice (in the
+// editor's buffer and in this browser's storage), so that neither a reconnect nor a reload loses one.
+
+import { isApiError, isRecord, messageOf } from '../../api/client'
+import { readFile, writeFile, type FileContent } from '../../api/files'
+import type { SeatAddress } from '../../api/seat'
+import type { SeatStorage } from '../auth/seatStorage'
+import { movedPath, NO_DOCUMENTS, reduceDocuments, type Document, type DocumentAction, type Documents } from './documents'
+import { decodeText, tooLarge } from './text'
+
+/** The texts themselves; Monaco's models behind it. */
+export interface Buffers {
+  create(path: string, saved: string, draft: string | null): void
+  /** Replaces the text by what the seat has, as one step that can be undone. */
+  replace(path: string, text: string): void
+  text(path: string): string
+  isDirty(path: string): boolean
+  /** What is in the buffer now is what the seat has. Call with the version that was sent. */
+  markSaved(path: string, version: number): void
+  version(path: string): number
+  move(from: string, to: string): void
+  dispose(path: string): void
+}
+
+interface Draft {
+  text: string
+  etag: string | null
+}
+
+export interface FileCalls {
+  read(path: string, knownEtag?: string): Promise<FileContent | null>
+  write(path: string, text: string, expect: { absent: true } | { etag: string }): Promise<string>
+}
+
+export function fileCalls(address: SeatAddress): FileCalls {
+  const encoder = new TextEncoder()
+  return {
+    read: (path, knownEtag) => readFile(address, path, knownEtag),
+    write: (path, text, expect) => writeFile(address, path, encoder.encode(text), expect),
+  }
+}
+
+const OPEN_KEY = 'open'
+const DRAFT_DELAY_MS = 400
+
+export class EditorStore<B extends Buffers = Buffers> {
+  private state: Documents = NO_DOCUMENTS
+  private readonly listeners = new Set<() => void>()
+  private readonly draftTimers = new Map<string, ReturnType<typeof setTimeout>>()
+  private buffers: Promise<B> | null = null
+
+  constructor(
+    private readonly files: FileCalls,
+    private readonly storage: SeatStorage,
+    private readonly loadBuffers: () => Promise<B>,
+    private readonly onWritten: () => void = () => undefined,
+  ) {}
+
+  getState = (): Documents => this.state
+
+  subscribe = (listener: () => void): (() => void) => {
+    this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
+  }
+
+  /** The tabs of the last visit. */
+  restore(): void {
+    if (this.state.open.length > 0) return
+    const saved = this.storage.get(OPEN_KEY)
+    if (!isRecord(saved) || !Array.isArray(saved['paths'])) return
+    const paths = saved['paths'].filter((path): path is string => typeof path === 'string')
+    for (const path of paths) void this.open(path, undefined, path === saved['active'])
+    const first = paths[0]
+    if (this.state.active === null && first !== undefined) this.activate(first)
+  }
+
+  async open(path: string, size?: number, activate = true): Promise<void> {
+    const known = this.find(path)
+    this.dispatch({ type: 'opened', path, activate })
+    if (known && known.status !== 'failed') return
+    const large = size === undefined ? null : tooLarge(size)
+    if (large !== null) this.dispatch({ type: 'declined', path, message: large })
+    else await this.load(path)
+  }
+
+  activate(path: string): void {
+    this.dispatch({ type: 'activated', path })
+    void this.catchUp()
+  }
+
+  close(path: string): void {
+    this.dropDraft(path)
+    this.dispatch({ type: 'closed', path })
+    void this.buffers?.then((buffers) => buffers.dispose(path), () => undefined)
+  }
+
+  /** Told by the buffers at every change of a text. */
+  edited(path: string, dirty: boolean): void {
+    this.dispatch({ type: 'edited', path, dirty })
+    clearTimeout(this.draftTimers.get(path))
+    this.draftTimers.set(
+      path,
+      setTimeout(() => void this.keepDraft(path), DRAFT_DELAY_MS),
+    )
+  }
+
+  async save(path: string, overwrite = false): Promise<void> {
+    const document = this.find(path)
+    if (document?.status !== 'ready' || document.saving) return
+    const buffers = await this.ready()
+    const etag = overwrite && document.conflict ? document.conflict.etag : document.etag
+    const text = buffers.text(path)
+    const version = buffers.version(path)
+    this.dispatch({ type: 'saving', path })
+    try {
+      const written = await this.files.write(path, text, etag === null ? { absent: true } : { etag })
+      buffers.markSaved(path, version)
+      const dirty = buffers.isDirty(path)
+      this.dispatch({ type: 'saved', path, etag: written, dirty })
+      if (!dirty) this.dropDraft(path)
+      this.onWritten()
+    } catch (error) {
+      await this.saveFailed(path, error)
+    }
+  }
+
+  /** Gives up the own text for what the seat has. */
+  async reload(path: string): Promise<void> {
+    this.dropDraft(path)
+    await this.load(path)
+  }
+
+  dismiss(path: string): void {
+    this.dispatch({ type: 'notice_dismissed', path })
+  }
+
+  /** Files change under an editor: a text that nobody touched here follows, one that is being edited waits for its save. */
+  async catchUp(): Promise<void> {
+    const document = this.state.open.find(({ path }) => path === this.state.active)
+    if (document?.status !== 'ready' || document.dirty || document.saving || document.etag === null) return
+    const { path, etag } = document
+    try {
+      const content = await this.files.read(path, etag)
+      const now = this.find(path)
+      if (content === null || now?.etag !== etag || now.dirty || now.saving) return
+      await this.show(path, content)
+    } catch {
+      // Gone or out of reach: the text stays, and the next save says what is the matter.
+    }
+  }
+
+  moved(from: string, to: string): void {
+    for (const { path } of this.state.open) {
+      const target = movedPath(path, { from, to })
+      if (target === path) continue
+      const draft = this.storage.get(draftKey(path))
+      this.dropDraft(path)
+      if (draft !== undefined) this.storage.set(draftKey(target), draft)
+      void this.buffers?.then((buffers) => buffers.move(path, target), () => undefined)
+    }
+    this.dispatch({ type: 'moved', from, to })
+  }
+
+  /** A text that was changed here outlives its file: its tab stays. */
+  deleted(path: string): void {
+    for (const document of this.state.open) {
+      if (movedPath(document.path, { from: path, to: '' }) !== document.path && !document.dirty) this.close(document.path)
+    }
+  }
+
+  get hasUnsaved(): boolean {
+    return this.state.open.some((document) => document.dirty)
+  }
+
+  private async load(path: string): Promise<void> {
+    try {
+      const [content, buffers] = await Promise.all([this.files.read(path), this.ready()])
+      if (content === null || !this.find(path)) return
+      await this.show(path, content, buffers)
+    } catch (error) {
+      const draft = this.draft(path)
+      if (isApiError(error, 'not_found') && draft) {
+        const buffers = await this.ready()
+        buffers.create(path, '', draft.text)
+        this.dispatch({ type: 'loaded', path, etag: null, dirty: true })
+      } else {
+        this.dispatch({ type: 'failed', path, message: messageOf(error) })
+      }
+    }
+  }
+
+  private async show(path: string, content: FileContent, ready?: B): Promise<void> {
+    const buffers = ready ?? (await this.ready())
+    const decoded = decodeText(content.bytes)
+    if ('declined' in decoded) {
+      this.dispatch({ type: 'declined', path, message: decoded.declined })
+      return
+    }
+    const draft = this.draft(path)
+    const known = this.find(path)
+    if (known?.status === 'ready') buffers.replace(path, decoded.text)
+    else buffers.create(path, decoded.text, draft?.text ?? null)
+    // A draft expects the version that it was written on, so that its save notices what happened since.
+    const etag = draft && draft.etag !== null ? draft.etag : content.etag
+    this.dispatch({ type: 'loaded', path, etag, dirty: buffers.isDirty(path) })
+  }
+
+  private async saveFailed(path: string, error: unknown): Promise<void> {
+    if (isApiError(error) && error.status === 412) {
+      const etag = error.details.etag ?? (await this.currentEtag(path))
+      this.dispatch({ type: 'conflicted', path, etag })
+    } else if (isApiError(error, 'not_found')) {
+      this.dispatch({ type: 'conflicted', path, etag: null })
+    } else {
+      this.dispatch({ type: 'save_failed', path, message: messageOf(error) })
+    }
+  }
+
+  private async currentEtag(path: string): Promise<string | null> {
+    try {
+      return (await this.files.read(path))?.etag ?? null
+    } catch {
+      return null
+    }
+  }
+
+  private async keepDraft(path: string): Promise<void> {
+    this.draftTimers.delete(path)
+    const document = this.find(path)
+    if (!document) return
+    if (!document.dirty) {
+      this.storage.remove(draftKey(path))
+      return
+    }
+    const text = (await this.ready()).text(path)
+    this.storage.set(draftKey(path), { text, etag: document.etag } satisfies Draft)
+  }
+
+  private draft(path: string): Draft | null {
+    const value = this.storage.get(draftKey(path))
+    if (!isRecord(value) || typeof value['text'] !== 'string') return null
+    return { text: value['text'], etag: typeof value['etag'] === 'string' ? value['etag'] : null }
+  }
+
+  private dropDraft(path: string): void {
+    clearTimeout(this.draftTimers.get(path))
+    this.draftTimers.delete(path)
+    this.storage.remove(draftKey(path))
+  }
+
+  /** Monaco, once; a failed load may be tried again. */
+  ready(): Promise<B> {
+    this.buffers ??= this.loadBuffers().catch((error: unknown) => {
+      this.buffers = null
+      throw error
+    })
+    return this.buffers
+  }
+
+  /** Whether anything has asked for Monaco yet. */
+  get loaded(): Promise<B> | null {
+    return this.buffers
+  }
+
+  private find(path: string): Document | undefined {
+    return this.state.open.find((document) => document.path === path)
+  }
+
+  private dispatch(action: DocumentAction): void {
+    const next = reduceDocuments(this.state, action)
+    if (next === this.state) return
+    const tabsChanged = next.open.length !== this.state.open.length || next.active !== this.state.active
+    this.state = next
+    if (tabsChanged || action.type === 'moved') {
+      this.storage.set(OPEN_KEY, { paths: next.open.map((document) => document.path), active: next.active })
+    }
+    this.listeners.forEach((listener) => listener())
+  }
+}
+
+function draftKey(path: string): string {
+  return `draft:${path}`
+}

@@ -1,0 +1,100 @@
+import { useState, type KeyboardEvent } from 'react'
+import { Button } from '../../components/Button'
+import { Icon } from '../../components/Icon'
+import { Menu, MenuItem, MenuLink, MenuSeparator } from '../../components/Menu'
+import { Spinner } from '../../components/Spinner'
+import type { Row } from './tree'
+import styles from './FileTree.module.css'
+
+export type RowAction = 'new_file' | 'new_folder' | 'rename' | 'delete'
+
+interface Props {
+  row: Row
+  isCurrent: boolean
+  isOpenInEditor: boolean
+  canChange: boolean
+  downloadUrl: string
+  onActivate: () => void
+  onKeyDown: (event: KeyboardEvent) => void
+  onFocus: () => void
+  onAction: (action: RowAction) => void
+}
+
+export function FileRow(props: Props) {
+  const { row, isCurrent, isOpenInEditor, canChange, downloadUrl, onActivate, onKeyDown, onFocus, onAction } = props
+  const { entry, level, expanded, loading } = row
+  const [menuOpen, setMenuOpen] = useState(false)
+  const isFolder = entry.kind === 'directory'
+  return (
+    <div
+      role="treeitem"
+      aria-level={level}
+      aria-selected={isOpenInEditor}
+      {...(isFolder ? { 'aria-expanded': expanded } : {})}
+      aria-label={entry.name}
+      tabIndex={isCurrent ? 0 : -1}
+      className={styles.row}
+      style={{ paddingLeft: 8 + (level - 1) * 14 }}
+      data-testid="file-item"
+      data-path={entry.path}
+      data-kind={entry.kind}
+      data-hidden={entry.name.startsWith('.') || undefined}
+      onClick={onActivate}
+      onFocus={onFocus}
+      onKeyDown={onKeyDown}
+      onContextMenu={(event) => {
+        event.preventDefault()
+        setMenuOpen(true)
+      }}
+    >
+      <span className={styles.twist} data-open={expanded || undefined}>
+        {isFolder && (loading ? <Spinner /> : <Icon name="chevron" size={12} />)}
+      </span>
+      <Icon name={isFolder ? 'folder' : 'file'} size={15} />
+      <bdi className={styles.name}>{entry.name}</bdi>
+      {(canChange || !isFolder) && (
+        // The menu belongs to the row but is not a click on it.
+        // eslint-disable-next-line jsx-a11y/no-static-element-interactions, jsx-a11y/click-events-have-key-events
+        <span className={styles.more} onClick={(event) => event.stopPropagation()}>
+          <Menu
+            open={menuOpen}
+            onOpenChange={setMenuOpen}
+            keepFocus
+            trigger={
+              <Button look="quiet" size="icon" tabIndex={-1} aria-label={`Actions for ${entry.name}`}>
+                <Icon name="more" />
+              </Button>
+            }
+          >
+            {isFolder && canChange && (
+              <>
+                <MenuItem onSelect={() => onAction('new_file')}>
+                  <Icon name="newFile" /> New file…
+                </MenuItem>
+                <MenuItem onSelect={() => onAction('new_folder')}>
+                  <Icon name="newFolder" /> New folder…
+                </MenuItem>
+                <MenuSeparator />
+              </>
+            )}
+            {entry.kind === 'file' && (
+              <MenuLink href={downloadUrl} download={entry.name}>
+                <Icon name="download" /> Download
+              </MenuLink>
+            )}
+            {canChange && (
+              <>
+                <MenuItem onSelect={() => onAction('rename')}>
+                  <Icon name="edit" /> Rename…
+                </MenuItem>
+                <MenuItem danger onSelect={() => onAction('delete')}>
+                  <Icon name="trash" /> Delete…
+                </MenuItem>
+              </>
+            )}
+          </Menu>
+        </span>
+      )}
+    </div>
+  )
+}

@@ -1,0 +1,229 @@
+import { Fragment, useRef, useState, type KeyboardEvent } from 'react'
+import { isApiError, messageOf } from '../../api/client'
+import { fileUrl, type FileEntry } from '../../api/files'
+import type { SeatAddress } from '../../api/seat'
+import { Button } from '../../components/Button'
+import { ConfirmDialog } from '../../components/Dialog'
+import { Icon } from '../../components/Icon'
+import { Failed, Loading } from '../../components/State'
+import { Tooltip } from '../../components/Tooltip'
+import { FileRow, type RowAction } from './FileRow'
+import { NameInput } from './NameInput'
+import { isInside, moveBy, parentOf, pathIn, ROOT, visibleRows, type Row } from './tree'
+import { useFileChange, useListings, useRefreshFiles } from './useFiles'
+import styles from './FileTree.module.css'
+
+interface Props {
+  address: SeatAddress
+  generation: number
+  openPath: string | null
+  canChange: boolean
+  onOpen: (path: string, size: number) => void
+  onMoved: (from: string, to: string) => void
+  onDeleted: (path: string) => void
+}
+
+type Naming =
+  | { type: 'new_file' | 'new_folder'; folder: string }
+  | { type: 'rename'; entry: FileEntry }
+
+export function FileTree({ address, generation, openPath, canChange, onOpen, onMoved, onDeleted }: Props) {
+  const [expanded, setExpanded] = useState<ReadonlySet<string>>(new Set())
+  const [focused, setFocused] = useState<string | null>(null)
+  const [naming, setNaming] = useState<Naming | null>(null)
+  const [deleting, setDeleting] = useState<FileEntry | null>(null)
+  const tree = useRef<HTMLDivElement>(null)
+
+  const { listings, isLoading, isRefreshing, error } = useListings(address, generation, expanded)
+  const refresh = useRefreshFiles(address)
+  const change = useFileChange(address)
+  const rows = visibleRows(listings, expanded)
+  const current = rows.find((row) => row.entry.path === focused) ?? rows[0]
+
+  function setOpen(path: string, open: boolean) {
+    setExpanded((before) => {
+      const next = new Set([...before].filter((other) => open || !isInside(other, path)))
+      if (open) next.add(path)
+      return next
+    })
+  }
+
+  function activate(row: Row) {
+    if (row.entry.kind === 'directory') setOpen(row.entry.path, !row.expanded)
+    else onOpen(row.entry.path, row.entry.size)
+  }
+
+  function focusRow(path: string | undefined) {
+    if (path === undefined) return
+    const items = tree.current?.querySelectorAll<HTMLElement>('[role="treeitem"]') ?? []
+    ;[...items].find((item) => item.dataset['path'] === path)?.focus()
+  }
+
+  function startNaming(type: 'new_file' | 'new_folder', folder: string) {
+    change.reset()
+    if (folder !== ROOT) setOpen(folder, true)
+    setNaming({ type, folder })
+  }
+
+  function onAction(action: RowAction, entry: FileEntry) {
+    change.reset()
+    if (action === 'rename') setNaming({ type: 'rename', entry })
+    else if (action === 'delete') setDeleting(entry)
+    else startNaming(action, entry.path)
+  }
+
+  function onKeyDown(event: KeyboardEvent, row: Row) {
+    if (event.target !== event.currentTarget || event.ctrlKey || event.metaKey || event.altKey) return
+    const move = moveBy(event.key, rows, row.entry.path)
+    if (move?.to === 'row') focusRow(move.path)
+    else if (move) setOpen(move.path, move.to === 'open')
+    else if (event.key === 'Enter' || event.key === ' ') activate(row)
+    else if (event.key === 'F2' && canChange) onAction('rename', row.entry)
+    else if (event.key === 'Delete' && canChange) onAction('delete', row.entry)
+    else return
+    event.preventDefault()
+  }
+
+  function submitName(name: string) {
+    if (naming === null) return
+    if (naming.type === 'rename') {
+      const from = naming.entry.path
+      const to = pathIn(parentOf(from), name)
+      if (to === from) {
+        setNaming(null)
+        return
+      }
+      change.mutate({ type: 'rename', path: from, to }, { onSuccess: () => named(() => onMoved(from, to)) })
+      return
+    }
+    const path = pathIn(naming.folder, name)
+    const isFile = naming.type === 'new_file'
+    change.mutate({ type: naming.type, path }, { onSuccess: () => named(() => isFile && onOpen(path, 0)) })
+  }
+
+  function named(then: () => void) {
+    setNaming(null)
+    then()
+  }
+
+  const namingInput = naming && (
+    <NameInput
+      label={naming.type === 'rename' ? 'New name' : naming.type === 'new_file' ? 'Name of the file' : 'Name of the folder'}
+      initial={naming.type === 'rename' ? naming.entry.name : ''}
+      level={naming.type === 'rename' ? depthOf(naming.entry.path) : depthOf(pathIn(naming.folder, 'x'))}
+      busy={change.isPending}
+      error={change.error ? changeMessage(change.error) : null}
+      onSubmit={submitName}
+      onCancel={() => setNaming(null)}
+    />
+  )
+  const folderForNew = current && focused ? (current.entry.kind === 'directory' && current.expanded ? current.entry.path : parentOf(current.entry.path)) : ROOT
+
+  return (
+    <section className={styles.panel} aria-label="Files">
+      <header className={styles.header}>
+        <h2>Files</h2>
+        {canChange && (
+          <>
+            <ToolButton text="New file" icon="newFile" testId="file-new" onClick={() => startNaming('new_file', folderForNew)} />
+            <ToolButton text="New folder" icon="newFolder" testId="folder-new" onClick={() => startNaming('new_folder', folderForNew)} />
+          </>
+        )}
+        <ToolButton text="Refresh" icon="refresh" testId="files-refresh" busy={isRefreshing} onClick={() => void refresh()} />
+      </header>
+
+      {error ? (
+        <Failed title="Your files did not load" message={messageOf(error)} onRetry={() => void refresh()} />
+      ) : isLoading ? (
+        <Loading label="Loading files…" />
+      ) : (
+        <div ref={tree} role="tree" aria-label="Files" className={styles.tree} data-testid="file-tree">
+          {naming && naming.type !== 'rename' && naming.folder === ROOT && namingInput}
+          {rows.map((row) => (
+            <Fragment key={row.entry.path}>
+              {naming?.type === 'rename' && naming.entry.path === row.entry.path ? (
+                namingInput
+              ) : (
+                <FileRow
+                  row={row}
+                  isCurrent={row === current}
+                  isOpenInEditor={row.entry.path === openPath}
+                  canChange={canChange}
+                  downloadUrl={fileUrl(address, row.entry.path)}
+                  onActivate={() => activate(row)}
+                  onKeyDown={(event) => onKeyDown(event, row)}
+                  onFocus={() => setFocused(row.entry.path)}
+                  onAction={(action) => onAction(action, row.entry)}
+                />
+              )}
+              {naming && naming.type !== 'rename' && naming.folder === row.entry.path && namingInput}
+            </Fragment>
+          ))}
+        </div>
+      )}
+      {!error && !isLoading && rows.length === 0 && !naming && (
+        <div className={styles.empty}>
+          <p>No files yet.</p>
+          {canChange && (
+            <Button size="small" onClick={() => startNaming('new_file', ROOT)}>
+              <Icon name="newFile" /> New file
+            </Button>
+          )}
+        </div>
+      )}
+
+      <ConfirmDialog
+        open={deleting !== null}
+        onOpenChange={(open) => !open && setDeleting(null)}
+        title={deleting?.kind === 'directory' ? 'Delete this folder?' : 'Delete this file?'}
+        description={
+          <>
+            <bdi>{deleting?.path}</bdi>
+            {deleting?.kind === 'directory' ? ' and everything in it' : ''} will be gone. This cannot be undone.
+          </>
+        }
+        confirm="Delete"
+        busy={change.isPending}
+        error={change.error ? changeMessage(change.error) : undefined}
+        onConfirm={() => {
+          if (deleting === null) return
+          const { path, kind } = deleting
+          change.mutate(
+            { type: 'delete', path, isFolder: kind === 'directory' },
+            {
+              onSuccess: () => {
+                setDeleting(null)
+                onDeleted(path)
+              },
+            },
+          )
+        }}
+      />
+    </section>
+  )
+}
+
+function ToolButton({ text, icon, testId, busy = false, onClick }: {
+  text: string
+  icon: 'newFile' | 'newFolder' | 'refresh'
+  testId: string
+  busy?: boolean
+  onClick: () => void
+}) {
+  return (
+    <Tooltip text={text}>
+      <Button look="quiet" size="icon" aria-label={text} aria-busy={busy || undefined} data-testid={testId} onClick={onClick}>
+        <Icon name={icon} />
+      </Button>
+    </Tooltip>
+  )
+}
+
+function depthOf(path: string): number {
+  return path.split('/').length - 1
+}
+
+function changeMessage(error: unknown): string {
+  if (isApiError(error, 'changed', 'exists', 'already_exists')) return 'There is already something with this name.'
+  return messageOf(error)
+}

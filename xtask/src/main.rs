@@ -1,0 +1,85 @@
+//! What `./x` calls once cargo is there: building, images, repository rules, the test run.
+//!
+//! Every command is a list of steps (`step`) over a few external programs (`process`), and a step whose inputs
+//! did not change since it last succeeded is skipped (`stamp`). Start with `test`, which uses all of them.
+
+mod build;
+mod dev;
+mod images;
+mod openapi;
+mod process;
+mod stamp;
+mod step;
+mod test;
+mod tidy;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+
+/// What ./x calls once cargo is there.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+enum Command {
+    /// Pages, in-seat server and the clarateach binary with both inside.
+    Build {
+        /// The clarateach binary in the dev profile, at target/debug/clarateach.
+        #[arg(long)]
+        dev: bool,
+    },
+    /// The images that seats run.
+    Images(images::Options),
+    /// The OpenAPI document and the pages' client, generated from the server's code.
+    Openapi {
+        /// Only compare, and fail when they differ.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Repository rules: imports, file lengths, paths named in documents.
+    Tidy,
+    /// Everything that must hold before a change lands.
+    Test {
+        /// The long ones as well.
+        #[arg(long)]
+        all: bool,
+    },
+    /// The server in the dev profile and the pages with hot reload.
+    Dev {
+        /// Passed to `clarateach serve`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+}
+
+fn main() -> Result<()> {
+    std::env::set_current_dir(repository()?)?;
+    match Command::parse() {
+        Command::Build { dev } => build::all(if dev {
+            build::Profile::Dev
+        } else {
+            build::Profile::Release
+        }),
+        Command::Images(options) => images::workspace(&options),
+        Command::Openapi { check } => openapi::run(if check {
+            openapi::Mode::Check
+        } else {
+            openapi::Mode::Write
+        }),
+        Command::Tidy => tidy::run(),
+        Command::Test { all } => test::run(if all {
+            test::Extent::All
+        } else {
+            test::Extent::Usual
+        }),
+        Command::Dev { arguments } => dev::run(&arguments),
+    }
+}
+
+/// The checkout that `cargo xtask` was called in, read at run time: a target directory may be shared by several.
+fn repository() -> Result<PathBuf> {
+    let manifest =
+        std::env::var_os("CARGO_MANIFEST_DIR").context("call this as `cargo xtask` or by ./x")?;
+    let parent = PathBuf::from(manifest).parent().map(PathBuf::from);
+    parent.context("xtask has no folder above it")
+}

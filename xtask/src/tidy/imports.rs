@@ -1,0 +1,268 @@
+//! The import rules of the server's modules (ARCHITECTURE.md has the table with the reasons).
+//! Paths are read from the text: `crate::…`, `super::…` and the names of other crates, in code, not in comments.
+
+use super::Finding::Error;
+use super::{Finding, SourceFile};
+
+const ROOT: &str = "crates/clarateach/src/";
+
+/// A module, and what it must not name: modules of this crate (`store`, `provider::docker`)
+/// and, with two colons at the end, other crates (`axum::`). Modules inside it obey as well.
+type Rule = (&'static str, &'static str);
+
+#[rustfmt::skip]
+const RULES: [Rule; 12] = [
+    ("model", "store provider orchestrator service proxy auth http cli config app server
+               axum:: hyper:: rusqlite:: bollard:: serde::"),
+    ("store", "provider orchestrator service proxy http cli app server axum:: bollard::"),
+    ("provider", "store orchestrator service proxy http cli app server axum:: rusqlite::"),
+    ("provider::docker", "provider::simulated"),
+    ("provider::simulated", "provider::docker bollard::"),
+    ("orchestrator", "provider::docker provider::simulated service proxy http cli app server
+                      axum:: rusqlite:: bollard::"),
+    ("service", "provider::docker provider::simulated proxy http cli app server axum:: rusqlite:: bollard::"),
+    ("proxy", "provider::docker provider::simulated cli app server rusqlite:: bollard::"),
+    ("auth", "provider orchestrator service proxy http cli app server axum:: bollard::"),
+    ("http", "store provider cli server rusqlite:: bollard::"),
+    ("cli", "store orchestrator service proxy http axum:: rusqlite:: bollard::"),
+    ("config", "store orchestrator service proxy http cli app server rusqlite:: bollard::"),
+];
+
+pub(super) fn check(sources: &[SourceFile]) -> Vec<Finding> {
+    sources.iter().flat_map(check_file).collect()
+}
+
+fn check_file(source: &SourceFile) -> Vec<Finding> {
+    let (Some(module), Some(text)) = (module_of(&source.path), &source.text) else {
+        return Vec::new();
+    };
+    let rules = RULES
+        .iter()
+        .filter(|(name, _)| is_within(&module, name))
+        .collect::<Vec<_>>();
+    let mut findings = Vec::new();
+    for (line, named) in named_paths(text, &module) {
+        for (name, never) in &rules {
+            if let Some(forbidden) = never
+                .split_whitespace()
+                .find(|forbidden| is_named(&named, forbidden))
+            {
+                let forbidden = forbidden.trim_end_matches("::");
+                findings.push(Error(format!(
+                    "{}:{line}: `{name}` must not know `{forbidden}` (the module table of ARCHITECTURE.md); it names {}",
+                    source.path,
+                    named.text()
+                )));
+            }
+        }
+    }
+    findings
+}
+
+/// `…/src/provider/docker/network.rs` → `provider::docker::network`.
+fn module_of(path: &str) -> Option<String> {
+    let inside = path.strip_prefix(ROOT)?.strip_suffix(".rs")?;
+    Some(inside.trim_end_matches("/mod").replace('/', "::"))
+}
+
+fn is_within(path: &str, module: &str) -> bool {
+    path.strip_prefix(module)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+#[derive(Debug, PartialEq)]
+enum Named {
+    /// `store::Workshops` for `crate::store::Workshops`.
+    OurModule(String),
+    /// `axum` for `axum::Router`.
+    Crate(String),
+}
+
+impl Named {
+    fn text(&self) -> String {
+        match self {
+            Self::OurModule(path) => format!("crate::{path}"),
+            Self::Crate(name) => format!("{name}::"),
+        }
+    }
+}
+
+fn is_named(named: &Named, forbidden: &str) -> bool {
+    match named {
+        Named::OurModule(path) => is_within(path, forbidden),
+        Named::Crate(name) => forbidden.strip_suffix("::") == Some(name),
+    }
+}
+
+/// Every path in the code that starts a name, with its line; groups in braces are spread out.
+fn named_paths(text: &str, module: &str) -> Vec<(usize, Named)> {
+    let code: String = text
+        .lines()
+        .map(|line| line.split("//").next().unwrap_or_default().to_owned() + "\n")
+        .collect();
+    let mut found = Vec::new();
+    let mut from = 0;
+    while let Some(length) = code[from..].find("::") {
+        let colons = from + length;
+        from = colons + 2;
+        let first = word_before(&code, colons);
+        let start = colons - first.len();
+        if first.is_empty() || code[..start].ends_with("::") {
+            continue; // `<T as Trait>::…`, or the middle of a path that was read from its start
+        }
+        let line = code[..start].matches('\n').count() + 1;
+        let (mut base, mut rest) = match first {
+            "crate" => (Some(Vec::new()), &code[from..]),
+            "super" | "self" => (Some(module.split("::").collect::<Vec<_>>()), &code[start..]),
+            _ => (None, ""),
+        };
+        while let (Some(base), Some(after)) = (base.as_mut(), rest.strip_prefix("super::")) {
+            base.pop();
+            rest = after;
+        }
+        match base {
+            Some(base) => {
+                let rest = rest.trim_start_matches("self::");
+                found.extend(
+                    spread(&base.join("::"), rest)
+                        .into_iter()
+                        .map(|path| (line, Named::OurModule(path))),
+                );
+            }
+            None => found.push((line, Named::Crate(first.to_owned()))),
+        }
+    }
+    found
+}
+
+fn word_before(code: &str, end: usize) -> &str {
+    let start = code[..end]
+        .rfind(|c: char| !c.is_alphanumeric() && c != '_')
+        .map_or(0, |at| at + 1);
+    &code[start..end]
+}
+
+/// The paths that `a::{b, c::{d, e}}` names, each below `base`.
+fn spread(base: &str, rest: &str) -> Vec<String> {
+    let rest = rest.trim_start();
+    if let Some(group) = rest.strip_prefix('{') {
+        return members(group)
+            .into_iter()
+            .flat_map(|member| spread(base, member))
+            .collect();
+    }
+    let end = rest
+        .find(|c: char| !c.is_alphanumeric() && c != '_')
+        .unwrap_or(rest.len());
+    let path = [base, &rest[..end]]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join("::");
+    match rest[end..].strip_prefix("::") {
+        Some(deeper) => spread(&path, deeper),
+        None => vec![path],
+    }
+}
+
+/// The text between an opened brace and its end, cut at the commas of this level.
+fn members(group: &str) -> Vec<&str> {
+    let (mut members, mut depth, mut start) = (Vec::new(), 0, 0);
+    for (at, character) in group.char_indices() {
+        match character {
+            '{' => depth += 1,
+            '}' if depth == 0 => {
+                members.push(group[start..at].trim());
+                break;
+            }
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                members.push(group[start..at].trim());
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    members.retain(|member| !member.is_empty());
+    members
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn findings(path: &str, text: &str) -> usize {
+        check(&[SourceFile {
+            path: format!("{ROOT}{path}"),
+            size: 0,
+            text: Some(text.to_owned()),
+        }])
+        .len()
+    }
+
+    #[test]
+    fn a_handler_may_use_services_and_not_the_store() {
+        assert_eq!(
+            findings("http/workshops.rs", "use crate::service::Workshops;"),
+            0
+        );
+        assert_eq!(findings("http/workshops.rs", "use crate::store::Store;"), 1);
+        assert_eq!(
+            findings("http/workshops.rs", "fn f() { crate::store::open() }"),
+            1
+        );
+        assert_eq!(
+            findings("http.rs", "use crate::{model::Seat, store::{Store, Row}};"),
+            2
+        );
+    }
+
+    #[test]
+    fn a_provider_does_not_know_the_other_one_by_any_path() {
+        assert_eq!(
+            findings(
+                "provider/docker.rs",
+                "use super::{SeatSpec, ProviderError};"
+            ),
+            0
+        );
+        assert_eq!(
+            findings("provider/docker.rs", "use super::simulated::Seat;"),
+            1
+        );
+        assert_eq!(
+            findings(
+                "provider/docker/seat.rs",
+                "use super::super::simulated::Seat;"
+            ),
+            1
+        );
+        assert_eq!(
+            findings("provider/docker/seat.rs", "use super::network::Subnet;"),
+            0
+        );
+    }
+
+    #[test]
+    fn other_crates_count_and_comments_do_not() {
+        assert_eq!(findings("service/join.rs", "use axum::Json;"), 1);
+        assert_eq!(
+            findings(
+                "service/join.rs",
+                "// as axum::Json does\n/// like [`crate::http::Error`]\n"
+            ),
+            0
+        );
+        assert_eq!(
+            findings("service/join.rs", "use tower::service::axum_like;"),
+            0
+        );
+        assert_eq!(
+            findings(
+                "model/seat.rs",
+                "use std::net::IpAddr;\nuse crate::model::id::SeatKey;"
+            ),
+            0
+        );
+    }
+}
