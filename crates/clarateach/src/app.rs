@@ -143,13 +143,14 @@ pub fn provider(config: &Config, keys: &PlatformKeys) -> anyhow::Result<Arc<dyn 
             let runtime_dir = seat_runtime::install(&config.data_dir, config.workspace_binary.as_deref(), &verifying)?;
             let docker = DockerConfig {
                 data_dir: config.data_dir.clone(),
-                instance: keys.instance.clone(),
+                instance: keys.instance.parse()?,
                 seat_networks: config.seat_networks,
                 runtime_dir,
                 weak_isolation: match config.isolation {
                     Isolation::Required => WeakIsolation::Refuse,
                     Isolation::Weak => WeakIsolation::Allow,
                 },
+                resolvers: Vec::new(),
             };
             Ok(Arc::new(DockerProvider::connect(docker)?))
         }

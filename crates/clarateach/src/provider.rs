@@ -4,6 +4,7 @@
 //! provider's own records (labels) are the source of truth for what exists; it never reads the store.
 //! Providers: `docker`, `simulated`. Start at [`Provider`].
 
+pub mod docker;
 pub mod simulated;
 
 use std::fmt;

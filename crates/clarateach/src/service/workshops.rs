@@ -201,7 +201,7 @@ impl Service {
             None => Err(Error::NotFound("workshop")),
             Some(false) => Ok(()),
             Some(true) => {
-                self.inner.directory.remove_workshop(id);
+                self.inner.directory.remove_workshop(&id);
                 self.inner.orchestrator.wake(id);
                 tracing::info!(workshop = %id, "workshop ending");
                 Ok(())
