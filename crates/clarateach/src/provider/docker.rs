@@ -160,11 +160,9 @@ impl DockerProvider {
     async fn make(&self, seat: &SeatSpec) -> Result<Instance, ProviderError> {
         let key = seat.key();
         let subnet = self.subnet(&seat.workshop).await?;
-        let address = subnet
-            .seat(seat.number)
-            .ok_or(ProviderError::Unsupported {
-                what: "a seat number above 245",
-            })?;
+        let address = subnet.seat(seat.number).ok_or(ProviderError::Unsupported {
+            what: "a seat number above 245",
+        })?;
         let image = self.image(seat).await?;
         let workspace = self.attach(seat).await?;
         let plan = Plan {
@@ -188,7 +186,11 @@ impl DockerProvider {
     }
 
     /// Starts a stopped seat of the wanted generation on the disk that it had.
-    async fn restart(&self, seat: &SeatSpec, stopped: &Instance) -> Result<Instance, ProviderError> {
+    async fn restart(
+        &self,
+        seat: &SeatSpec,
+        stopped: &Instance,
+    ) -> Result<Instance, ProviderError> {
         self.subnet(&seat.workshop).await?;
         self.attach(seat).await?;
         match container::start(&self.engine, &stopped.id).await? {

@@ -3,6 +3,9 @@ use super::DockerProvider;
 use crate::provider::{ProviderError, ProviderReport};
 impl DockerProvider {
     pub(super) async fn report(&self) -> Result<ProviderReport, ProviderError> {
-        Ok(ProviderReport { provider: "docker", findings: Vec::new() })
+        Ok(ProviderReport {
+            provider: "docker",
+            findings: Vec::new(),
+        })
     }
 }

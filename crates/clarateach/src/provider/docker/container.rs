@@ -216,7 +216,11 @@ impl Plan<'_> {
             (&self.image.group, "/etc/group"),
         ];
         for (source, target) in accounts {
-            mounts.extend(source.iter().map(|path| bind(path, target, Access::ReadOnly)));
+            mounts.extend(
+                source
+                    .iter()
+                    .map(|path| bind(path, target, Access::ReadOnly)),
+            );
         }
         mounts
     }
@@ -226,9 +230,11 @@ impl Plan<'_> {
 fn is_ours(volume: &str) -> bool {
     let path = Path::new(volume);
     path == Path::new("/")
-        || [WORKSPACE, RUNTIME, "/tmp", "/run", "/etc", "/proc", "/sys", "/dev"]
-            .iter()
-            .any(|taken| path.starts_with(taken))
+        || [
+            WORKSPACE, RUNTIME, "/tmp", "/run", "/etc", "/proc", "/sys", "/dev",
+        ]
+        .iter()
+        .any(|taken| path.starts_with(taken))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -20,8 +20,8 @@ use crate::provider::ProviderError;
 pub(super) const SEAT_UID: u32 = 1000;
 /// `noinit_itable`: zeroing inode tables later would write, and so allocate, 32 MiB a seat for nothing.
 const MOUNT_OPTIONS: &str = "loop,nosuid,nodev,noinit_itable";
-/// Enough for an ext4 with a journal; the probe's disk is no larger.
-const PROBE_MIB: u32 = 16;
+/// Room for an ext4 with its journal; the probe's disk is no larger.
+const PROBE_MIB: u32 = 64;
 
 /// All seats' disks of this installation.
 #[derive(Debug)]
@@ -119,7 +119,11 @@ impl Disks {
                 let folder = self.templates.join("probe");
                 let tried = try_disk(&folder).await;
                 let removed = remove_tree(&folder).await;
-                tried.and(removed).map_err(|error| error.to_string())
+                let result = tried.and(removed).map_err(|error| error.to_string());
+                if let Err(error) = &result {
+                    tracing::warn!(error, "seats' disks have no limit on this machine");
+                }
+                result
             })
             .await
             .clone()

@@ -85,7 +85,8 @@ fn copy_range(source: &File, target: &File, mut offset: u64, end: u64) -> io::Re
     use std::os::unix::fs::FileExt;
     let mut buffer = vec![0; 256 * 1024];
     while offset < end {
-        let want = usize::try_from(end - offset).map_or(buffer.len(), |left| left.min(buffer.len()));
+        let want =
+            usize::try_from(end - offset).map_or(buffer.len(), |left| left.min(buffer.len()));
         let chunk = &mut buffer[..want];
         source.read_exact_at(chunk, offset)?;
         target.write_all_at(chunk, offset)?;

@@ -261,7 +261,9 @@ async fn has_file(engine: &Engine, container: &str, path: &str) -> Result<bool, 
 
 /// A small file's text; an absent one is empty.
 async fn read_file(engine: &Engine, container: &str, path: &str) -> Result<String, ProviderError> {
-    let options = DownloadFromContainerOptionsBuilder::new().path(path).build();
+    let options = DownloadFromContainerOptionsBuilder::new()
+        .path(path)
+        .build();
     let download = engine
         .docker()
         .download_from_container(container, Some(options))
@@ -315,8 +317,16 @@ fn has_id(accounts: &str, id: u32) -> bool {
 }
 
 fn free_name(accounts: &str) -> &'static str {
-    let taken = |name: &str| accounts.lines().any(|line| line.split(':').next() == Some(name));
-    if taken("learner") { "seat1000" } else { "learner" }
+    let taken = |name: &str| {
+        accounts
+            .lines()
+            .any(|line| line.split(':').next() == Some(name))
+    };
+    if taken("learner") {
+        "seat1000"
+    } else {
+        "learner"
+    }
 }
 
 fn ended(text: &str) -> String {
@@ -358,7 +368,10 @@ mod tests {
             with_user(passwd, "/bin/bash").unwrap(),
             format!("{passwd}\nseat1000:x:1000:1000::/workspace/.home:/bin/bash\n")
         );
-        assert_eq!(with_user("node:x:1000:1000::/home/node:/bin/sh\n", "/bin/sh"), None);
+        assert_eq!(
+            with_user("node:x:1000:1000::/home/node:/bin/sh\n", "/bin/sh"),
+            None
+        );
         assert_eq!(with_group("").unwrap(), "root:x:0:\nlearner:x:1000:\n");
         assert_eq!(with_group("node:x:1000:\n"), None);
     }

@@ -222,10 +222,7 @@ async fn create(
             options: None,
         }),
         options: Some(text(&[
-            (
-                "com.docker.network.bridge.name",
-                names::bridge(workshop),
-            ),
+            ("com.docker.network.bridge.name", names::bridge(workshop)),
             ("com.docker.network.bridge.enable_icc", "false".to_owned()),
         ])),
         labels: Some(text(&[

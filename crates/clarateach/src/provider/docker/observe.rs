@@ -9,7 +9,7 @@ use bollard::models::{
 };
 use bollard::query_parameters::{EventsOptionsBuilder, InspectContainerOptions};
 use clarateach_protocol::id::{SeatKey, WorkshopId};
-use clarateach_protocol::route::SeatPort;
+use clarateach_protocol::route::Service;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
 
@@ -149,8 +149,8 @@ fn read(inspect: &ContainerInspectResponse, ours: &InstanceId) -> Option<Found> 
         ip,
         status: status(phase, state),
         endpoints: Endpoints {
-            terminal: SocketAddr::new(ip, SeatPort::Terminal.number()),
-            files: SocketAddr::new(ip, SeatPort::Files.number()),
+            terminal: SocketAddr::new(ip, Service::Terminal.port()),
+            files: SocketAddr::new(ip, Service::Files.port()),
             browser: None,
         },
         id,
@@ -200,7 +200,10 @@ fn exit_reason(state: &ContainerState) -> Reason {
     } else if code == KILLED {
         Reason::new("killed", "the seat was killed")
     } else {
-        Reason::new("exited", format!("the in-seat server ended with code {code}"))
+        Reason::new(
+            "exited",
+            format!("the in-seat server ended with code {code}"),
+        )
     }
 }
 
