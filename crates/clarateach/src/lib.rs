@@ -5,3 +5,11 @@
 
 pub mod model;
 pub mod provider;
+
+pub mod directory;
+
+pub mod addresses;
+
+pub mod proxy;
+
+pub mod server;
