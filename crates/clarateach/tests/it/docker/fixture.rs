@@ -153,7 +153,11 @@ impl World {
 
     /// The firewall table of a workshop.
     pub(super) fn table(&self, workshop: &WorkshopSpec) -> String {
-        format!("clarateach_{}_{}", self.config.instance, workshop.id.short())
+        format!(
+            "clarateach_{}_{}",
+            self.config.instance,
+            workshop.id.short()
+        )
     }
 
     /// Nothing of this installation is in the engine, the kernel or the data directory.
