@@ -25,14 +25,14 @@ export function Dialog({ open, onOpenChange, title, description, children, role 
           data-testid={testId}
           {...(description === undefined ? { 'aria-describedby': undefined } : {})}
         >
-          <header className={styles.header}>
+          <div className={styles.header}>
             <Radix.Title>{title}</Radix.Title>
             <Radix.Close asChild>
               <Button look="quiet" size="icon" aria-label="Close">
                 <Icon name="close" />
               </Button>
             </Radix.Close>
-          </header>
+          </div>
           {description !== undefined && (
             <Radix.Description className={styles.description}>{description}</Radix.Description>
           )}

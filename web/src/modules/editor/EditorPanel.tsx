@@ -192,14 +192,20 @@ function DocumentNotice({ document, editor }: { document: Document; editor: Seat
   return null
 }
 
-function Instead({ address, editor, document }: {
+function Instead({
+  address,
+  editor,
+  document,
+}: {
   address: SeatAddress
   editor: SeatEditor
   document: Document | undefined
 }) {
   if (!document) {
     return (
-      <State title="No file is open">Choose a file from the list, or make a new one. Ctrl+S saves what you write.</State>
+      <State title="No file is open">
+        Choose a file from the list, or make a new one. Ctrl+S saves what you write.
+      </State>
     )
   }
   switch (document.status) {

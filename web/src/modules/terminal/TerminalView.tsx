@@ -110,7 +110,13 @@ function fitTo(running: Running | null): void {
   if (size) running?.socket.fit(size)
 }
 
-function Overlay({ status, failure, canRestart, onRestart, onClosed }: {
+function Overlay({
+  status,
+  failure,
+  canRestart,
+  onRestart,
+  onClosed,
+}: {
   status: TerminalStatus
   failure: string | null
   canRestart: boolean
@@ -139,7 +145,7 @@ function Overlay({ status, failure, canRestart, onRestart, onClosed }: {
     case 'reconnecting':
       return (
         <div className={styles.overlay} data-testid="terminal-reconnecting">
-          <Spinner label="Reconnecting… your shell keeps running." />
+          <Spinner label="Reconnecting…" />
         </div>
       )
     case 'exited':
