@@ -59,7 +59,7 @@ export function EditorPanel({ address, editor, documents, canChange }: Props) {
     void editor.ready().then(
       (buffers) => {
         buffers.show(shownPath)
-        buffers.focus()
+        if (!isInTerminal(document.activeElement)) buffers.focus()
       },
       () => undefined,
     )
@@ -146,6 +146,11 @@ export function EditorPanel({ address, editor, documents, canChange }: Props) {
       </Dialog>
     </section>
   )
+}
+
+/** A file that opens by itself, after a reload, takes the focus from nobody. */
+function isInTerminal(element: Element | null): boolean {
+  return (element?.closest('[data-testid="terminal"]') ?? null) !== null
 }
 
 function DocumentNotice({ document, editor }: { document: Document; editor: SeatEditor }) {

@@ -160,18 +160,18 @@ export class EditorStore<B extends Buffers = Buffers> {
   }
 
   moved(from: string, to: string): void {
-    for (const { path } of this.state.open) {
+    const before = this.state.open
+    this.dispatch({ type: 'moved', from, to })
+    for (const { path, dirty } of before) {
       const target = movedPath(path, { from, to })
       if (target === path) continue
-      const draft = this.storage.get(draftKey(path))
       this.dropDraft(path)
-      if (draft !== undefined) this.storage.set(draftKey(target), draft)
       void this.buffers?.then(
         (buffers) => buffers.move(path, target),
         () => undefined,
       )
+      if (dirty) this.edited(target, true)
     }
-    this.dispatch({ type: 'moved', from, to })
   }
 
   /** A text that was changed here outlives its file: its tab stays. */

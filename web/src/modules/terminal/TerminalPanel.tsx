@@ -141,6 +141,7 @@ export function TerminalPanel({ address, session, generation, canType, onOutput 
             name={name}
             link={link}
             active={name === shown}
+            canType={canType}
             onTitle={(title) => setTitles((before) => ({ ...before, [name]: title }))}
             onOutput={onOutput}
             onClosed={() => {
