@@ -22,6 +22,10 @@ use crate::model::{Reason, WorkshopSpec};
 /// Makes, finds and removes seats.
 #[async_trait]
 pub trait Provider: Send + Sync {
+    /// Whether a workshop could be made at all: the engine answers, the image is there or can be
+    /// pulled, seats can be isolated. Makes nothing, answers within seconds.
+    async fn preflight(&self, workshop: &WorkshopSpec) -> Result<(), ProviderError>;
+
     /// Makes what all seats of a workshop need: image, network, firewall. Asserted again by every
     /// reconcile.
     async fn prepare(

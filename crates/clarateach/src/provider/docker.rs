@@ -18,6 +18,7 @@ mod observe;
 mod resolvers;
 mod seccomp;
 mod tar;
+mod versions;
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::Ipv4Addr;
@@ -29,8 +30,8 @@ use clarateach_protocol::id::{SeatKey, WorkshopId};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 
-use self::connect::{Engine, READ, refused};
-use self::container::{Ipv6, Machine, Plan};
+use self::connect::{Connector, Engine, refused};
+use self::container::Plan;
 use self::disk::Disks;
 use self::image::{Image, Images};
 pub use self::names::{InstanceId, InstanceIdError};
@@ -74,8 +75,7 @@ pub enum WeakIsolation {
 #[derive(Debug)]
 pub struct DockerProvider {
     config: DockerConfig,
-    engine: Engine,
-    machine: Machine,
+    connector: Arc<Connector>,
     disks: Disks,
     images: Images,
     /// Held while a subnet is chosen and taken.
@@ -86,34 +86,28 @@ pub struct DockerProvider {
 }
 
 impl DockerProvider {
-    /// Connects to the engine of `DOCKER_HOST`, or at the standard socket.
-    ///
-    /// # Errors
-    /// [`ProviderError::Unreachable`] when no engine answers there.
-    pub async fn connect(config: DockerConfig) -> Result<Self, ProviderError> {
-        let engine = Engine::connect().await?;
-        let info = engine
-            .call("ask", "the engine", READ, engine.docker().info())
-            .await?;
-        let ipv6 = std::path::Path::new("/proc/sys/net/ipv6").exists();
-        let machine = Machine {
-            cpus: info.ncpu.and_then(|n| u32::try_from(n).ok()).unwrap_or(1),
-            ipv6: if ipv6 { Ipv6::Compiled } else { Ipv6::Absent },
-        };
-        Ok(Self {
+    /// A provider on the engine of `DOCKER_HOST`, or at the standard socket; it is connected to when it
+    /// is first needed, and may come up later.
+    #[must_use]
+    pub fn new(config: DockerConfig) -> Self {
+        Self {
+            connector: Arc::default(),
             disks: Disks::new(&config.data_dir),
             images: Images::new(&config.data_dir),
             config,
-            engine,
-            machine,
             choosing_network: tokio::sync::Mutex::default(),
             subnets: Mutex::default(),
             seats: SeatLocks::default(),
-        })
+        }
+    }
+
+    async fn engine(&self) -> Result<&Engine, ProviderError> {
+        self.connector.engine().await
     }
 
     /// Network, firewall, isolated ports and resolvers of a workshop, all asserted anew.
     async fn assert_network(&self, workshop: &WorkshopSpec) -> Result<Subnet, ProviderError> {
+        let engine = self.engine().await?;
         let DockerConfig {
             instance,
             seat_networks,
@@ -140,7 +134,7 @@ impl DockerProvider {
         )?;
         let subnet = {
             let _choosing = self.choosing_network.lock().await;
-            network::ensure(&self.engine, instance, &workshop.id, *seat_networks).await?
+            network::ensure(engine, instance, &workshop.id, *seat_networks).await?
         };
         self.isolate_ports(&workshop.id)?;
         self.lock_subnets().insert(workshop.id, subnet);
@@ -158,6 +152,7 @@ impl DockerProvider {
 
     /// Makes a seat whose container isn't there; its disk may be.
     async fn make(&self, seat: &SeatSpec) -> Result<Instance, ProviderError> {
+        let engine = self.engine().await?;
         let key = seat.key();
         let subnet = self.subnet(&seat.workshop).await?;
         let address = subnet.seat(seat.number).ok_or(ProviderError::Unsupported {
@@ -173,13 +168,13 @@ impl DockerProvider {
             workspace: &workspace,
             runtime: &self.config.runtime_dir,
             resolv_conf: &self.resolv_conf(&key.workshop),
-            machine: self.machine,
+            cpus: engine.cpus(),
         };
-        let container = container::create(&self.engine, &plan).await?;
-        if let Err(refusal) = container::start(&self.engine, &container).await? {
+        let container = container::create(engine, &plan).await?;
+        if let Err(refusal) = container::start(engine, &container).await? {
             // Its network may be gone; asserting it again is the next call's first step.
             self.lock_subnets().remove(&key.workshop);
-            container::remove(&self.engine, &container).await?;
+            container::remove(engine, &container).await?;
             return Err(refused("start the container", key, refusal));
         }
         self.started(&key).await
@@ -191,9 +186,10 @@ impl DockerProvider {
         seat: &SeatSpec,
         stopped: &Instance,
     ) -> Result<Instance, ProviderError> {
+        let engine = self.engine().await?;
         self.subnet(&seat.workshop).await?;
         self.attach(seat).await?;
-        match container::start(&self.engine, &stopped.id).await? {
+        match container::start(engine, &stopped.id).await? {
             Ok(()) => self.started(&stopped.key()).await,
             // The network that it was made for is another one now, say: its files are not in it.
             Err(refusal) => {
@@ -205,14 +201,16 @@ impl DockerProvider {
     }
 
     async fn remake(&self, seat: &SeatSpec, useless: &Instance) -> Result<Instance, ProviderError> {
-        container::remove(&self.engine, &useless.id).await?;
+        let engine = self.engine().await?;
+        container::remove(engine, &useless.id).await?;
         self.make(seat).await
     }
 
     /// Isolates a seat that started just now, and reads what became of it.
     async fn started(&self, key: &SeatKey) -> Result<Instance, ProviderError> {
+        let engine = self.engine().await?;
         self.isolate_ports(&key.workshop)?;
-        let found = observe::seat(&self.engine, &self.config.instance, key).await?;
+        let found = observe::seat(engine, &self.config.instance, key).await?;
         found
             .map(|found| found.instance)
             .ok_or_else(|| ProviderError::Engine {
@@ -223,8 +221,9 @@ impl DockerProvider {
     }
 
     async fn image(&self, seat: &SeatSpec) -> Result<Arc<Image>, ProviderError> {
+        let engine = self.engine().await?;
         self.images
-            .get(&self.engine, &self.config.instance, &seat.workshop.image)
+            .get(engine, &self.config.instance, &seat.workshop.image)
             .await
     }
 
@@ -275,23 +274,33 @@ impl DockerProvider {
 
 #[async_trait]
 impl Provider for DockerProvider {
+    async fn preflight(&self, workshop: &WorkshopSpec) -> Result<(), ProviderError> {
+        let engine = self.engine().await?;
+        engine.ping().await?;
+        self.images.find(engine, &workshop.image).await?;
+        let allowed = firewall::probe(&self.config.instance).await;
+        self.or_weak("set the firewall", allowed)
+    }
+
     async fn prepare(
         &self,
         workshop: &WorkshopSpec,
         progress: &Progress,
     ) -> Result<(), ProviderError> {
+        let engine = self.engine().await?;
         progress.begin(Phase::Image);
         self.images
-            .ensure(&self.engine, &self.config.instance, &workshop.image)
+            .ensure(engine, &self.config.instance, &workshop.image)
             .await?;
         progress.begin(Phase::Network);
         self.assert_network(workshop).await.map(drop)
     }
 
     async fn create(&self, seat: &SeatSpec) -> Result<Instance, ProviderError> {
+        let engine = self.engine().await?;
         let key = seat.key();
         let _alone = self.seats.lock(&key).await;
-        let found = observe::seat(&self.engine, &self.config.instance, &key).await?;
+        let found = observe::seat(engine, &self.config.instance, &key).await?;
         let Some(Found { instance, phase }) = found else {
             return self.make(seat).await;
         };
@@ -306,7 +315,7 @@ impl Provider for DockerProvider {
                 Ok(instance)
             }
             ContainerPhase::Paused => {
-                container::unpause(&self.engine, &instance.id).await?;
+                container::unpause(engine, &instance.id).await?;
                 self.started(&key).await
             }
             ContainerPhase::Exited => self.restart(seat, &instance).await,
@@ -319,7 +328,8 @@ impl Provider for DockerProvider {
         seat: &SeatKey,
         want: BrowserState,
     ) -> Result<Instance, ProviderError> {
-        let found = observe::seat(&self.engine, &self.config.instance, seat).await?;
+        let engine = self.engine().await?;
+        let found = observe::seat(engine, &self.config.instance, seat).await?;
         match (want, found) {
             (BrowserState::Absent, Some(found)) => Ok(found.instance),
             _ => Err(ProviderError::Unsupported {
@@ -329,41 +339,44 @@ impl Provider for DockerProvider {
     }
 
     async fn stop(&self, seat: &SeatKey) -> Result<(), ProviderError> {
+        let engine = self.engine().await?;
         let _alone = self.seats.lock(seat).await;
-        match observe::seat(&self.engine, &self.config.instance, seat).await? {
-            Some(found) => container::stop(&self.engine, &found.instance.id).await,
+        match observe::seat(engine, &self.config.instance, seat).await? {
+            Some(found) => container::stop(engine, &found.instance.id).await,
             None => Ok(()),
         }
     }
 
     async fn destroy(&self, seat: &SeatKey) -> Result<(), ProviderError> {
+        let engine = self.engine().await?;
         let _alone = self.seats.lock(seat).await;
         let labels = [
             names::filter(names::INSTANCE, &self.config.instance),
             names::filter(names::WORKSHOP, seat.workshop),
             names::filter(names::SEAT, seat.seat),
         ];
-        for id in container::ids(&self.engine, labels.to_vec()).await? {
-            container::remove(&self.engine, &id).await?;
+        for id in container::ids(engine, labels.to_vec()).await? {
+            container::remove(engine, &id).await?;
         }
         self.disks.remove(seat).await
     }
 
     async fn destroy_workshop(&self, workshop: &WorkshopId) -> Result<(), ProviderError> {
+        let engine = self.engine().await?;
         let instance = &self.config.instance;
         let labels = [
             names::filter(names::INSTANCE, instance),
             names::filter(names::WORKSHOP, workshop),
         ];
-        let containers = container::ids(&self.engine, labels.to_vec()).await?;
+        let containers = container::ids(engine, labels.to_vec()).await?;
         let removals: Vec<Result<(), ProviderError>> = stream::iter(containers)
-            .map(|id| async move { container::remove(&self.engine, &id).await })
+            .map(|id| async move { container::remove(engine, &id).await })
             .buffer_unordered(REMOVALS)
             .collect()
             .await;
         // All of them are tried before the first error counts.
         removals.into_iter().collect::<Result<(), _>>()?;
-        network::remove(&self.engine, instance, workshop).await?;
+        network::remove(engine, instance, workshop).await?;
         let removed = firewall::remove(instance, workshop).await;
         self.or_weak("remove the firewall's rules", removed)?;
         self.lock_subnets().remove(workshop);
@@ -371,25 +384,27 @@ impl Provider for DockerProvider {
     }
 
     async fn list(&self, workshop: Option<&WorkshopId>) -> Result<Vec<Instance>, ProviderError> {
-        observe::seats(&self.engine, &self.config.instance, workshop).await
+        let engine = self.engine().await?;
+        observe::seats(engine, &self.config.instance, workshop).await
     }
 
     async fn list_workshops(&self) -> Result<Vec<WorkshopId>, ProviderError> {
+        let engine = self.engine().await?;
         let instance = &self.config.instance;
         let mut found: BTreeSet<WorkshopId> = self.disks.workshops().into_iter().collect();
-        found.extend(observe::workshops(&self.engine, instance).await?);
-        found.extend(network::workshops(&self.engine, instance).await?);
+        found.extend(observe::workshops(engine, instance).await?);
+        found.extend(network::workshops(engine, instance).await?);
         // Where the firewall can't be read, none was set.
         found.extend(firewall::workshops(instance).await.unwrap_or_default());
         Ok(found.into_iter().collect())
     }
 
     fn changes(&self) -> BoxStream<'static, SeatKey> {
-        observe::changes(self.engine.clone(), self.config.instance.clone())
+        observe::changes(self.connector.clone(), self.config.instance.clone())
     }
 
     async fn check(&self) -> Result<ProviderReport, ProviderError> {
-        self.report().await
+        Ok(self.report().await)
     }
 }
 

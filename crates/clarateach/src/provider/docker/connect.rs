@@ -1,6 +1,7 @@
 //! The engine's API with a deadline on every call and its errors in our words.
 //!
-//! Everything else here talks to the engine through [`Engine`], never to bollard's futures alone.
+//! Everything else here talks to the engine through [`Engine`], never to bollard's futures alone. A
+//! [`Connector`] makes one at first use, so that a server can start before its engine.
 
 use std::fmt;
 use std::future::Future;
@@ -8,7 +9,9 @@ use std::io;
 use std::time::Duration;
 
 use bollard::errors::Error as BollardError;
+use bollard::models::SystemInfo;
 use bollard::{API_DEFAULT_VERSION, Docker};
+use tokio::sync::OnceCell;
 
 use crate::provider::ProviderError;
 
@@ -19,11 +22,23 @@ pub(super) const WRITE: Duration = Duration::from_secs(60);
 
 const STANDARD_SOCKET: &str = "unix:///var/run/docker.sock";
 
+/// An engine that may not be there yet.
+#[derive(Debug, Default)]
+pub(super) struct Connector(OnceCell<Engine>);
+
+impl Connector {
+    /// The engine, found at the first call that it answers.
+    pub(super) async fn engine(&self) -> Result<&Engine, ProviderError> {
+        self.0.get_or_try_init(Engine::connect).await
+    }
+}
+
 /// A negotiated connection to an engine.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Engine {
     docker: Docker,
     endpoint: String,
+    cpus: u32,
 }
 
 /// The engine understood a call and refused it.
@@ -43,7 +58,7 @@ impl std::error::Error for Refusal {}
 
 impl Engine {
     /// Connects to `DOCKER_HOST`, or to the standard socket, and agrees on an API version.
-    pub(super) async fn connect() -> Result<Self, ProviderError> {
+    async fn connect() -> Result<Self, ProviderError> {
         let endpoint = std::env::var("DOCKER_HOST")
             .ok()
             .filter(|host| !host.is_empty())
@@ -64,7 +79,32 @@ impl Engine {
         let docker = negotiation
             .unwrap_or(Err(BollardError::RequestTimeoutError))
             .map_err(unreachable)?;
-        Ok(Self { docker, endpoint })
+        let mut engine = Self {
+            docker,
+            endpoint,
+            cpus: 1,
+        };
+        let info = engine.info().await?;
+        engine.cpus = info.ncpu.and_then(|n| u32::try_from(n).ok()).unwrap_or(1);
+        Ok(engine)
+    }
+
+    /// What the engine says of itself and its machine.
+    pub(super) async fn info(&self) -> Result<SystemInfo, ProviderError> {
+        self.call("ask", "the engine", READ, self.docker.info())
+            .await
+    }
+
+    /// Whether it answers now.
+    pub(super) async fn ping(&self) -> Result<(), ProviderError> {
+        self.call("ask", "the engine", READ, self.docker.ping())
+            .await
+            .map(drop)
+    }
+
+    /// CPUs of its machine.
+    pub(super) fn cpus(&self) -> u32 {
+        self.cpus
     }
 
     /// The client that calls are made with.

@@ -48,23 +48,8 @@ pub(super) struct Plan<'a> {
     /// Host folder with the in-seat server and its keys.
     pub(super) runtime: &'a Path,
     pub(super) resolv_conf: &'a Path,
-    pub(super) machine: Machine,
-}
-
-/// What containers can be given on this machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Machine {
+    /// CPUs of the engine's machine.
     pub(super) cpus: u32,
-    pub(super) ipv6: Ipv6,
-}
-
-/// Whether the kernel has IPv6, and so a switch to turn it off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ipv6 {
-    /// To be turned off in each seat.
-    Compiled,
-    /// Nothing to turn off.
-    Absent,
 }
 
 impl Plan<'_> {
@@ -137,7 +122,7 @@ impl Plan<'_> {
         } = self.seat.workshop.resources;
         let memory = i64::from(memory_mib) << 20;
         // The engine refuses more than the machine has.
-        let cpu_millis = cpu_millis.min(self.machine.cpus.saturating_mul(1000));
+        let cpu_millis = cpu_millis.min(self.cpus.saturating_mul(1000));
         HostConfig {
             memory: Some(memory),
             memory_swap: Some(memory),
@@ -153,7 +138,7 @@ impl Plan<'_> {
                 format!("seccomp={}", seccomp::profile()),
             ]),
             ipc_mode: Some("private".to_owned()),
-            sysctls: Some(self.sysctls()),
+            sysctls: Some(sysctls()),
             tmpfs: Some(self.tmpfs()),
             mounts: Some(self.mounts()),
             network_mode: Some(names::network(&self.seat.workshop.id)),
@@ -172,16 +157,6 @@ impl Plan<'_> {
                 ])),
             }),
             ..HostConfig::default()
-        }
-    }
-
-    fn sysctls(&self) -> HashMap<String, String> {
-        match self.machine.ipv6 {
-            Ipv6::Absent => HashMap::new(),
-            Ipv6::Compiled => text_map([
-                ("net.ipv6.conf.all.disable_ipv6", "1".to_owned()),
-                ("net.ipv6.conf.default.disable_ipv6", "1".to_owned()),
-            ]),
         }
     }
 
@@ -223,6 +198,19 @@ impl Plan<'_> {
             );
         }
         mounts
+    }
+}
+
+/// IPv6 off. A kernel without it has no switches either, and the engine would refuse to set them.
+fn sysctls() -> HashMap<String, String> {
+    let switches = [
+        "net.ipv6.conf.all.disable_ipv6",
+        "net.ipv6.conf.default.disable_ipv6",
+    ];
+    if Path::new("/proc/sys/net/ipv6").exists() {
+        text_map(switches.map(|switch| (switch, "1".to_owned())))
+    } else {
+        HashMap::new()
     }
 }
 

@@ -25,6 +25,8 @@ use crate::provider::ProviderError;
 
 /// A registry that says nothing for so long has hung.
 const PULL_SILENCE: Duration = Duration::from_secs(120);
+/// How long a registry may take to say whether it has an image: somebody waits for the answer.
+const REGISTRY_LOOKUP: Duration = Duration::from_secs(6);
 /// No account file is larger.
 const MOST_BYTES: usize = 1 << 20;
 /// Images of this name are made here (`./x images`); a registry's of the same name is somebody else's.
@@ -101,6 +103,21 @@ impl Images {
         Ok(image)
     }
 
+    /// Whether an image is there, or a registry has it; nothing is pulled.
+    pub(super) async fn find(&self, engine: &Engine, reference: &str) -> Result<(), ProviderError> {
+        if inspect(engine, reference).await?.is_some() {
+            return Ok(());
+        }
+        refuse_own(reference)?;
+        let reference = tagged(reference);
+        let lookup = engine.docker().inspect_registry_image(&reference, None);
+        match tokio::time::timeout(REGISTRY_LOOKUP, lookup).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(missing(&reference, &error.to_string())),
+            Err(_) => Err(missing(&reference, "its registry does not answer")),
+        }
+    }
+
     fn known(&self, reference: &str) -> Option<Arc<Image>> {
         self.lock().get(reference).cloned()
     }
@@ -159,9 +176,7 @@ async fn inspect(engine: &Engine, reference: &str) -> Result<Option<ImageInspect
 }
 
 async fn pull(engine: &Engine, reference: &str) -> Result<(), ProviderError> {
-    if reference.starts_with(OWN) {
-        return Err(missing(reference, "it was not built on this machine yet"));
-    }
+    refuse_own(reference)?;
     let options = CreateImageOptionsBuilder::new()
         .from_image(&tagged(reference))
         .build();
@@ -179,6 +194,13 @@ async fn pull(engine: &Engine, reference: &str) -> Result<(), ProviderError> {
             Some(Ok(_)) => {}
         }
     }
+}
+
+fn refuse_own(reference: &str) -> Result<(), ProviderError> {
+    if reference.starts_with(OWN) {
+        return Err(missing(reference, "it was not built on this machine yet"));
+    }
+    Ok(())
 }
 
 /// Without a tag the engine would pull every tag that there is.

@@ -92,16 +92,6 @@ pub(super) async fn ensure(
     })
 }
 
-/// The subnet of a workshop whose network is there.
-pub(super) async fn subnet_of(
-    engine: &Engine,
-    instance: &InstanceId,
-    workshop: &WorkshopId,
-) -> Result<Option<Subnet>, ProviderError> {
-    let networks = list(engine, Some((instance, Some(workshop)))).await?;
-    Ok(find_subnet(&networks, instance, workshop))
-}
-
 /// Workshops of this installation that have a network.
 pub(super) async fn workshops(
     engine: &Engine,

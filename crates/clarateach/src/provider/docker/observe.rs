@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bollard::models::{
@@ -13,7 +14,7 @@ use clarateach_protocol::route::Service;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
 
-use super::connect::{Engine, READ};
+use super::connect::{Connector, Engine, READ};
 use super::container;
 use super::names::{self, InstanceId, SeatLabels};
 use crate::model::Reason;
@@ -209,16 +210,19 @@ fn exit_reason(state: &ContainerState) -> Reason {
 
 /// State of the stream of hints: an engine, and how long to wait before asking it again.
 struct Watch {
-    engine: Engine,
+    connector: Arc<Connector>,
     instance: InstanceId,
     pause: Option<Duration>,
 }
 
-/// Seats that something happened to, for as long as it is listened to: an engine that goes away is
-/// asked again, ever less often.
-pub(super) fn changes(engine: Engine, instance: InstanceId) -> BoxStream<'static, SeatKey> {
+/// Seats that something happened to, for as long as it is listened to: an engine that is away is asked
+/// again, ever less often.
+pub(super) fn changes(
+    connector: Arc<Connector>,
+    instance: InstanceId,
+) -> BoxStream<'static, SeatKey> {
     let watch = Watch {
-        engine,
+        connector,
         instance,
         pause: None,
     };
@@ -228,7 +232,11 @@ pub(super) fn changes(engine: Engine, instance: InstanceId) -> BoxStream<'static
         }
         let next = watch.pause.map_or(FIRST_PAUSE, |pause| pause * 2);
         watch.pause = Some(next.min(LONGEST_PAUSE));
-        let keys = events(&watch.engine, &watch.instance);
+        let keys = match watch.connector.engine().await {
+            Ok(engine) => events(engine, &watch.instance),
+            // Whoever calls the provider is told why.
+            Err(_) => stream::empty().boxed(),
+        };
         Some((keys, watch))
     })
     .flatten()

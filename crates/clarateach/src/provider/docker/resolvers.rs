@@ -10,7 +10,7 @@ const HOST: &str = "/etc/resolv.conf";
 /// Where systemd-resolved keeps the real servers behind its own 127.0.0.53.
 const SYSTEMD: &str = "/run/systemd/resolve/resolv.conf";
 /// What the engine falls back to when a host names only itself.
-const PUBLIC: [Ipv4Addr; 2] = [Ipv4Addr::new(8, 8, 8, 8), Ipv4Addr::new(8, 8, 4, 4)];
+pub(super) const PUBLIC: [Ipv4Addr; 2] = [Ipv4Addr::new(8, 8, 8, 8), Ipv4Addr::new(8, 8, 4, 4)];
 /// The C library reads no more.
 const MOST: usize = 3;
 

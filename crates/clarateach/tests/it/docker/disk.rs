@@ -56,7 +56,7 @@ async fn what_a_kill_left_half_done_is_no_obstacle_and_goes_with_the_seat() {
         // Half a copy of the template, and a loop device that was never mounted.
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("g2.ext4.1-1.tmp"), "half").unwrap();
-        let again = world.restarted().await;
+        let again = world.restarted();
         let second = again.create(&seat(&spec, 1, 2)).await.unwrap();
         assert_eq!(world.sh(&second, "ls -A /workspace").await.ok(), "");
         let stray = folder.join("stray");

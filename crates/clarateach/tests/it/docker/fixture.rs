@@ -74,7 +74,7 @@ impl World {
         };
         change(&mut config);
         Self {
-            provider: DockerProvider::connect(config.clone()).await.unwrap(),
+            provider: DockerProvider::new(config.clone()),
             config,
             docker,
             data,
@@ -83,8 +83,8 @@ impl World {
     }
 
     /// A second process on the same data, as after a crash.
-    pub(super) async fn restarted(&self) -> DockerProvider {
-        DockerProvider::connect(self.config.clone()).await.unwrap()
+    pub(super) fn restarted(&self) -> DockerProvider {
+        DockerProvider::new(self.config.clone())
     }
 
     /// A workshop with network and firewall.

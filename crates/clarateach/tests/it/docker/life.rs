@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clarateach::provider::{InstanceStatus, Progress, Provider, ProviderError};
+use clarateach::provider::{InstanceStatus, Level, Progress, Provider, ProviderError};
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 
@@ -18,7 +18,7 @@ async fn every_call_can_be_repeated() {
         assert_eq!(first.status, InstanceStatus::Running);
         assert_eq!(world.seat(&spec, 1).await, first);
 
-        let again = world.restarted().await;
+        let again = world.restarted();
         assert_eq!(again.create(&seat(&spec, 1, 1)).await.unwrap(), first);
         assert_eq!(again.list(None).await.unwrap(), [first.clone()]);
         assert_eq!(again.list(Some(&spec.id)).await.unwrap(), [first.clone()]);
@@ -73,12 +73,7 @@ async fn a_stopped_seat_comes_back_with_its_files_and_address() {
         // As after a reboot: the disk isn't mounted either.
         let point = world.seat_folder(&before.key()).join("g1");
         host("umount", &[&point.to_string_lossy()]);
-        let after = world
-            .restarted()
-            .await
-            .create(&seat(&spec, 1, 1))
-            .await
-            .unwrap();
+        let after = world.restarted().create(&seat(&spec, 1, 1)).await.unwrap();
         assert_eq!(after.status, InstanceStatus::Running);
         assert_eq!((after.ip, &after.id), (before.ip, &before.id));
         assert_ne!(after.incarnation, before.incarnation);
@@ -263,6 +258,31 @@ async fn a_bare_image_becomes_a_seat() {
         assert_eq!(world.sh(&made, "whoami").await.ok(), "learner");
         assert_eq!(world.sh(&made, "id -gn").await.ok(), "learner");
         world.sh(&made, "echo x > /workspace/file").await.ok();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_check_names_what_was_looked_at_and_a_preflight_what_would_fail() {
+    scene(|world| async move {
+        let report = world.provider.check().await.unwrap();
+        let errors: Vec<_> = report
+            .findings
+            .iter()
+            .filter(|finding| finding.level == Level::Error)
+            .collect();
+        assert!(errors.is_empty(), "{errors:?}");
+        for code in ["engine", "firewall", "seat_disks", "image", "limits", "seccomp"] {
+            let finding = report.findings.iter().find(|finding| finding.code == code);
+            let finding = finding.unwrap_or_else(|| panic!("no finding {code}"));
+            assert_eq!(finding.level, Level::Good, "{finding:?}");
+        }
+        let mut spec = workshop();
+        world.provider.preflight(&spec).await.unwrap();
+        assert_eq!(world.provider.list_workshops().await.unwrap(), []);
+        spec.image = "localhost:1/no/such:image".to_owned();
+        let error = world.provider.preflight(&spec).await.unwrap_err();
+        assert_eq!(error.code(), "image_missing");
     })
     .await;
 }
