@@ -152,7 +152,7 @@ pub fn provider(config: &Config, keys: &PlatformKeys) -> anyhow::Result<Arc<dyn 
                 },
                 resolvers: Vec::new(),
             };
-            Ok(Arc::new(DockerProvider::connect(docker)?))
+            Ok(Arc::new(DockerProvider::new(docker)))
         }
         ProviderKind::Simulated => Ok(Arc::new(SimulatedProvider::new(keys.signing.verifying_keys()))),
     }
