@@ -1,0 +1,4 @@
+//! Integration tests of the server's library.
+
+mod conformance;
+mod orchestrator;
