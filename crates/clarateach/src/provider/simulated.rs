@@ -2,7 +2,7 @@
 //! faults, no shell and no isolation. For tests, load and page development.
 //!
 //! Every seat has a loopback address of its own and the real ports, like a seat on a bridge. Nothing
-//! survives the process. Start at [`Simulated::new`]; faults are in [`Fault`].
+//! survives the process. Start at [`SimulatedProvider::new`]; faults are in [`Fault`].
 
 mod fault;
 mod files;
@@ -13,6 +13,7 @@ mod socket;
 mod terminal;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -36,7 +37,7 @@ use seat::Seat;
 const BEHIND_AT_MOST: usize = 1024;
 
 /// The provider of simulated seats.
-pub struct Simulated {
+pub struct SimulatedProvider {
     keys: VerifyingKeys,
     state: Mutex<State>,
     changes: broadcast::Sender<SeatKey>,
@@ -57,7 +58,7 @@ struct Workshop {
     seats: BTreeMap<SeatNumber, Arc<Seat>>,
 }
 
-impl Simulated {
+impl SimulatedProvider {
     /// A provider whose seats take tokens signed by these keys.
     #[must_use]
     pub fn new(keys: VerifyingKeys) -> Self {
@@ -207,10 +208,10 @@ fn engine_error(
 }
 
 /// Counts a creation while it lasts, cut off or not.
-struct Creating<'a>(&'a Simulated);
+struct Creating<'a>(&'a SimulatedProvider);
 
 impl<'a> Creating<'a> {
-    fn begin(simulated: &'a Simulated) -> Self {
+    fn begin(simulated: &'a SimulatedProvider) -> Self {
         let now = simulated.creating.fetch_add(1, Ordering::Relaxed) + 1;
         simulated.most_creating.fetch_max(now, Ordering::Relaxed);
         Self(simulated)
@@ -224,7 +225,7 @@ impl Drop for Creating<'_> {
 }
 
 #[async_trait]
-impl Provider for Simulated {
+impl Provider for SimulatedProvider {
     async fn prepare(
         &self,
         workshop: &WorkshopSpec,
@@ -236,16 +237,16 @@ impl Provider for Simulated {
         if let Some(failure) = state.script.next_prepare() {
             return Err(failure.error("prepare", &workshop.id.to_string()));
         }
-        if !state.workshops.contains_key(&workshop.id) {
+        if let Entry::Vacant(place) = state.workshops.entry(workshop.id) {
             let network = Network::claim().map_err(|source| ProviderError::Engine {
                 operation: "make the network of",
                 subject: workshop.id.to_string(),
                 source: source.into(),
             })?;
-            let seats = BTreeMap::new();
-            state
-                .workshops
-                .insert(workshop.id, Workshop { network, seats });
+            place.insert(Workshop {
+                network,
+                seats: BTreeMap::new(),
+            });
         }
         Ok(())
     }
@@ -348,7 +349,7 @@ impl Provider for Simulated {
 }
 
 /// Ends every seat's servers with it.
-impl Drop for Simulated {
+impl Drop for SimulatedProvider {
     fn drop(&mut self) {
         for seat in self.all_seats() {
             seat.stop(None);

@@ -83,10 +83,7 @@ async fn a_restart_adopts_what_runs() {
     let id = world.create_ready(3).await;
     let before = world.incarnation(key(id, 2)).await;
     world.restart().await;
-    // Something is made only after everything was looked at.
-    let other = world.create_ready(1).await;
-    world.until_status(other, WorkshopStatus::Ready).await;
-    world.until_status(id, WorkshopStatus::Ready).await;
+    world.until_told_of(id).await;
     for seat in 1..=3 {
         assert_eq!(world.seats.creations(&key(id, seat)), 1);
         assert_eq!(

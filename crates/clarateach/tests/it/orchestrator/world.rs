@@ -12,7 +12,7 @@ use clarateach::orchestrator::{
     Backoff, Deadlines, HealthSettings, Orchestrator, Parts, Settings,
 };
 use clarateach::provider::Provider;
-use clarateach::provider::simulated::Simulated;
+use clarateach::provider::simulated::SimulatedProvider;
 use clarateach::store::{NewWorkshop, Occupancy, Store};
 use clarateach_protocol::code::JoinCode;
 use clarateach_protocol::id::{Generation, SeatKey, SeatNumber, WorkshopId};
@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct World {
     _data: TempDir,
     pub(crate) store: Store,
-    pub(crate) seats: Arc<Simulated>,
+    pub(crate) seats: Arc<SimulatedProvider>,
     pub(crate) directory: Arc<Directory>,
     pub(crate) orchestrator: Orchestrator,
     key: Arc<SigningKey>,
@@ -67,7 +67,7 @@ impl World {
         let data = tempfile::tempdir().unwrap();
         let store = Store::open(data.path()).unwrap();
         let key = Arc::new(SigningKey::from_seed(&[7; 32]));
-        let seats = Arc::new(Simulated::new(key.verifying_keys()));
+        let seats = Arc::new(SimulatedProvider::new(key.verifying_keys()));
         let directory = Arc::new(Directory::new());
         let orchestrator = start(&store, &seats, &directory, &key, &settings);
         Self {
@@ -184,6 +184,14 @@ impl World {
         }
     }
 
+    /// Waits until the orchestrator says that something of a workshop changed.
+    pub(crate) async fn until_told_of(&self, id: WorkshopId) {
+        let mut changes = self.orchestrator.subscribe();
+        let told = async { while changes.recv().await != Ok(id) {} };
+        let in_time = tokio::time::timeout(PATIENCE, told).await;
+        in_time.expect("nothing was told of the workshop");
+    }
+
     /// What the provider has of a seat.
     pub(crate) async fn incarnation(&self, key: SeatKey) -> Option<(Generation, String)> {
         let there = self.seats.list(Some(&key.workshop)).await.unwrap();
@@ -196,7 +204,7 @@ impl World {
 
 fn start(
     store: &Store,
-    seats: &Arc<Simulated>,
+    seats: &Arc<SimulatedProvider>,
     directory: &Arc<Directory>,
     key: &Arc<SigningKey>,
     settings: &Settings,
