@@ -102,10 +102,6 @@ impl SeatTrack {
         self.busy = false;
     }
 
-    pub(super) fn failure(&self) -> Option<&Reason> {
-        self.failed.as_ref()
-    }
-
     /// When it wants attention by itself: a pause is over, or a health question is due.
     pub(super) fn due(&self) -> Option<Instant> {
         let question = self.next_question.filter(|_| self.is_live());

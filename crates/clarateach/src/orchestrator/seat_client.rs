@@ -187,7 +187,7 @@ impl SeatClient {
                 .collect()
                 .await
                 .map_err(|_| CallError::Body)?;
-            Ok((status, body.to_bytes()))
+            Ok::<_, CallError>((status, body.to_bytes()))
         };
         tokio::pin!(exchange, connection);
         let (status, body) = tokio::select! {

@@ -4,5 +4,7 @@
 
 mod api;
 mod app;
+mod conformance;
 mod docker;
+mod orchestrator;
 mod proxy;

@@ -259,7 +259,8 @@ proptest! {
                 Action::Prepare => prop_assert_eq!(observed.groundwork, Groundwork::Missing),
                 Action::Create { .. } => {
                     prop_assert_eq!(observed.groundwork, Groundwork::Ready);
-                    prop_assert!(instance.is_none_or(|i| i.status == InstanceStatus::Stopped { reason: None }));
+                    let stopped = InstanceStatus::Stopped { reason: None };
+                    prop_assert!(instance.is_none_or(|it| it.status == stopped));
                 }
                 Action::Stop { .. } | Action::Probe { .. } | Action::Bind { .. } => {
                     prop_assert_eq!(&instance.unwrap().status, &InstanceStatus::Running);
@@ -285,7 +286,8 @@ proptest! {
         observed.seats.insert(number(seat), SeatObservation { liveness, hold, ..healthy(seat) });
         for action in plan(&desired(Wanted::Present, 5), &observed) {
             let of_it = seat_of(action) == Some(number(seat));
-            prop_assert!(!(of_it && matches!(action, Action::Destroy { .. } | Action::Create { .. })));
+            let makes_anew = matches!(action, Action::Destroy { .. } | Action::Create { .. });
+            prop_assert!(!(of_it && makes_anew));
         }
     }
 

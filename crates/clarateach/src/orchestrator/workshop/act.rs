@@ -23,12 +23,12 @@ impl WorkshopLoop {
             Action::Bind { seat } => self.begin_asking(seat, Asking::Bind),
             Action::Stop { seat } => {
                 let key = self.key(seat);
-                self.begin_on_seat(seat, async move |hands| hands.stop(&key).await);
+                self.begin_on_seat(seat, move |hands| async move { hands.stop(&key).await });
             }
             Action::Destroy { seat, why } => {
                 tracing::info!(workshop = %self.id, %seat, ?why, "removing a seat");
                 let key = self.key(seat);
-                self.begin_on_seat(seat, async move |hands| hands.destroy(&key).await);
+                self.begin_on_seat(seat, move |hands| async move { hands.destroy(&key).await });
             }
         }
     }
@@ -65,7 +65,7 @@ impl WorkshopLoop {
         let Some(spec) = wanted.map(|(seat, desired)| reconcile::seat_spec(desired, seat)) else {
             return;
         };
-        self.begin_on_seat(seat, async move |hands| hands.create(&spec).await);
+        self.begin_on_seat(seat, move |hands| async move { hands.create(&spec).await });
     }
 
     fn begin_asking(&mut self, seat: SeatNumber, asking: Asking) {
@@ -75,9 +75,11 @@ impl WorkshopLoop {
         let Some((instance, binding)) = instance.zip(binding) else {
             return;
         };
-        self.begin_on_seat(seat, async move |hands| match asking {
-            Asking::Probe => hands.probe(instance, binding).await,
-            Asking::Bind => hands.bind(instance, binding).await,
+        self.begin_on_seat(seat, move |hands| async move {
+            match asking {
+                Asking::Probe => hands.probe(instance, binding).await,
+                Asking::Bind => hands.bind(instance, binding).await,
+            }
         });
     }
 
@@ -86,10 +88,9 @@ impl WorkshopLoop {
         seats.find(|seat| seat.number == number)
     }
 
-    fn begin_on_seat<F>(&mut self, number: SeatNumber, act: F)
+    fn begin_on_seat<F>(&mut self, number: SeatNumber, act: impl FnOnce(Hands) -> F)
     where
-        F: AsyncFnOnce(Hands) -> Acted + Send + 'static,
-        for<'a> F::CallOnceFuture: Send,
+        F: Future<Output = Acted> + Send + 'static,
     {
         let now = self.tick();
         let Some(entry) = self.seats.get_mut(&number) else {
@@ -98,9 +99,9 @@ impl WorkshopLoop {
         entry.track.begin();
         entry.touched = now;
         let generation = entry.track.generation();
-        let hands = self.hands.clone();
+        let acting = act(self.hands.clone());
         self.spawn(Work::Seat(number), async move {
-            Outcome::Acted(number, generation, act(hands).await)
+            Outcome::Acted(number, generation, acting.await)
         });
     }
 
