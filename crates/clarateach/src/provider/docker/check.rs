@@ -59,7 +59,7 @@ impl DockerProvider {
             limits(&info),
             system_call_filter(&info),
             live_restore(&info),
-            self.image(engine).await,
+            self.default_image(engine).await,
             self.seat_networks(engine).await,
         ]);
         findings
@@ -124,7 +124,7 @@ impl DockerProvider {
         }
     }
 
-    async fn image(&self, engine: &Engine) -> Finding {
+    async fn default_image(&self, engine: &Engine) -> Finding {
         let code = "image";
         match self.images.find(engine, DEFAULT_IMAGE).await {
             Ok(()) => good(code, format!("the image {DEFAULT_IMAGE} is there")),

@@ -14,7 +14,7 @@ use super::names::{self, InstanceId};
 use crate::model::{Cidr, EgressPolicy};
 
 /// Ranges that are not the public internet (RFC 6890 and 5735), other than those shut in any case.
-const SPECIAL: [&str; 9] = [
+const SPECIAL: [&str; 10] = [
     "0.0.0.0/8",
     "10.0.0.0/8",
     "100.64.0.0/10",
@@ -22,12 +22,12 @@ const SPECIAL: [&str; 9] = [
     "172.16.0.0/12",
     "192.0.0.0/24",
     "192.168.0.0/16",
+    "198.18.0.0/15",
     "224.0.0.0/4",
     "240.0.0.0/4",
 ];
-/// Shut under every policy: link-local, where clouds keep their metadata, and benchmarking, where
-/// seats are numbered by default.
-const ALWAYS_SHUT: [&str; 2] = ["169.254.0.0/16", "198.18.0.0/15"];
+/// Link-local, where clouds keep their metadata: shut under every policy.
+const LINK_LOCAL: &str = "169.254.0.0/16";
 
 /// The rules of one workshop.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ impl Rules<'_> {
     fn render(&self) -> String {
         let Self { table, bridge, .. } = self;
         let dns = self.dns();
-        let from_seats = self.from_seats();
+        let policy = self.policy();
         format!(
             r#"table inet {table}
 delete table inet {table}
@@ -77,7 +77,7 @@ table inet {table} {{
     meta nfproto ipv6 drop
     ct state established,related accept
 {dns}    ct status dnat drop
-{from_seats}  }}
+{policy}  }}
   chain to_seats {{
     ct state established,related accept
     drop
@@ -97,16 +97,14 @@ table inet {table} {{
         )
     }
 
-    fn from_seats(&self) -> String {
+    fn policy(&self) -> String {
         let mut rules = String::new();
         let mut rule = |networks: &dyn std::fmt::Display, verdict: &str| {
             writeln!(rules, "    ip daddr {networks} {verdict}")
                 .expect("writing to a String cannot fail");
         };
         rule(&self.seat_networks, "drop");
-        for shut in ALWAYS_SHUT {
-            rule(&shut, "drop");
-        }
+        rule(&LINK_LOCAL, "drop");
         match self.egress {
             EgressPolicy::None => rules.push_str("    drop\n"),
             EgressPolicy::Open => rule(&format!("{{ {} }}", list(&SPECIAL)), "drop"),

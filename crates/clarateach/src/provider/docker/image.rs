@@ -98,7 +98,9 @@ impl Images {
         if let Some(image) = self.known(reference).filter(|image| image.id == id) {
             return Ok(image);
         }
-        let image = Arc::new(self.examine(engine, instance, &id, inspect).await?);
+        // Boxed: it is rare, and large where it would be part of every future that may come here.
+        let examination = Box::pin(self.examine(engine, instance, &id, inspect));
+        let image = Arc::new(examination.await?);
         self.lock().insert(reference.to_owned(), image.clone());
         Ok(image)
     }

@@ -74,7 +74,10 @@ pub(super) fn known_bad(version: &SystemVersion) -> Vec<Finding> {
             .clone()
             .map(|kernel| ("kernel".to_owned(), kernel)),
     );
-    parts.iter().flat_map(|(part, text)| holes(part, text)).collect()
+    parts
+        .iter()
+        .flat_map(|(part, text)| holes(part, text))
+        .collect()
 }
 
 fn holes(part: &str, text: &str) -> Vec<Finding> {

@@ -272,7 +272,14 @@ async fn a_check_names_what_was_looked_at_and_a_preflight_what_would_fail() {
             .filter(|finding| finding.level == Level::Error)
             .collect();
         assert!(errors.is_empty(), "{errors:?}");
-        for code in ["engine", "firewall", "seat_disks", "image", "limits", "seccomp"] {
+        for code in [
+            "engine",
+            "firewall",
+            "seat_disks",
+            "image",
+            "limits",
+            "seccomp",
+        ] {
             let finding = report.findings.iter().find(|finding| finding.code == code);
             let finding = finding.unwrap_or_else(|| panic!("no finding {code}"));
             assert_eq!(finding.level, Level::Good, "{finding:?}");
