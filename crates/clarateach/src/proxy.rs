@@ -24,7 +24,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::body::Body;
 use clarateach_protocol::token::{SigningKey, VerifyingKeys};
-use http::header::{CONNECTION, ORIGIN};
+use http::header::ORIGIN;
 use http::{HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
@@ -155,7 +155,6 @@ impl Gateway {
         let asked_by = request.headers().get(ORIGIN).cloned();
         let is_seat_host = matches!(received.host, HostKind::Workshop(_));
         let is_preflight = is_seat_host && cors::is_preflight(request.method(), request.headers());
-        let is_websocket = upgrade::is_websocket(request.headers());
         let mut response = if is_preflight {
             cors::preflight_response()
         } else {
@@ -166,11 +165,6 @@ impl Gateway {
         if is_seat_host {
             let platform = self.addresses.origin(received.host);
             cors::allow(asked_by.as_ref(), platform, &mut response, is_preflight);
-        }
-        if is_websocket && response.status() != http::StatusCode::SWITCHING_PROTOCOLS {
-            // What the client may have sent behind its handshake is no request.
-            let close = HeaderValue::from_static("close");
-            response.headers_mut().insert(CONNECTION, close);
         }
         response
     }

@@ -4,6 +4,9 @@
 //! id, its host is told from wrong ones, and the client's address is found; nothing is decided
 //! about what it asks for. Start at [`Server::listen`].
 
+mod strict;
+
+use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -12,7 +15,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use http::header::HOST;
+use http::header::{CONNECTION, HOST};
 use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -30,6 +33,7 @@ use crate::model::Cidr;
 use crate::proxy::error::{ProxyError, error_response};
 use crate::proxy::route::NoRoute;
 use crate::proxy::{Gateway, Received};
+use strict::{Ambiguous, Following, Watched};
 
 /// The answer's and the extension's name for [`RequestId`].
 const REQUEST_ID: &str = "x-request-id";
@@ -161,9 +165,11 @@ impl Server {
             return;
         }
         let limits = self.limits;
+        let (stream, heads) = Watched::new(stream);
         let service = service_fn(move |request| {
             let server = Arc::clone(&self);
-            async move { Ok::<_, std::convert::Infallible>(server.answer(request, peer).await) }
+            let judged = heads.judge();
+            async move { Ok::<_, Infallible>(server.answer(request, peer, judged).await) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -185,7 +191,12 @@ impl Server {
         }
     }
 
-    async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+        judged: Result<Following, Ambiguous>,
+    ) -> Response<Body> {
         let id = RequestId::random();
         let span = tracing::info_span!(
             "request",
@@ -194,9 +205,18 @@ impl Server {
             workshop = tracing::field::Empty,
             seat = tracing::field::Empty,
         );
-        let mut response = Box::pin(self.dispatch(request, peer, &id))
-            .instrument(span.clone())
-            .await;
+        let mut response = match judged {
+            Ok(_) => {
+                let answer = Box::pin(self.dispatch(request, peer, &id));
+                answer.instrument(span.clone()).await
+            }
+            Err(Ambiguous) => Refusal::Ambiguous.respond(&id),
+        };
+        if judged != Ok(Following::Another) && response.status() != StatusCode::SWITCHING_PROTOCOLS
+        {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(CONNECTION, close);
+        }
         span.in_scope(|| tracing::debug!(status = response.status().as_u16(), "answered"));
         response.headers_mut().insert(REQUEST_ID, id.0);
         response
@@ -276,6 +296,7 @@ impl Server {
 
 /// Why a request isn't looked at any further.
 enum Refusal {
+    Ambiguous,
     BadTarget,
     BadHost,
     WrongHost,
@@ -284,6 +305,11 @@ enum Refusal {
 impl Refusal {
     fn respond(&self, id: &RequestId) -> Response<Body> {
         let (status, code, message) = match self {
+            Self::Ambiguous => (
+                StatusCode::BAD_REQUEST,
+                "ambiguous_request",
+                "lines end with CRLF, and a body has one length or is chunked".to_owned(),
+            ),
             Self::BadTarget => (
                 StatusCode::BAD_REQUEST,
                 "bad_target",

@@ -1,7 +1,7 @@
 //! WebSockets: the handshake is checked here, on both sides; the frames are the seat's business.
 //!
-//! Bytes flow only after the seat's own `101`: what a client sends before stays unread on its
-//! socket, and a refused handshake closes the connection, so that such bytes are no next request.
+//! Bytes flow only after the seat's own `101`: what a client sends before waits on its side, and
+//! is no next request when the handshake is refused, for the server closes the connection then.
 //! No WebSocket frame is written or read here; a connection that must end is closed as TCP.
 
 use axum::body::Body;

@@ -226,7 +226,7 @@ async fn connections_beyond_the_limit_wait_for_a_free_place() {
     let world = World::with(setup).await;
     let first = world.connect().await;
     let mut second = world.ask_path("GET", "/api/health").open(b"").await;
-    let waiting = tokio::time::timeout(SHORT, second.0.readable()).await;
+    let waiting = tokio::time::timeout(SHORT, second.stream.readable()).await;
     assert!(waiting.is_err(), "the second was served beside the first");
     drop(first);
     assert_eq!(second.reply().await.status, 200);

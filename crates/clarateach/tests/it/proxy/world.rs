@@ -198,7 +198,7 @@ impl World {
     }
 
     pub(crate) async fn connect(&self) -> Client {
-        Client(TcpStream::connect(self.address).await.unwrap())
+        Client::new(TcpStream::connect(self.address).await.unwrap())
     }
 }
 
@@ -242,7 +242,7 @@ impl Ask {
 
     /// Sends it and leaves the answer to be read.
     pub(crate) async fn open(self, body: &[u8]) -> Client {
-        let mut client = Client(TcpStream::connect(self.address).await.unwrap());
+        let mut client = Client::new(TcpStream::connect(self.address).await.unwrap());
         let mut text = self.text;
         if !body.is_empty() {
             text += &format!("Content-Length: {}\r\n", body.len());
@@ -254,11 +254,22 @@ impl Ask {
 }
 
 /// A raw connection to the server.
-pub(crate) struct Client(pub(crate) TcpStream);
+pub(crate) struct Client {
+    pub(crate) stream: TcpStream,
+    /// What came behind the last answer.
+    ahead: Vec<u8>,
+}
 
 impl Client {
+    fn new(stream: TcpStream) -> Self {
+        Self {
+            stream,
+            ahead: Vec::new(),
+        }
+    }
+
     pub(crate) async fn write(&mut self, bytes: &[u8]) {
-        self.0.write_all(bytes).await.unwrap();
+        self.stream.write_all(bytes).await.unwrap();
     }
 
     /// One answer: its head, and its body by length, chunks or the end of the connection.
@@ -267,32 +278,39 @@ impl Client {
     }
 
     async fn read_reply(&mut self) -> Reply {
-        let mut bytes = Vec::new();
         loop {
-            if let Some(reply) = Reply::parse(&bytes) {
+            if let Some((reply, end)) = Reply::parse(&self.ahead) {
+                self.ahead.drain(..end);
                 return reply;
             }
-            let count = self.0.read_buf(&mut bytes).await.unwrap_or(0);
+            let count = self.stream.read_buf(&mut self.ahead).await.unwrap_or(0);
             if count == 0 {
-                return Reply::cut(&bytes);
+                return Reply::cut(&std::mem::take(&mut self.ahead));
             }
         }
     }
 
     /// Reads exactly so many bytes.
     pub(crate) async fn bytes(&mut self, count: usize) -> Vec<u8> {
-        let mut bytes = vec![0; count];
-        within("bytes", self.0.read_exact(&mut bytes))
-            .await
-            .unwrap();
-        bytes
+        within("bytes", async {
+            while self.ahead.len() < count {
+                let read = self.stream.read_buf(&mut self.ahead).await.unwrap();
+                assert!(read > 0, "the connection ended after {:?}", self.ahead);
+            }
+        })
+        .await;
+        self.ahead.drain(..count).collect()
     }
 
     /// Waits for the server to close, and returns how long it took.
     pub(crate) async fn closed(&mut self) -> Duration {
         let began = tokio::time::Instant::now();
         let mut rest = Vec::new();
-        let _ = within("the end of the connection", self.0.read_to_end(&mut rest)).await;
+        let _ = within(
+            "the end of the connection",
+            self.stream.read_to_end(&mut rest),
+        )
+        .await;
         began.elapsed()
     }
 }
@@ -308,20 +326,24 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    fn parse(bytes: &[u8]) -> Option<Self> {
-        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
-        let mut reply = Self::cut(&bytes[..end]);
-        let rest = &bytes[end..];
-        if let Some(length) = reply.field("content-length") {
-            let length: usize = length.parse().unwrap();
+    /// The first answer in `bytes` and where it ends.
+    fn parse(bytes: &[u8]) -> Option<(Self, usize)> {
+        let head = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+        let mut reply = Self::cut(&bytes[..head]);
+        let rest = &bytes[head..];
+        let mut length = 0;
+        if matches!(reply.status, 101 | 204 | 304) {
+            // No body.
+        } else if let Some(text) = reply.field("content-length") {
+            length = text.parse().unwrap();
             reply.body = rest.get(..length)?.to_vec();
         } else if reply.field("transfer-encoding").is_some() {
-            reply.body = unchunk(rest)?;
-        } else if !matches!(reply.status, 101 | 204 | 304) {
+            (reply.body, length) = unchunk(rest)?;
+        } else {
             return None;
         }
         reply.is_cut = false;
-        Some(reply)
+        Some((reply, head + length))
     }
 
     fn cut(bytes: &[u8]) -> Self {
@@ -364,17 +386,20 @@ impl Reply {
     }
 }
 
-fn unchunk(mut rest: &[u8]) -> Option<Vec<u8>> {
+/// A chunked body without trailers, and where it ends.
+fn unchunk(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
     let mut body = Vec::new();
+    let mut at = 0;
     loop {
-        let end = rest.windows(2).position(|two| two == b"\r\n")?;
-        let size = usize::from_str_radix(std::str::from_utf8(&rest[..end]).ok()?, 16).ok()?;
-        rest = &rest[end + 2..];
+        let line = bytes[at..].windows(2).position(|two| two == b"\r\n")?;
+        let size = std::str::from_utf8(&bytes[at..at + line]).ok()?;
+        let size = usize::from_str_radix(size, 16).ok()?;
+        at += line + 2;
+        body.extend_from_slice(bytes.get(at..at + size)?);
+        at += size + 2;
         if size == 0 {
-            return Some(body);
+            return (bytes.len() >= at).then_some((body, at));
         }
-        body.extend_from_slice(rest.get(..size)?);
-        rest = rest.get(size + 2..)?;
     }
 }
 
