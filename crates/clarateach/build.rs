@@ -9,11 +9,14 @@ use std::{env, fs};
 fn main() {
     println!("cargo::rerun-if-env-changed=CLARATEACH_WORKSPACE_BINARY");
     println!("cargo::rerun-if-changed=../../web/dist");
-    let target = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("clarateach-workspace");
+    let target = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"))
+        .join("clarateach-workspace");
     match env::var_os("CLARATEACH_WORKSPACE_BINARY").filter(|path| !path.is_empty()) {
         Some(path) => {
             println!("cargo::rerun-if-changed={}", PathBuf::from(&path).display());
-            fs::copy(&path, &target).unwrap_or_else(|error| panic!("cannot copy {}: {error}", PathBuf::from(&path).display()));
+            fs::copy(&path, &target).unwrap_or_else(|error| {
+                panic!("cannot copy {}: {error}", PathBuf::from(&path).display())
+            });
         }
         None => fs::write(&target, b"").expect("OUT_DIR can be written"),
     }

@@ -49,10 +49,19 @@ impl App {
         let keys = Arc::new(PlatformKeys::load_or_create(&config.data_dir)?);
         let store = Store::open(&config.data_dir)?;
         let listener = TcpListener::bind(config.listen).await.with_context(|| {
-            format!("cannot listen on {}. Hint: stop what uses it, or choose another --listen", config.listen)
+            format!(
+                "cannot listen on {}. Hint: stop what uses it, or choose another --listen",
+                config.listen
+            )
         })?;
-        let listen = listener.local_addr().context("the listener has no address")?;
-        let addresses = Arc::new(Addresses::new(config.public_url.as_deref(), config.domain.as_deref(), listen)?);
+        let listen = listener
+            .local_addr()
+            .context("the listener has no address")?;
+        let addresses = Arc::new(Addresses::new(
+            config.public_url.as_deref(),
+            config.domain.as_deref(),
+            listen,
+        )?);
 
         let directory = Arc::new(Directory::new());
         service::announce_all(&store, &directory).await?;
@@ -63,7 +72,10 @@ impl App {
             directory: Arc::clone(&directory),
             key: Arc::clone(&keys.signing),
         };
-        let orchestrator = Arc::new(Orchestrator::start(parts, orchestrator::Settings::default()));
+        let orchestrator = Arc::new(Orchestrator::start(
+            parts,
+            orchestrator::Settings::default(),
+        ));
         let service = Service::new(
             store,
             Arc::clone(&orchestrator),
@@ -92,7 +104,12 @@ impl App {
             cookie_name: format!("clarateach-seat-{}", keys.cookie_suffix),
             limits: Limits::default(),
         });
-        let api = ApiState { service, orchestrator: Arc::clone(&orchestrator), addresses: Arc::clone(&addresses), keys };
+        let api = ApiState {
+            service,
+            orchestrator: Arc::clone(&orchestrator),
+            addresses: Arc::clone(&addresses),
+            keys,
+        };
         let server = Server {
             addresses,
             gateway,
@@ -101,7 +118,12 @@ impl App {
             limits: ServerLimits::default(),
         };
         let stop_listening = stop.clone();
-        tasks.spawn(async move { server.listen(listener, stop_listening).await.context("cannot accept connections") });
+        tasks.spawn(async move {
+            server
+                .listen(listener, stop_listening)
+                .await
+                .context("cannot accept connections")
+        });
         Ok(Self {
             listen,
             setup_link: setup_secret.map(|secret| format!("{public_url}/setup#{secret}")),
@@ -123,7 +145,9 @@ impl App {
             ended = self.tasks.join_next() => ended,
         };
         self.stop.cancel();
-        let mut outcome = failed.map_or(Ok(()), |ended| ended.context("a part of the server panicked")?);
+        let mut outcome = failed.map_or(Ok(()), |ended| {
+            ended.context("a part of the server panicked")?
+        });
         while let Some(ended) = self.tasks.join_next().await {
             outcome = outcome.and(ended.context("a part of the server panicked").flatten());
         }
@@ -140,7 +164,11 @@ pub fn provider(config: &Config, keys: &PlatformKeys) -> anyhow::Result<Arc<dyn 
     match config.provider {
         ProviderKind::Docker => {
             let verifying = keys.signing.verifying_keys();
-            let runtime_dir = seat_runtime::install(&config.data_dir, config.workspace_binary.as_deref(), &verifying)?;
+            let runtime_dir = seat_runtime::install(
+                &config.data_dir,
+                config.workspace_binary.as_deref(),
+                &verifying,
+            )?;
             let docker = DockerConfig {
                 data_dir: config.data_dir.clone(),
                 instance: keys.instance.parse()?,
@@ -154,13 +182,19 @@ pub fn provider(config: &Config, keys: &PlatformKeys) -> anyhow::Result<Arc<dyn 
             };
             Ok(Arc::new(DockerProvider::new(docker)))
         }
-        ProviderKind::Simulated => Ok(Arc::new(SimulatedProvider::new(keys.signing.verifying_keys()))),
+        ProviderKind::Simulated => Ok(Arc::new(SimulatedProvider::new(
+            keys.signing.verifying_keys(),
+        ))),
     }
 }
 
 async fn set_password(service: &Service, path: &PathBuf) -> anyhow::Result<()> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("cannot read the instructor's password from {}", path.display()))?;
+    let text = std::fs::read_to_string(path).with_context(|| {
+        format!(
+            "cannot read the instructor's password from {}",
+            path.display()
+        )
+    })?;
     let password = text.trim_end_matches(['\r', '\n']).to_owned();
     service
         .set_password_from_operator(password)

@@ -11,7 +11,12 @@ use crate::config::Settings;
 
 /// Live, hands-on coding workshops: every learner gets a terminal, an editor and a browser in a web page.
 #[derive(Parser)]
-#[command(name = "clarateach", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    name = "clarateach",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -61,7 +66,9 @@ pub fn run() -> anyhow::Result<()> {
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+    Ok(tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?)
 }
 
 #[cfg(test)]

@@ -22,7 +22,9 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// The file's content is wrong.
-    #[error("{path} is not a configuration: {source}. Hint: `clarateach serve --help` lists the settings")]
+    #[error(
+        "{path} is not a configuration: {source}. Hint: `clarateach serve --help` lists the settings"
+    )]
     Parse {
         /// Which file.
         path: PathBuf,
@@ -100,7 +102,12 @@ pub struct Settings {
     #[arg(long, env = "CLARATEACH_SEAT_SERVER", value_name = "FILE")]
     pub workspace_binary: Option<PathBuf>,
     /// Networks of proxies in front whose X-Forwarded-For is believed, comma-separated [default: none]
-    #[arg(long, env = "CLARATEACH_TRUSTED_PROXIES", value_name = "CIDR", value_delimiter = ',')]
+    #[arg(
+        long,
+        env = "CLARATEACH_TRUSTED_PROXIES",
+        value_name = "CIDR",
+        value_delimiter = ','
+    )]
     #[serde(default, deserialize_with = "cidrs_from_texts")]
     pub trusted_proxies: Option<Vec<Cidr>>,
     /// How to write the log [default: text on a terminal, otherwise json]
@@ -111,14 +118,20 @@ pub struct Settings {
     pub log: Option<String>,
 }
 
-fn cidr_from_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Cidr>, D::Error> {
+fn cidr_from_text<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Cidr>, D::Error> {
     let text = String::deserialize(deserializer)?;
     text.parse().map(Some).map_err(serde::de::Error::custom)
 }
 
-fn cidrs_from_texts<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Cidr>>, D::Error> {
+fn cidrs_from_texts<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<Cidr>>, D::Error> {
     let texts = Vec::<String>::deserialize(deserializer)?;
-    let networks = texts.iter().map(|text| text.parse().map_err(serde::de::Error::custom));
+    let networks = texts
+        .iter()
+        .map(|text| text.parse().map_err(serde::de::Error::custom));
     networks.collect::<Result<_, _>>().map(Some)
 }
 
@@ -159,7 +172,12 @@ pub enum Isolation {
 }
 
 /// Names that are read elsewhere than in [`Settings`]: by the build, or by clap itself.
-const OTHER_NAMES: &[&str] = &["CLARATEACH_CONFIG", "CLARATEACH_WORKSPACE_BINARY", "CLARATEACH_BINARY", "CLARATEACH_CHROMIUM"];
+const OTHER_NAMES: &[&str] = &[
+    "CLARATEACH_CONFIG",
+    "CLARATEACH_WORKSPACE_BINARY",
+    "CLARATEACH_BINARY",
+    "CLARATEACH_CHROMIUM",
+];
 
 impl Settings {
     /// These settings, and the file's where these say nothing.
@@ -171,7 +189,9 @@ impl Settings {
             data_dir: self.data_dir.or(file.data_dir),
             provider: self.provider.or(file.provider),
             image: self.image.or(file.image),
-            instructor_password_file: self.instructor_password_file.or(file.instructor_password_file),
+            instructor_password_file: self
+                .instructor_password_file
+                .or(file.instructor_password_file),
             seat_networks: self.seat_networks.or(file.seat_networks),
             allow_weak_isolation: self.allow_weak_isolation.or(file.allow_weak_isolation),
             insecure_dev: self.insecure_dev.or(file.insecure_dev),
@@ -187,14 +207,21 @@ impl Settings {
     /// # Errors
     /// When the file can't be read or holds something unknown.
     pub fn with_file(self, path: Option<&Path>) -> Result<Self, ConfigError> {
-        let (path, must_exist) = path.map_or((Path::new("clarateach.toml"), false), |path| (path, true));
+        let (path, must_exist) =
+            path.map_or((Path::new("clarateach.toml"), false), |path| (path, true));
         match std::fs::read_to_string(path) {
             Ok(text) => match toml::from_str(&text) {
                 Ok(file) => Ok(self.or(file)),
-                Err(source) => Err(ConfigError::Parse { path: path.to_owned(), source: Box::new(source) }),
+                Err(source) => Err(ConfigError::Parse {
+                    path: path.to_owned(),
+                    source: Box::new(source),
+                }),
             },
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must_exist => Ok(self),
-            Err(source) => Err(ConfigError::Read { path: path.to_owned(), source }),
+            Err(source) => Err(ConfigError::Read {
+                path: path.to_owned(),
+                source,
+            }),
         }
     }
 
@@ -223,16 +250,26 @@ impl Settings {
         }
         let data_dir = self.data_dir.unwrap_or_else(|| PathBuf::from("data"));
         Ok(Config {
-            listen: self.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
+            listen: self
+                .listen
+                .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
             public_url: not_empty(self.public_url),
             domain: not_empty(self.domain),
             // Docker needs absolute paths, and a later change of directory must not move the data.
-            data_dir: std::path::absolute(&data_dir).map_err(|source| ConfigError::Read { path: data_dir, source })?,
+            data_dir: std::path::absolute(&data_dir).map_err(|source| ConfigError::Read {
+                path: data_dir,
+                source,
+            })?,
             provider,
-            image: not_empty(self.image).unwrap_or_else(|| "clarateach/workspace:latest".to_owned()),
+            image: not_empty(self.image)
+                .unwrap_or_else(|| "clarateach/workspace:latest".to_owned()),
             instructor_password_file: self.instructor_password_file,
             seat_networks,
-            isolation: if self.allow_weak_isolation == Some(true) { Isolation::Weak } else { Isolation::Required },
+            isolation: if self.allow_weak_isolation == Some(true) {
+                Isolation::Weak
+            } else {
+                Isolation::Required
+            },
             trusted_proxies: self.trusted_proxies.unwrap_or_default(),
             workspace_binary: self.workspace_binary,
         })
@@ -253,8 +290,16 @@ impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let none = || "-".to_owned();
         writeln!(f, "listen          {}", self.listen)?;
-        writeln!(f, "public_url      {}", self.public_url.clone().unwrap_or_else(none))?;
-        writeln!(f, "domain          {}", self.domain.clone().unwrap_or_else(none))?;
+        writeln!(
+            f,
+            "public_url      {}",
+            self.public_url.clone().unwrap_or_else(none)
+        )?;
+        writeln!(
+            f,
+            "domain          {}",
+            self.domain.clone().unwrap_or_else(none)
+        )?;
         writeln!(f, "data_dir        {}", self.data_dir.display())?;
         writeln!(f, "provider        {:?}", self.provider)?;
         writeln!(f, "image           {}", self.image)?;
@@ -271,8 +316,15 @@ mod tests {
     fn flags_come_before_the_file_and_the_file_before_defaults() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("clarateach.toml");
-        std::fs::write(&path, "listen = \"127.0.0.1:9000\"\nimage = \"file:1\"\nseat_networks = \"198.19.0.0/16\"\n").unwrap();
-        let flags = Settings { image: Some("flag:1".to_owned()), ..Settings::default() };
+        std::fs::write(
+            &path,
+            "listen = \"127.0.0.1:9000\"\nimage = \"file:1\"\nseat_networks = \"198.19.0.0/16\"\n",
+        )
+        .unwrap();
+        let flags = Settings {
+            image: Some("flag:1".to_owned()),
+            ..Settings::default()
+        };
         let config = flags.with_file(Some(&path)).unwrap().resolve().unwrap();
         assert_eq!(config.listen.port(), 9000);
         assert_eq!(config.image, "flag:1");
@@ -286,12 +338,26 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("clarateach.toml");
         std::fs::write(&path, "lisen = \"127.0.0.1:9000\"\n").unwrap();
-        let error = Settings::default().with_file(Some(&path)).err().map(|error| error.to_string()).unwrap();
+        let error = Settings::default()
+            .with_file(Some(&path))
+            .err()
+            .map(|error| error.to_string())
+            .unwrap();
         assert!(error.contains("lisen"), "{error}");
-        assert!(Settings::default().with_file(Some(&dir.path().join("none.toml"))).is_err());
-        let simulated = Settings { provider: Some(ProviderKind::Simulated), ..Settings::default() };
+        assert!(
+            Settings::default()
+                .with_file(Some(&dir.path().join("none.toml")))
+                .is_err()
+        );
+        let simulated = Settings {
+            provider: Some(ProviderKind::Simulated),
+            ..Settings::default()
+        };
         assert!(simulated.resolve().is_err());
-        let small = Settings { seat_networks: Some("198.18.0.0/25".parse().unwrap()), ..Settings::default() };
+        let small = Settings {
+            seat_networks: Some("198.18.0.0/25".parse().unwrap()),
+            ..Settings::default()
+        };
         assert!(small.resolve().is_err());
     }
 }

@@ -61,8 +61,15 @@ struct Document;
 fn api() -> OpenApiRouter<ApiState> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(session::set_up))
-        .routes(routes!(session::get_session, session::create_session, session::delete_session))
-        .routes(routes!(workshops::list_workshops, workshops::create_workshop))
+        .routes(routes!(
+            session::get_session,
+            session::create_session,
+            session::delete_session
+        ))
+        .routes(routes!(
+            workshops::list_workshops,
+            workshops::create_workshop
+        ))
         .routes(routes!(workshops::get_workshop, workshops::delete_workshop))
         .routes(routes!(seats::add_seats))
         .routes(routes!(seats::reset_seat))
@@ -77,7 +84,10 @@ fn api() -> OpenApiRouter<ApiState> {
 /// The API's description, OpenAPI 3.1, as pretty JSON.
 #[must_use]
 pub fn openapi_json() -> String {
-    let mut json = api().into_openapi().to_pretty_json().expect("the document is plain data");
+    let mut json = api()
+        .into_openapi()
+        .to_pretty_json()
+        .expect("the document is plain data");
     json.push('\n');
     json
 }
@@ -98,7 +108,9 @@ pub fn router(state: ApiState) -> Router {
     .fallback(pages::get_page)
     .method_not_allowed_fallback(error::wrong_method)
     .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-    .layer(tower_http::catch_panic::CatchPanicLayer::custom(error::panicked))
+    .layer(tower_http::catch_panic::CatchPanicLayer::custom(
+        error::panicked,
+    ))
     .layer(from_fn(pages::add_security_headers))
     .layer(from_fn(error::render))
     .with_state(state)

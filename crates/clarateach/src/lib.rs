@@ -12,6 +12,8 @@ pub mod store;
 
 pub mod orchestrator;
 
+pub mod attendance;
+
 pub mod directory;
 
 pub mod service;

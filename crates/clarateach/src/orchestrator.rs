@@ -18,6 +18,7 @@ mod supervisor;
 mod workshop;
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use clarateach_protocol::id::{SeatKey, WorkshopId};
 use clarateach_protocol::token::SigningKey;
@@ -26,7 +27,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::directory::Directory;
-use crate::provider::Provider;
+use crate::model::WorkshopSpec;
+use crate::provider::{Provider, ProviderError, ProviderReport};
 use crate::store::Store;
 use hands::Hands;
 use mailbox::Mailbox;
@@ -34,6 +36,9 @@ use progress::Board;
 pub use progress::{ProgressPhase, ProgressView};
 pub use settings::{Backoff, Deadlines, HealthSettings, Settings};
 use supervisor::{Message, Supervisor};
+
+/// How long somebody waits for an answer about the provider.
+const ANSWER: Duration = Duration::from_secs(15);
 
 /// What the orchestrator works with.
 pub struct Parts {
@@ -50,6 +55,7 @@ pub struct Parts {
 
 /// A running orchestrator; dropping it stops it.
 pub struct Orchestrator {
+    provider: Arc<dyn Provider>,
     board: Arc<Board>,
     mail: Arc<Mailbox<Message>>,
     cancel: CancellationToken,
@@ -64,6 +70,7 @@ impl Orchestrator {
         let board = Arc::new(Board::new());
         let mail = Arc::new(Mailbox::new());
         let cancel = CancellationToken::new();
+        let provider = Arc::clone(&parts.provider);
         let hands = Hands {
             provider: parts.provider,
             store: parts.store,
@@ -81,11 +88,32 @@ impl Orchestrator {
         let mut tasks = JoinSet::new();
         tasks.spawn(supervisor.run());
         Self {
+            provider,
             board,
             mail,
             cancel,
             tasks: Mutex::new(tasks),
         }
+    }
+
+    /// Whether a workshop could be made at all; makes nothing.
+    ///
+    /// # Errors
+    /// Why it could not.
+    pub async fn preflight(&self, workshop: &WorkshopSpec) -> Result<(), ProviderError> {
+        in_time(
+            "look whether seats can be made",
+            self.provider.preflight(workshop),
+        )
+        .await
+    }
+
+    /// What works of the provider, what doesn't, and what to do.
+    ///
+    /// # Errors
+    /// When not even that can be told.
+    pub async fn check(&self) -> Result<ProviderReport, ProviderError> {
+        in_time("check the provider", self.provider.check()).await
     }
 
     /// Says that what is wanted of a workshop may have changed; call it after the commit.
@@ -113,9 +141,22 @@ impl Orchestrator {
     /// Stops; seats go on running. What was under way is cut off and found by the next start.
     pub async fn shutdown(&self) {
         self.cancel.cancel();
-        let mut tasks = std::mem::take(
-            &mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner),
-        );
+        let mut tasks =
+            std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         while tasks.join_next().await.is_some() {}
+    }
+}
+
+/// A question that somebody waits for.
+async fn in_time<T>(
+    operation: &str,
+    asked: impl Future<Output = Result<T, ProviderError>>,
+) -> Result<T, ProviderError> {
+    match tokio::time::timeout(ANSWER, asked).await {
+        Ok(answer) => answer,
+        Err(_) => Err(ProviderError::Deadline {
+            operation: operation.to_owned(),
+            after: ANSWER,
+        }),
     }
 }

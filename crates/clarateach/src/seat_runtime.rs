@@ -18,7 +18,9 @@ const EMBEDDED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/clarateach-wor
 #[derive(Debug, thiserror::Error)]
 pub enum SeatRuntimeError {
     /// Neither in this binary nor named.
-    #[error("this build carries no in-seat server. Hint: build with `./x build`, or pass --workspace-binary FILE")]
+    #[error(
+        "this build carries no in-seat server. Hint: build with `./x build`, or pass --workspace-binary FILE"
+    )]
     Missing,
     /// A file can't be read or written.
     #[error("cannot {operation} {path}: {source}")]
@@ -36,10 +38,18 @@ pub enum SeatRuntimeError {
 ///
 /// # Errors
 /// When there is no in-seat server, or the folder can't be written.
-pub fn install(data_dir: &Path, binary: Option<&Path>, keys: &VerifyingKeys) -> Result<PathBuf, SeatRuntimeError> {
+pub fn install(
+    data_dir: &Path,
+    binary: Option<&Path>,
+    keys: &VerifyingKeys,
+) -> Result<PathBuf, SeatRuntimeError> {
     let io = |operation, path: &Path| {
         let path = path.to_owned();
-        move |source| SeatRuntimeError::Io { operation, path, source }
+        move |source| SeatRuntimeError::Io {
+            operation,
+            path,
+            source,
+        }
     };
     let server = match binary {
         Some(path) => fs::read(path).map_err(io("read", path))?,
@@ -47,8 +57,15 @@ pub fn install(data_dir: &Path, binary: Option<&Path>, keys: &VerifyingKeys) -> 
         None => EMBEDDED.to_vec(),
     };
     let jwks = keys.to_jwks();
-    let digest = Sha256::new().chain_update(&server).chain_update(&jwks).finalize();
-    let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let digest = Sha256::new()
+        .chain_update(&server)
+        .chain_update(&jwks)
+        .finalize();
+    let name: String = digest
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     let all = data_dir.join("seat-runtime");
     let folder = all.join(&name);
     if folder.exists() {
@@ -58,12 +75,17 @@ pub fn install(data_dir: &Path, binary: Option<&Path>, keys: &VerifyingKeys) -> 
     let aside = all.join(format!(".{name}.new"));
     let _ = fs::remove_dir_all(&aside);
     fs::create_dir_all(&aside).map_err(io("create", &aside))?;
-    for (file, content, mode) in [("clarateach-workspace", server.as_slice(), 0o755), ("keys.json", jwks.as_bytes(), 0o644)] {
+    for (file, content, mode) in [
+        ("clarateach-workspace", server.as_slice(), 0o755),
+        ("keys.json", jwks.as_bytes(), 0o644),
+    ] {
         let path = aside.join(file);
         fs::write(&path, content).map_err(io("write", &path))?;
-        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).map_err(io("set the mode of", &path))?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode))
+            .map_err(io("set the mode of", &path))?;
     }
-    fs::set_permissions(&aside, fs::Permissions::from_mode(0o755)).map_err(io("set the mode of", &aside))?;
+    fs::set_permissions(&aside, fs::Permissions::from_mode(0o755))
+        .map_err(io("set the mode of", &aside))?;
     fs::rename(&aside, &folder).map_err(io("create", &folder))?;
     Ok(folder)
 }
@@ -82,8 +104,17 @@ mod tests {
         let keys = SigningKey::from_seed(&[1; 32]).verifying_keys();
         let first = install(dir.path(), Some(&server), &keys).unwrap();
         assert_eq!(install(dir.path(), Some(&server), &keys).unwrap(), first);
-        assert!(VerifyingKeys::from_jwks(&fs::read_to_string(first.join("keys.json")).unwrap()).is_ok());
-        assert_eq!(fs::metadata(first.join("clarateach-workspace")).unwrap().permissions().mode() & 0o777, 0o755);
+        assert!(
+            VerifyingKeys::from_jwks(&fs::read_to_string(first.join("keys.json")).unwrap()).is_ok()
+        );
+        assert_eq!(
+            fs::metadata(first.join("clarateach-workspace"))
+                .unwrap()
+                .permissions()
+                .mode()
+                & 0o777,
+            0o755
+        );
         fs::write(&server, "#!/bin/false").unwrap();
         assert_ne!(install(dir.path(), Some(&server), &keys).unwrap(), first);
     }

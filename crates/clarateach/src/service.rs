@@ -98,7 +98,10 @@ pub enum Error {
 
 impl Error {
     fn invalid(field: &'static str, message: impl Into<String>) -> Self {
-        Self::Invalid { field, message: message.into() }
+        Self::Invalid {
+            field,
+            message: message.into(),
+        }
     }
 }
 
@@ -145,14 +148,25 @@ impl Service {
 
     /// Tells the directory whose a seat is now: connections of whoever it was before end.
     fn announce(&self, seat: &Seat, ends_at: Option<OffsetDateTime>) {
-        self.inner.directory.set_tenancy(seat.key, tenancy(seat, ends_at));
+        self.inner
+            .directory
+            .set_tenancy(seat.key, tenancy(seat, ends_at));
     }
 
     /// A token for one seat and when it ends: with the workshop, or after twelve hours.
-    fn mint(&self, workshop: &Workshop, seat: &Seat, sub: String, role: Role, mode: Mode) -> (String, OffsetDateTime) {
+    fn mint(
+        &self,
+        workshop: &Workshop,
+        seat: &Seat,
+        sub: String,
+        role: Role,
+        mode: Mode,
+    ) -> (String, OffsetDateTime) {
         let now = OffsetDateTime::now_utc();
         let longest = now + Duration::from_secs(SEAT_TOKEN_MAX_SECONDS);
-        let expires_at = workshop.ends_at.map_or(longest, |ends_at| ends_at.min(longest));
+        let expires_at = workshop
+            .ends_at
+            .map_or(longest, |ends_at| ends_at.min(longest));
         let claims = SeatClaims {
             sub,
             role,
@@ -166,7 +180,11 @@ impl Service {
     }
 
     async fn workshop_of(&self, key: SeatKey) -> Result<Workshop, Error> {
-        self.inner.store.workshop(key.workshop).await?.ok_or(Error::NotFound("workshop"))
+        self.inner
+            .store
+            .workshop(key.workshop)
+            .await?
+            .ok_or(Error::NotFound("workshop"))
     }
 }
 
@@ -191,7 +209,10 @@ pub async fn announce_all(store: &Store, directory: &Directory) -> Result<(), St
 fn tenancy(seat: &Seat, ends_at: Option<OffsetDateTime>) -> Tenancy {
     Tenancy {
         generation: seat.generation,
-        assignment: seat.assignment.as_ref().map(|assignment| assignment.id.clone()),
+        assignment: seat
+            .assignment
+            .as_ref()
+            .map(|assignment| assignment.id.clone()),
         ends_at,
     }
 }

@@ -18,7 +18,9 @@ use super::secret::random_bytes;
 #[derive(Debug, thiserror::Error)]
 pub enum KeysError {
     /// A directory or file can't be made, read or locked.
-    #[error("cannot {operation} {path}: {source}. Hint: make it writable for this user, or choose another --data-dir")]
+    #[error(
+        "cannot {operation} {path}: {source}. Hint: make it writable for this user, or choose another --data-dir"
+    )]
     Io {
         /// What was tried.
         operation: &'static str,
@@ -28,7 +30,9 @@ pub enum KeysError {
         source: io::Error,
     },
     /// A key file has the wrong content.
-    #[error("{path} is damaged: expected {expected}. Hint: restore it from a backup; without it, running seats and issued tokens are lost")]
+    #[error(
+        "{path} is damaged: expected {expected}. Hint: restore it from a backup; without it, running seats and issued tokens are lost"
+    )]
     Damaged {
         /// Which file.
         path: PathBuf,
@@ -77,7 +81,8 @@ impl PlatformKeys {
     /// although only its hash is stored.
     #[must_use]
     pub fn reconnect_code(&self, assignment: &str) -> ReconnectCode {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.reconnect).expect("HMAC takes keys of any length");
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(&self.reconnect).expect("HMAC takes keys of any length");
         mac.update(assignment.as_bytes());
         let derived = mac.finalize().into_bytes();
         let mut bytes = [0; 12];
@@ -105,11 +110,21 @@ pub fn lock_data_dir(data_dir: &Path) -> Result<DataDirLock, KeysError> {
         .write(true)
         .mode(0o600)
         .open(&path)
-        .map_err(|source| KeysError::Io { operation: "open", path: path.clone(), source })?;
+        .map_err(|source| KeysError::Io {
+            operation: "open",
+            path: path.clone(),
+            source,
+        })?;
     match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(DataDirLock { _file: file }),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(KeysError::InUse { path: data_dir.to_owned() }),
-        Err(error) => Err(KeysError::Io { operation: "lock", path, source: error.into() }),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(KeysError::InUse {
+            path: data_dir.to_owned(),
+        }),
+        Err(error) => Err(KeysError::Io {
+            operation: "lock",
+            path,
+            source: error.into(),
+        }),
     }
 }
 
@@ -122,14 +137,27 @@ pub fn create_private_dir(path: &Path) -> Result<(), KeysError> {
         .recursive(true)
         .mode(0o700)
         .create(path)
-        .map_err(|source| KeysError::Io { operation: "create", path: path.to_owned(), source })
+        .map_err(|source| KeysError::Io {
+            operation: "create",
+            path: path.to_owned(),
+            source,
+        })
 }
 
 /// 32 random bytes in hex, made when the file is missing.
 fn secret_file(path: &Path) -> Result<[u8; 32], KeysError> {
-    let io = |operation| move |source| KeysError::Io { operation, path: path.to_owned(), source };
+    let io = |operation| {
+        move |source| KeysError::Io {
+            operation,
+            path: path.to_owned(),
+            source,
+        }
+    };
     match fs::read_to_string(path) {
-        Ok(text) => unhex(text.trim()).ok_or_else(|| KeysError::Damaged { path: path.to_owned(), expected: "64 hexadecimal digits" }),
+        Ok(text) => unhex(text.trim()).ok_or_else(|| KeysError::Damaged {
+            path: path.to_owned(),
+            expected: "64 hexadecimal digits",
+        }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let secret = random_bytes::<32>();
             // Written aside and renamed: a kill in the middle leaves no half key.
@@ -184,7 +212,10 @@ mod tests {
         assert_eq!(first.reconnect_code("as-1"), second.reconnect_code("as-1"));
         assert_ne!(first.reconnect_code("as-1"), first.reconnect_code("as-2"));
         for file in fs::read_dir(dir.path().join("keys")).unwrap() {
-            assert_eq!(file.unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o600);
+            assert_eq!(
+                file.unwrap().metadata().unwrap().permissions().mode() & 0o777,
+                0o600
+            );
         }
     }
 
@@ -193,16 +224,25 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("keys")).unwrap();
         fs::write(dir.path().join("keys/platform.key"), "zz").unwrap();
-        let error = PlatformKeys::load_or_create(dir.path()).err().map(|error| error.to_string()).unwrap();
+        let error = PlatformKeys::load_or_create(dir.path())
+            .err()
+            .map(|error| error.to_string())
+            .unwrap();
         assert!(error.contains("platform.key"), "{error}");
-        assert_eq!(fs::read_to_string(dir.path().join("keys/platform.key")).unwrap(), "zz");
+        assert_eq!(
+            fs::read_to_string(dir.path().join("keys/platform.key")).unwrap(),
+            "zz"
+        );
     }
 
     #[test]
     fn a_second_server_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let held = lock_data_dir(dir.path()).unwrap();
-        assert!(matches!(lock_data_dir(dir.path()), Err(KeysError::InUse { .. })));
+        assert!(matches!(
+            lock_data_dir(dir.path()),
+            Err(KeysError::InUse { .. })
+        ));
         drop(held);
         assert!(lock_data_dir(dir.path()).is_ok());
     }

@@ -26,14 +26,20 @@ pub async fn hash(password: String) -> String {
 /// Whether `password` is the one of `phc`; a string that is none fits nothing.
 pub async fn verify(password: String, phc: String) -> bool {
     alone(move || {
-        PasswordHash::new(&phc)
-            .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+        PasswordHash::new(&phc).is_ok_and(|hash| {
+            Argon2::default()
+                .verify_password(password.as_bytes(), &hash)
+                .is_ok()
+        })
     })
     .await
 }
 
 async fn alone<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    let _turn = ONE_AT_A_TIME.acquire().await.expect("the semaphore is never closed");
+    let _turn = ONE_AT_A_TIME
+        .acquire()
+        .await
+        .expect("the semaphore is never closed");
     tokio::task::spawn_blocking(work)
         .await
         .expect("hashing does not panic, and the runtime outlives its callers")

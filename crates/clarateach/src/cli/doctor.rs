@@ -37,8 +37,15 @@ pub(super) fn run(args: DoctorArgs) -> anyhow::Result<()> {
     } else {
         print_lines(&findings);
     }
-    let errors = findings.iter().filter(|finding| finding.level == Level::Error).count();
-    anyhow::ensure!(errors == 0, "{errors} of {} checks failed: workshops can't be made like this", findings.len());
+    let errors = findings
+        .iter()
+        .filter(|finding| finding.level == Level::Error)
+        .count();
+    anyhow::ensure!(
+        errors == 0,
+        "{errors} of {} checks failed: workshops can't be made like this",
+        findings.len()
+    );
     Ok(())
 }
 
@@ -50,9 +57,21 @@ fn data_dir(path: &std::path::Path) -> Finding {
         remedy: remedy.map(ToOwned::to_owned),
     };
     match keys::lock_data_dir(path) {
-        Ok(_) => found(Level::Good, format!("data directory {} can be written", path.display()), None),
-        Err(KeysError::InUse { .. }) => found(Level::Good, format!("a server is running on {}", path.display()), None),
-        Err(error) => found(Level::Error, error.to_string(), Some("make it writable for this user, or choose another --data-dir")),
+        Ok(_) => found(
+            Level::Good,
+            format!("data directory {} can be written", path.display()),
+            None,
+        ),
+        Err(KeysError::InUse { .. }) => found(
+            Level::Good,
+            format!("a server is running on {}", path.display()),
+            None,
+        ),
+        Err(error) => found(
+            Level::Error,
+            error.to_string(),
+            Some("make it writable for this user, or choose another --data-dir"),
+        ),
     }
 }
 

@@ -29,7 +29,10 @@ pub(super) fn run(args: ServeArgs) -> anyhow::Result<()> {
     }
     start_log(&settings)?;
     for name in unknown_variables(&known_variables()) {
-        tracing::warn!(name, "this variable is set, and this version does not know it");
+        tracing::warn!(
+            name,
+            "this variable is set, and this version does not know it"
+        );
     }
     let config = settings.resolve()?;
     super::runtime()?.block_on(serve(config))
@@ -39,7 +42,11 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let app = App::start(config).await?;
-    println!("ClaraTeach {} is at {}/", env!("CARGO_PKG_VERSION"), app.public_url);
+    println!(
+        "ClaraTeach {} is at {}/",
+        env!("CARGO_PKG_VERSION"),
+        app.public_url
+    );
     if let Some(link) = &app.setup_link {
         println!("\nSet the instructor's password with this link; it works once:\n\n    {link}\n");
     }
@@ -55,9 +62,18 @@ async fn serve(config: Config) -> anyhow::Result<()> {
 }
 
 fn start_log(settings: &Settings) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(settings.log.as_deref().unwrap_or("info")).context("--log is not a filter")?;
-    let format = settings.log_format.unwrap_or(if std::io::stderr().is_terminal() { LogFormat::Text } else { LogFormat::Json });
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let filter = EnvFilter::try_new(settings.log.as_deref().unwrap_or("info"))
+        .context("--log is not a filter")?;
+    let format = settings
+        .log_format
+        .unwrap_or(if std::io::stderr().is_terminal() {
+            LogFormat::Text
+        } else {
+            LogFormat::Json
+        });
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     match format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),

@@ -73,7 +73,10 @@ pub(super) struct Instructor {
 impl From<SignedIn> for Session {
     fn from(session: SignedIn) -> Self {
         Self {
-            instructor: Instructor { id: session.instructor.id, name: session.instructor.name },
+            instructor: Instructor {
+                id: session.instructor.id,
+                name: session.instructor.name,
+            },
             expires_at: session.expires_at,
         }
     }
@@ -187,9 +190,12 @@ impl Egress {
         Ok(match self {
             Self::Open => model::EgressPolicy::Open,
             Self::None => model::EgressPolicy::None,
-            Self::Allow(networks) => {
-                model::EgressPolicy::Allow(networks.iter().map(|network| network.parse()).collect::<Result<_, _>>()?)
-            }
+            Self::Allow(networks) => model::EgressPolicy::Allow(
+                networks
+                    .iter()
+                    .map(|network| network.parse())
+                    .collect::<Result<_, _>>()?,
+            ),
         })
     }
 }
@@ -240,9 +246,15 @@ pub(super) struct Workshop {
     resources: Resources,
     #[serde(with = "time::serde::rfc3339")]
     created_at: OffsetDateTime,
-    #[serde(with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     starts_at: Option<OffsetDateTime>,
-    #[serde(with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     ends_at: Option<OffsetDateTime>,
     #[serde(skip_serializing_if = "Option::is_none")]
     progress: Option<Progress>,
@@ -340,7 +352,10 @@ enum Presence {
 
 impl From<model::Reason> for Reason {
     fn from(reason: model::Reason) -> Self {
-        Self { code: reason.code, message: reason.message }
+        Self {
+            code: reason.code,
+            message: reason.message,
+        }
     }
 }
 
@@ -505,7 +520,10 @@ impl JoinAnswer {
         Self {
             token: joined.token,
             endpoint: addresses.endpoint(&id, host),
-            workshop: JoinedWorkshop { id: id.to_string(), name: joined.workshop.name },
+            workshop: JoinedWorkshop {
+                id: id.to_string(),
+                name: joined.workshop.name,
+            },
             seat: joined.seat.key.seat.get(),
             reconnect_code: joined.reconnect_code.to_string(),
             expires_at: joined.expires_at,

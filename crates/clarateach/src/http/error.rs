@@ -39,11 +39,17 @@ impl ApiError {
     }
 
     pub(super) fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { field: Some(field.into()), ..Self::new(StatusCode::BAD_REQUEST, "invalid_input", message) }
+        Self {
+            field: Some(field.into()),
+            ..Self::new(StatusCode::BAD_REQUEST, "invalid_input", message)
+        }
     }
 
     fn retry_after(self, seconds: u64) -> Self {
-        Self { retry_after_seconds: Some(seconds), ..self }
+        Self {
+            retry_after_seconds: Some(seconds),
+            ..self
+        }
     }
 }
 
@@ -64,17 +70,24 @@ impl From<Error> for ApiError {
             Error::Ended => plain(StatusCode::GONE, "ended"),
             Error::NotReady { .. } => plain(StatusCode::TOO_EARLY, "not_ready").retry_after(2),
             Error::TooManyAttempts { retry_after } => {
-                plain(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts").retry_after(retry_after.as_secs().max(1))
+                plain(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts")
+                    .retry_after(retry_after.as_secs().max(1))
             }
             Error::Conflict { code, .. } => plain(StatusCode::CONFLICT, code),
             Error::Unavailable(reason) if reason.code == "image_missing" => Self {
                 code: reason.code,
                 ..Self::invalid("image", message)
             },
-            Error::Unavailable(reason) => Self::new(StatusCode::SERVICE_UNAVAILABLE, &reason.code, message).retry_after(10),
+            Error::Unavailable(reason) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, &reason.code, message).retry_after(10)
+            }
             Error::Store(error) if error.is_disk_full() => Self {
                 cause: Some(error.to_string()),
-                ..Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk_full", "the server's disk is full: free some space")
+                ..Self::new(
+                    StatusCode::INSUFFICIENT_STORAGE,
+                    "disk_full",
+                    "the server's disk is full: free some space",
+                )
             },
             Error::Store(error) => Self::internal(&error),
         }
@@ -105,14 +118,24 @@ impl IntoResponse for ApiError {
 
 /// Writes the body of an [`ApiError`], and logs its cause where the fault is ours.
 pub(super) async fn render(request: Request, next: Next) -> Response {
-    let request_id = request.extensions().get::<RequestId>().map(|id| id.as_str().to_owned());
+    let request_id = request
+        .extensions()
+        .get::<RequestId>()
+        .map(|id| id.as_str().to_owned());
     let mut response = next.run(request).await;
-    let Some(error) = response.extensions_mut().remove::<ApiError>() else { return response };
+    let Some(error) = response.extensions_mut().remove::<ApiError>() else {
+        return response;
+    };
     if let Some(cause) = &error.cause {
         tracing::error!(request_id, code = error.code, cause, "request failed");
     }
     let body = ErrorBody {
-        error: ErrorDetail { code: error.code, message: error.message, request_id, field: error.field },
+        error: ErrorDetail {
+            code: error.code,
+            message: error.message,
+            request_id,
+            field: error.field,
+        },
     };
     let (parts, _) = response.into_parts();
     let mut rendered = (error.status, Json(body)).into_response();
@@ -121,21 +144,33 @@ pub(super) async fn render(request: Request, next: Next) -> Response {
             rendered.headers_mut().insert(name.clone(), value.clone());
         }
     }
-    rendered.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    rendered
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(seconds) = error.retry_after_seconds {
-        rendered.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        rendered
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     rendered
 }
 
 /// `404` for what begins with `/api/` and is no route.
 pub(super) async fn unknown_route() -> ApiError {
-    ApiError::new(StatusCode::NOT_FOUND, "not_found", "there is no such call: see /api/openapi.json")
+    ApiError::new(
+        StatusCode::NOT_FOUND,
+        "not_found",
+        "there is no such call: see /api/openapi.json",
+    )
 }
 
 /// `405` for a route's wrong method.
 pub(super) async fn wrong_method() -> ApiError {
-    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this call takes another method: see /api/openapi.json")
+    ApiError::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        "this call takes another method: see /api/openapi.json",
+    )
 }
 
 /// A handler panicked: a bug of ours, told like any other failure of ours.

@@ -25,9 +25,17 @@ impl<S: Send + Sync> FromRequestParts<S> for From {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        match (parts.extensions.get::<ClientAddress>(), parts.extensions.get::<HostKind>()) {
-            (Some(client), Some(host)) => Ok(Self { client: client.0, host: host.clone() }),
-            _ => Err(ApiError::internal(&"the server gave the request no address")),
+        match (
+            parts.extensions.get::<ClientAddress>(),
+            parts.extensions.get::<HostKind>(),
+        ) {
+            (Some(client), Some(host)) => Ok(Self {
+                client: client.0,
+                host: host.clone(),
+            }),
+            _ => Err(ApiError::internal(
+                &"the server gave the request no address",
+            )),
         }
     }
 }
@@ -48,11 +56,18 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
                 "send the body as application/json",
             )),
             Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-                Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the body is too large"))
+                Err(ApiError::new(
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    "too_large",
+                    "the body is too large",
+                ))
             }
             Err(rejection) => {
                 let text = rejection.body_text();
-                Err(ApiError::invalid(field_of(&text), format!("the body is not what this call takes: {text}")))
+                Err(ApiError::invalid(
+                    field_of(&text),
+                    format!("the body is not what this call takes: {text}"),
+                ))
             }
         }
     }
@@ -67,13 +82,22 @@ fn field_of(text: &str) -> &str {
     let before_colon = || {
         let (_, after) = text.split_once("into the target type: ")?;
         let (path, _) = after.split_once(':')?;
-        path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.[]".contains(&byte)).then_some(path)
+        path.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_.[]".contains(&byte))
+            .then_some(path)
     };
-    named.map(|(field, _)| field).or_else(before_colon).unwrap_or("body")
+    named
+        .map(|(field, _)| field)
+        .or_else(before_colon)
+        .unwrap_or("body")
 }
 
 /// Refuses changes that a page of another origin makes with our cookie. Programs send no `Origin`.
-pub(super) fn check_origin(method: &Method, headers: &HeaderMap, extensions: &Extensions) -> Result<(), ApiError> {
+pub(super) fn check_origin(
+    method: &Method,
+    headers: &HeaderMap,
+    extensions: &Extensions,
+) -> Result<(), ApiError> {
     if method.is_safe() {
         return Ok(());
     }
@@ -88,7 +112,11 @@ pub(super) fn check_origin(method: &Method, headers: &HeaderMap, extensions: &Ex
             .is_some_and(|site| !matches!(site.as_bytes(), b"same-origin" | b"none")),
     };
     if refused {
-        return Err(ApiError::new(StatusCode::FORBIDDEN, "wrong_origin", "this call was made by a page of another site"));
+        return Err(ApiError::new(
+            StatusCode::FORBIDDEN,
+            "wrong_origin",
+            "this call was made by a page of another site",
+        ));
     }
     Ok(())
 }
@@ -105,7 +133,9 @@ impl FromRequestParts<ApiState> for SignedIn {
         check_origin(&parts.method, &parts.headers, &parts.extensions)?;
         let token = session_token(&parts.headers, &cookie_name(state, &parts.extensions))?;
         let session = state.service.session(token.as_deref()).await?;
-        Ok(Self { instructor: session.instructor })
+        Ok(Self {
+            instructor: session.instructor,
+        })
     }
 }
 
@@ -113,7 +143,11 @@ impl FromRequestParts<ApiState> for SignedIn {
 /// can't set it blindly; under https bound to the host (RFC 6265bis, section 4.1.3.2).
 pub(super) fn cookie_name(state: &ApiState, extensions: &Extensions) -> String {
     let suffix = &state.keys.cookie_suffix;
-    if is_https(extensions) { format!("__Host-clarateach-{suffix}") } else { format!("clarateach-{suffix}") }
+    if is_https(extensions) {
+        format!("__Host-clarateach-{suffix}")
+    } else {
+        format!("clarateach-{suffix}")
+    }
 }
 
 /// Whether the request's origin is https.
@@ -149,7 +183,9 @@ impl<S: Send + Sync> FromRequestParts<S> for WorkshopPath {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let Path(id) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| no_such("workshop"))?;
+        let Path(id) = Path::<String>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| no_such("workshop"))?;
         id.parse().map(Self).map_err(|_| no_such("workshop"))
     }
 }
@@ -171,7 +207,11 @@ impl<S: Send + Sync> FromRequestParts<S> for SeatPath {
 }
 
 fn no_such(what: &str) -> ApiError {
-    ApiError::new(StatusCode::NOT_FOUND, "not_found", format!("there is no such {what}"))
+    ApiError::new(
+        StatusCode::NOT_FOUND,
+        "not_found",
+        format!("there is no such {what}"),
+    )
 }
 
 #[cfg(test)]
@@ -180,16 +220,30 @@ mod tests {
 
     #[test]
     fn a_wrong_field_is_named() {
-        assert_eq!(field_of("… unknown field `seet`, expected one of …"), "seet");
-        assert_eq!(field_of("Failed to deserialize the JSON body into the target type: seats: invalid type: string \"x\", expected u16 at line 1"), "seats");
-        assert_eq!(field_of("Failed to parse the request body as JSON: EOF while parsing"), "body");
+        assert_eq!(
+            field_of("… unknown field `seet`, expected one of …"),
+            "seet"
+        );
+        assert_eq!(
+            field_of(
+                "Failed to deserialize the JSON body into the target type: seats: invalid type: string \"x\", expected u16 at line 1"
+            ),
+            "seats"
+        );
+        assert_eq!(
+            field_of("Failed to parse the request body as JSON: EOF while parsing"),
+            "body"
+        );
     }
 
     #[test]
     fn two_cookies_of_our_name_are_refused() {
         let mut headers = HeaderMap::new();
         headers.append(header::COOKIE, "a=1; clarateach-x=one".parse().unwrap());
-        assert_eq!(session_token(&headers, "clarateach-x").unwrap().as_deref(), Some("one"));
+        assert_eq!(
+            session_token(&headers, "clarateach-x").unwrap().as_deref(),
+            Some("one")
+        );
         headers.append(header::COOKIE, "clarateach-x=two".parse().unwrap());
         assert!(session_token(&headers, "clarateach-x").is_err());
     }

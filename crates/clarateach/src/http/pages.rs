@@ -33,15 +33,31 @@ pub(super) async fn get_page(request: Request) -> Response {
     }
     match Pages::get("index.html") {
         Some(file) => serve("index.html", file),
-        None => ApiError::new(StatusCode::NOT_FOUND, "no_pages", "this build has no pages: build it with `./x build`").into_response(),
+        None => ApiError::new(
+            StatusCode::NOT_FOUND,
+            "no_pages",
+            "this build has no pages: build it with `./x build`",
+        )
+        .into_response(),
     }
 }
 
 fn serve(path: &str, file: EmbeddedFile) -> Response {
     // Vite names assets by their content: a name never changes its bytes.
-    let caching = if path.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let caching = if path.starts_with("assets/") {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
     let kind = mime_guess::from_path(path).first_or_octet_stream();
-    ([(header::CONTENT_TYPE, kind.as_ref()), (header::CACHE_CONTROL, caching)], file.data).into_response()
+    (
+        [
+            (header::CONTENT_TYPE, kind.as_ref()),
+            (header::CACHE_CONTROL, caching),
+        ],
+        file.data,
+    )
+        .into_response()
 }
 
 /// What every answer of this origin carries.
@@ -53,13 +69,23 @@ pub(super) async fn add_security_headers(request: Request, next: Next) -> Respon
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
-        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (
+            HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
+        ),
+        (
+            HeaderName::from_static("cross-origin-resource-policy"),
+            "same-origin",
+        ),
     ] {
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
     }
     if is_api {
-        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        headers
+            .entry(header::CACHE_CONTROL)
+            .or_insert(HeaderValue::from_static("no-store"));
     }
     response
 }

@@ -35,7 +35,9 @@ pub(super) async fn reset_seat(
     _: SignedIn,
     SeatPath(key): SeatPath,
 ) -> Result<Json<Seat>, ApiError> {
-    Ok(Json(state.service.renew_seat(key, Occupancy::Keep).await?.into()))
+    Ok(Json(
+        state.service.renew_seat(key, Occupancy::Keep).await?.into(),
+    ))
 }
 
 /// Ends a learner's assignment and makes the seat anew.
@@ -47,7 +49,9 @@ pub(super) async fn release_seat(
     _: SignedIn,
     SeatPath(key): SeatPath,
 ) -> Result<Json<Seat>, ApiError> {
-    Ok(Json(state.service.renew_seat(key, Occupancy::End).await?.into()))
+    Ok(Json(
+        state.service.renew_seat(key, Occupancy::End).await?.into(),
+    ))
 }
 
 /// Tries a failed seat again.
@@ -74,7 +78,10 @@ pub(super) async fn create_seat_token(
     Body(request): Body<CreateSeatToken>,
 ) -> Result<Json<SeatToken>, ApiError> {
     let host: &HostKind = &from.host;
-    let (token, expires_at) = state.service.instructor_token(&instructor, key, request.mode.into()).await?;
+    let (token, expires_at) = state
+        .service
+        .instructor_token(&instructor, key, request.mode.into())
+        .await?;
     Ok(Json(SeatToken {
         token,
         endpoint: state.addresses.endpoint(&key.workshop, host),

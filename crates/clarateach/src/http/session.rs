@@ -23,8 +23,17 @@ pub(super) async fn set_up(
     Body(request): Body<SetupRequest>,
 ) -> Result<Response, ApiError> {
     let name = request.name.as_deref();
-    let (token, session) = state.service.set_up(from.client, &request.secret, name, request.password).await?;
-    Ok(with_cookie(&state, &extensions, StatusCode::CREATED, &token, session))
+    let (token, session) = state
+        .service
+        .set_up(from.client, &request.secret, name, request.password)
+        .await?;
+    Ok(with_cookie(
+        &state,
+        &extensions,
+        StatusCode::CREATED,
+        &token,
+        session,
+    ))
 }
 
 /// Who is signed in.
@@ -50,13 +59,25 @@ pub(super) async fn create_session(
     extensions: Extensions,
     Body(request): Body<SignInRequest>,
 ) -> Result<Response, ApiError> {
-    let (token, session) = state.service.sign_in(from.client, request.name.as_deref(), request.password).await?;
-    Ok(with_cookie(&state, &extensions, StatusCode::OK, &token, session))
+    let (token, session) = state
+        .service
+        .sign_in(from.client, request.name.as_deref(), request.password)
+        .await?;
+    Ok(with_cookie(
+        &state,
+        &extensions,
+        StatusCode::OK,
+        &token,
+        session,
+    ))
 }
 
 /// Signs out.
 #[utoipa::path(delete, path = "/api/session", tag = "session", responses((status = 204)))]
-pub(super) async fn delete_session(State(state): State<ApiState>, request: Request) -> Result<Response, ApiError> {
+pub(super) async fn delete_session(
+    State(state): State<ApiState>,
+    request: Request,
+) -> Result<Response, ApiError> {
     super::extract::check_origin(request.method(), request.headers(), request.extensions())?;
     let name = cookie_name(&state, request.extensions());
     if let Some(token) = session_token(request.headers(), &name)? {
@@ -66,14 +87,32 @@ pub(super) async fn delete_session(State(state): State<ApiState>, request: Reque
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response())
 }
 
-fn with_cookie(state: &ApiState, extensions: &Extensions, status: StatusCode, token: &str, session: SignedIn) -> Response {
+fn with_cookie(
+    state: &ApiState,
+    extensions: &Extensions,
+    status: StatusCode,
+    token: &str,
+    session: SignedIn,
+) -> Response {
     let seconds = (session.expires_at - OffsetDateTime::now_utc()).whole_seconds();
-    let cookie = cookie(&cookie_name(state, extensions), token, seconds, is_https(extensions));
-    (status, [(header::SET_COOKIE, cookie)], Json(Session::from(session))).into_response()
+    let cookie = cookie(
+        &cookie_name(state, extensions),
+        token,
+        seconds,
+        is_https(extensions),
+    );
+    (
+        status,
+        [(header::SET_COOKIE, cookie)],
+        Json(Session::from(session)),
+    )
+        .into_response()
 }
 
 fn cookie(name: &str, value: &str, max_age: i64, https: bool) -> HeaderValue {
     let secure = if https { "; Secure" } else { "" };
-    HeaderValue::from_str(&format!("{name}={value}; HttpOnly; SameSite=Lax; Path=/; Max-Age={max_age}{secure}"))
-        .expect("names and tokens are ASCII of ours")
+    HeaderValue::from_str(&format!(
+        "{name}={value}; HttpOnly; SameSite=Lax; Path=/; Max-Age={max_age}{secure}"
+    ))
+    .expect("names and tokens are ASCII of ours")
 }

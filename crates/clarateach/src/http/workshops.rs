@@ -21,7 +21,10 @@ pub(super) async fn list_workshops(
     _: SignedIn,
 ) -> Result<Json<WorkshopList>, ApiError> {
     let views = state.service.workshops().await?;
-    let workshops = views.into_iter().map(|view| Workshop::new(view, &state.addresses, &from.host)).collect();
+    let workshops = views
+        .into_iter()
+        .map(|view| Workshop::new(view, &state.addresses, &from.host))
+        .collect();
     Ok(Json(WorkshopList { workshops }))
 }
 
@@ -40,7 +43,10 @@ pub(super) async fn create_workshop(
     SignedIn { instructor }: SignedIn,
     Body(request): Body<CreateWorkshop>,
 ) -> Result<(StatusCode, Json<Workshop>), ApiError> {
-    let egress = request.egress.into_policy().map_err(|error| ApiError::invalid("egress", error.to_string()))?;
+    let egress = request
+        .egress
+        .into_policy()
+        .map_err(|error| ApiError::invalid("egress", error.to_string()))?;
     let request = service::CreateWorkshop {
         name: request.name,
         seats: request.seats,
@@ -58,9 +64,18 @@ pub(super) async fn create_workshop(
     let (status, view) = if prefers_async(&headers) {
         (StatusCode::ACCEPTED, created)
     } else {
-        (StatusCode::CREATED, state.service.wait_until_made(created.workshop.spec.id).await?)
+        (
+            StatusCode::CREATED,
+            state
+                .service
+                .wait_until_made(created.workshop.spec.id)
+                .await?,
+        )
     };
-    Ok((status, Json(Workshop::new(view, &state.addresses, &from.host))))
+    Ok((
+        status,
+        Json(Workshop::new(view, &state.addresses, &from.host)),
+    ))
 }
 
 /// One workshop.
@@ -100,7 +115,11 @@ pub(super) async fn show(
     host: &crate::addresses::HostKind,
     id: WorkshopId,
 ) -> Result<Workshop, ApiError> {
-    Ok(Workshop::new(state.service.workshop(id).await?, &state.addresses, host))
+    Ok(Workshop::new(
+        state.service.workshop(id).await?,
+        &state.addresses,
+        host,
+    ))
 }
 
 /// `Prefer: respond-async`, among whatever other preferences.

@@ -7,6 +7,7 @@
 use axum::body::Body;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use clarateach_protocol::token::Role;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
     SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
@@ -150,8 +151,14 @@ impl Gateway {
                 () = draining.cancelled() => {}
             }
         };
-        self.tasks
-            .spawn(pump(downstream, seat, ended).in_current_span());
+        // A learner with a live connection is there; an instructor who looks in is not the learner.
+        let attending =
+            (grant.claims.role == Role::Learner).then(|| grant.entry.attendance().begin());
+        let pumping = async move {
+            let _attending = attending;
+            pump(downstream, seat, ended).await;
+        };
+        self.tasks.spawn(pumping.in_current_span());
         Ok(response)
     }
 }

@@ -33,31 +33,49 @@ struct Count {
 
 impl Count {
     fn new(now: Instant) -> Self {
-        Self { since: now, failures: 0 }
+        Self {
+            since: now,
+            failures: 0,
+        }
     }
 
     fn at(self, now: Instant) -> Self {
-        if now.duration_since(self.since) >= WINDOW { Self::new(now) } else { self }
+        if now.duration_since(self.since) >= WINDOW {
+            Self::new(now)
+        } else {
+            self
+        }
     }
 
     fn wait(self, limit: u32, now: Instant) -> Option<Duration> {
         let current = self.at(now);
-        (current.failures >= limit).then(|| WINDOW.saturating_sub(now.duration_since(current.since)))
+        (current.failures >= limit)
+            .then(|| WINDOW.saturating_sub(now.duration_since(current.since)))
     }
 }
 
 impl FailureBudget {
     /// So many failures a minute from one address, and in all.
     pub(super) fn new(per_address: u32, in_all: u32) -> Self {
-        let state = State { all: Count::new(Instant::now()), addresses: HashMap::new() };
-        Self { per_address, in_all, state: Mutex::new(state) }
+        let state = State {
+            all: Count::new(Instant::now()),
+            addresses: HashMap::new(),
+        };
+        Self {
+            per_address,
+            in_all,
+            state: Mutex::new(state),
+        }
     }
 
     /// Refuses an address that has failed too often, before its attempt is looked at.
     pub(super) fn check(&self, address: IpAddr) -> Result<(), Error> {
         let now = Instant::now();
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = state.addresses.get(&address).and_then(|count| count.wait(self.per_address, now));
+        let own = state
+            .addresses
+            .get(&address)
+            .and_then(|count| count.wait(self.per_address, now));
         match own.or_else(|| state.all.wait(self.in_all, now)) {
             Some(retry_after) => Err(Error::TooManyAttempts { retry_after }),
             None => Ok(()),
@@ -71,12 +89,17 @@ impl FailureBudget {
         state.all = state.all.at(now);
         state.all.failures += 1;
         if state.addresses.len() >= MAX_ADDRESSES {
-            state.addresses.retain(|_, count| now.duration_since(count.since) < WINDOW);
+            state
+                .addresses
+                .retain(|_, count| now.duration_since(count.since) < WINDOW);
         }
         if state.addresses.len() >= MAX_ADDRESSES {
             state.addresses.clear();
         }
-        let own = state.addresses.entry(address).or_insert_with(|| Count::new(now));
+        let own = state
+            .addresses
+            .entry(address)
+            .or_insert_with(|| Count::new(now));
         *own = own.at(now);
         own.failures += 1;
     }
@@ -94,7 +117,10 @@ mod tests {
             assert!(budget.check(guesser).is_ok());
             budget.failed(guesser);
         }
-        assert!(matches!(budget.check(guesser), Err(Error::TooManyAttempts { .. })));
+        assert!(matches!(
+            budget.check(guesser),
+            Err(Error::TooManyAttempts { .. })
+        ));
         assert!(budget.check(learner).is_ok());
     }
 

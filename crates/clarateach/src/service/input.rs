@@ -17,10 +17,16 @@ pub(super) fn name(field: &'static str, text: &str) -> Result<String, Error> {
         return Err(Error::invalid(field, "a name is missing"));
     }
     if name.chars().count() > MAX_NAME_CHARACTERS {
-        return Err(Error::invalid(field, format!("a name has at most {MAX_NAME_CHARACTERS} characters")));
+        return Err(Error::invalid(
+            field,
+            format!("a name has at most {MAX_NAME_CHARACTERS} characters"),
+        ));
     }
     if name.chars().any(is_deceptive) {
-        return Err(Error::invalid(field, "a name can't hold control characters or text-direction marks"));
+        return Err(Error::invalid(
+            field,
+            "a name can't hold control characters or text-direction marks",
+        ));
     }
     Ok(name.to_owned())
 }
@@ -36,17 +42,25 @@ pub(super) fn env_name(field: &'static str, name: &str) -> Result<(), Error> {
     let bytes = name.as_bytes();
     let right = matches!(bytes, [first, ..] if first.is_ascii_alphabetic() || *first == b'_')
         && bytes.len() <= 128
-        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+        && bytes
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
     if right {
         Ok(())
     } else {
-        Err(Error::invalid(field, "a variable's name has letters, digits and _, and begins with no digit"))
+        Err(Error::invalid(
+            field,
+            "a variable's name has letters, digits and _, and begins with no digit",
+        ))
     }
 }
 
 fn env_value(field: &'static str, value: &str) -> Result<(), Error> {
     if value.len() > MAX_ENV_VALUE_BYTES {
-        return Err(Error::invalid(field, format!("a value has at most {MAX_ENV_VALUE_BYTES} bytes")));
+        return Err(Error::invalid(
+            field,
+            format!("a value has at most {MAX_ENV_VALUE_BYTES} bytes"),
+        ));
     }
     if value.contains('\0') {
         return Err(Error::invalid(field, "a value can't hold a NUL character"));
@@ -61,7 +75,10 @@ pub(super) fn environment(
     api_key_name: Option<String>,
 ) -> Result<Secrets, Error> {
     if env.len() > MAX_ENV_VARIABLES {
-        return Err(Error::invalid("env", format!("at most {MAX_ENV_VARIABLES} variables")));
+        return Err(Error::invalid(
+            "env",
+            format!("at most {MAX_ENV_VARIABLES} variables"),
+        ));
     }
     for (name, value) in &env {
         env_name("env", name)?;
@@ -71,12 +88,18 @@ pub(super) fn environment(
     if let Some(name) = &api_key_name {
         env_name("api_key_name", name)?;
         if api_key.is_none() {
-            return Err(Error::invalid("api_key_name", "a name for the API key needs an api_key"));
+            return Err(Error::invalid(
+                "api_key_name",
+                "a name for the API key needs an api_key",
+            ));
         }
     }
     if let Some(key) = api_key {
         env_value("api_key", &key)?;
-        all.insert(api_key_name.unwrap_or_else(|| "ANTHROPIC_API_KEY".to_owned()), key);
+        all.insert(
+            api_key_name.unwrap_or_else(|| "ANTHROPIC_API_KEY".to_owned()),
+            key,
+        );
     }
     Ok(Secrets(all))
 }
@@ -84,12 +107,20 @@ pub(super) fn environment(
 /// An OCI image reference, by its characters; the engine knows the rest.
 pub(super) fn image(text: &str) -> Result<String, Error> {
     let right = (1..=MAX_IMAGE_BYTES).contains(&text.len())
-        && text.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-/:@".contains(&byte));
+        && text
+            .bytes()
+            .next()
+            .is_some_and(|first| first.is_ascii_alphanumeric())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"._-/:@".contains(&byte));
     if right {
         Ok(text.to_owned())
     } else {
-        Err(Error::invalid("image", "expected an image reference like python:3.13 or clarateach/workspace:latest"))
+        Err(Error::invalid(
+            "image",
+            "expected an image reference like python:3.13 or clarateach/workspace:latest",
+        ))
     }
 }
 
@@ -100,7 +131,10 @@ pub(super) fn resources(resources: Resources) -> Result<Resources, Error> {
             Ok(())
         } else {
             let (least, most) = range.into_inner();
-            Err(Error::invalid("resources", format!("{what} must be from {least} to {most}")))
+            Err(Error::invalid(
+                "resources",
+                format!("{what} must be from {least} to {most}"),
+            ))
         }
     };
     within("memory_mb", resources.memory_mib, 64..=65_536)?;
@@ -118,7 +152,15 @@ mod tests {
     fn names_are_trimmed_and_cannot_deceive() {
         assert_eq!(name("name", "  Ada Lovelace ").unwrap(), "Ada Lovelace");
         assert_eq!(name("name", "名前 🦀 <b>").unwrap(), "名前 🦀 <b>");
-        for wrong in ["", "   ", "a\nb", "a\u{7}", "a\u{202e}b", "\u{feff}a", "a\0"] {
+        for wrong in [
+            "",
+            "   ",
+            "a\nb",
+            "a\u{7}",
+            "a\u{202e}b",
+            "\u{feff}a",
+            "a\0",
+        ] {
             assert!(name("name", wrong).is_err(), "{wrong:?} was taken");
         }
         assert!(name("name", &"é".repeat(80)).is_ok());
@@ -128,17 +170,43 @@ mod tests {
     #[test]
     fn the_api_key_gets_its_name() {
         let env = environment(BTreeMap::new(), Some("k".to_owned()), None).unwrap();
-        assert_eq!(env.0.get("ANTHROPIC_API_KEY").map(String::as_str), Some("k"));
-        let env = environment(BTreeMap::new(), Some("k".to_owned()), Some("OTHER".to_owned())).unwrap();
+        assert_eq!(
+            env.0.get("ANTHROPIC_API_KEY").map(String::as_str),
+            Some("k")
+        );
+        let env = environment(
+            BTreeMap::new(),
+            Some("k".to_owned()),
+            Some("OTHER".to_owned()),
+        )
+        .unwrap();
         assert_eq!(env.0.keys().collect::<Vec<_>>(), ["OTHER"]);
         assert!(environment(BTreeMap::new(), None, Some("OTHER".to_owned())).is_err());
-        assert!(environment(BTreeMap::from([("A=B".to_owned(), String::new())]), None, None).is_err());
-        assert!(environment(BTreeMap::from([("A".to_owned(), "a\0".to_owned())]), None, None).is_err());
+        assert!(
+            environment(
+                BTreeMap::from([("A=B".to_owned(), String::new())]),
+                None,
+                None
+            )
+            .is_err()
+        );
+        assert!(
+            environment(
+                BTreeMap::from([("A".to_owned(), "a\0".to_owned())]),
+                None,
+                None
+            )
+            .is_err()
+        );
     }
 
     #[test]
     fn images_are_references() {
-        for right in ["debian", "clarateach/workspace:latest", "ghcr.io/a/b@sha256:0123"] {
+        for right in [
+            "debian",
+            "clarateach/workspace:latest",
+            "ghcr.io/a/b@sha256:0123",
+        ] {
             assert!(image(right).is_ok(), "{right}");
         }
         for wrong in ["", "-v", "a b", "a;b", "../x"] {

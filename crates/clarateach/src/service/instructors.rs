@@ -39,8 +39,15 @@ impl Service {
         if self.inner.store.has_instructor().await? {
             return Ok(None);
         }
-        let mut secret = self.inner.setup.secret.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(Some(secret.get_or_insert_with(secret::random_token).clone()))
+        let mut secret = self
+            .inner
+            .setup
+            .secret
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        Ok(Some(
+            secret.get_or_insert_with(secret::random_token).clone(),
+        ))
     }
 
     /// Makes the first instructor, for whoever holds the set-up link. Answers with a session's token.
@@ -63,13 +70,25 @@ impl Service {
         check_password(&new_password)?;
         let instructor = Instructor {
             id: secret::random_id("in"),
-            name: name.map_or(Ok(DEFAULT_NAME.to_owned()), |name| input::name("name", name))?,
+            name: name.map_or(Ok(DEFAULT_NAME.to_owned()), |name| {
+                input::name("name", name)
+            })?,
         };
         let hash = password::hash(new_password).await;
-        if !self.inner.store.insert_first_instructor(instructor.clone(), hash).await? {
+        if !self
+            .inner
+            .store
+            .insert_first_instructor(instructor.clone(), hash)
+            .await?
+        {
             return Err(Error::BadSetupSecret);
         }
-        *self.inner.setup.secret.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self
+            .inner
+            .setup
+            .secret
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = None;
         self.open_session(instructor).await
     }
 
@@ -81,13 +100,22 @@ impl Service {
         check_password(&new_password)?;
         match self.inner.store.instructors().await?.into_iter().next() {
             None => {
-                let instructor = Instructor { id: secret::random_id("in"), name: DEFAULT_NAME.to_owned() };
-                self.inner.store.insert_first_instructor(instructor, password::hash(new_password).await).await?;
+                let instructor = Instructor {
+                    id: secret::random_id("in"),
+                    name: DEFAULT_NAME.to_owned(),
+                };
+                self.inner
+                    .store
+                    .insert_first_instructor(instructor, password::hash(new_password).await)
+                    .await?;
             }
             Some((instructor, phc)) => {
                 // Sessions end with a password; the same one again at the next start ends none.
                 if !password::verify(new_password.clone(), phc).await {
-                    self.inner.store.set_password(instructor.id, password::hash(new_password).await).await?;
+                    self.inner
+                        .store
+                        .set_password(instructor.id, password::hash(new_password).await)
+                        .await?;
                 }
             }
         }
@@ -98,16 +126,23 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::BadCredentials`], [`Error::SetupRequired`], [`Error::TooManyAttempts`].
-    pub async fn sign_in(&self, address: IpAddr, name: Option<&str>, given: String) -> Result<(String, SignedIn), Error> {
+    pub async fn sign_in(
+        &self,
+        address: IpAddr,
+        name: Option<&str>,
+        given: String,
+    ) -> Result<(String, SignedIn), Error> {
         self.inner.sign_in_failures.check(address)?;
         let instructors = self.inner.store.instructors().await?;
         if instructors.is_empty() {
             return Err(Error::SetupRequired);
         }
         let only = instructors.len() == 1;
-        let claimed = instructors
-            .into_iter()
-            .find(|(instructor, _)| name.map_or(only, |name| instructor.name.eq_ignore_ascii_case(name.trim())));
+        let claimed = instructors.into_iter().find(|(instructor, _)| {
+            name.map_or(only, |name| {
+                instructor.name.eq_ignore_ascii_case(name.trim())
+            })
+        });
         if let Some((instructor, phc)) = claimed
             && given.len() <= password::MAX_BYTES
             && password::verify(given, phc).await
@@ -121,8 +156,17 @@ impl Service {
     async fn open_session(&self, instructor: Instructor) -> Result<(String, SignedIn), Error> {
         let token = secret::random_token();
         let expires_at = OffsetDateTime::now_utc() + SESSION;
-        self.inner.store.insert_session(secret::hash(&token), instructor.id.clone(), expires_at).await?;
-        Ok((token, SignedIn { instructor, expires_at }))
+        self.inner
+            .store
+            .insert_session(secret::hash(&token), instructor.id.clone(), expires_at)
+            .await?;
+        Ok((
+            token,
+            SignedIn {
+                instructor,
+                expires_at,
+            },
+        ))
     }
 
     /// Whose session a token is.
@@ -131,9 +175,13 @@ impl Service {
     /// [`Error::Unauthenticated`], or [`Error::SetupRequired`] when nobody can sign in yet.
     pub async fn session(&self, token: Option<&str>) -> Result<SignedIn, Error> {
         if let Some(token) = token
-            && let Some((instructor, expires_at)) = self.inner.store.session(secret::hash(token)).await?
+            && let Some((instructor, expires_at)) =
+                self.inner.store.session(secret::hash(token)).await?
         {
-            return Ok(SignedIn { instructor, expires_at });
+            return Ok(SignedIn {
+                instructor,
+                expires_at,
+            });
         }
         if self.inner.store.has_instructor().await? {
             Err(Error::Unauthenticated)
@@ -153,11 +201,17 @@ impl Service {
 
 fn check_password(text: &str) -> Result<(), Error> {
     if text.chars().count() < password::MIN_CHARACTERS {
-        let message = format!("a password has at least {} characters", password::MIN_CHARACTERS);
+        let message = format!(
+            "a password has at least {} characters",
+            password::MIN_CHARACTERS
+        );
         return Err(Error::invalid("password", message));
     }
     if text.len() > password::MAX_BYTES {
-        return Err(Error::invalid("password", format!("a password has at most {} bytes", password::MAX_BYTES)));
+        return Err(Error::invalid(
+            "password",
+            format!("a password has at most {} bytes", password::MAX_BYTES),
+        ));
     }
     Ok(())
 }

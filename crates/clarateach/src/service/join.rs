@@ -51,7 +51,10 @@ impl Service {
     pub async fn join(&self, address: IpAddr, request: JoinRequest) -> Result<Joined, Error> {
         self.inner.join_failures.check(address)?;
         let result = self.join_unmetered(request).await;
-        if matches!(result, Err(Error::UnknownCode | Error::UnknownReconnectCode)) {
+        if matches!(
+            result,
+            Err(Error::UnknownCode | Error::UnknownReconnectCode)
+        ) {
             self.inner.join_failures.failed(address);
         }
         result
@@ -60,18 +63,34 @@ impl Service {
     async fn join_unmetered(&self, request: JoinRequest) -> Result<Joined, Error> {
         let workshop = self.workshop_of_code(&request.code).await?;
         let name = input::name("name", &request.name)?;
-        if request.request_id.as_ref().is_some_and(|id| id.is_empty() || id.len() > MAX_REQUEST_ID_BYTES) {
-            return Err(Error::invalid("request_id", format!("a request id has 1 to {MAX_REQUEST_ID_BYTES} bytes")));
+        if request
+            .request_id
+            .as_ref()
+            .is_some_and(|id| id.is_empty() || id.len() > MAX_REQUEST_ID_BYTES)
+        {
+            return Err(Error::invalid(
+                "request_id",
+                format!("a request id has 1 to {MAX_REQUEST_ID_BYTES} bytes"),
+            ));
         }
         match workshop.status {
             WorkshopStatus::Ended | WorkshopStatus::Ending => return Err(Error::Ended),
-            WorkshopStatus::Scheduled => return Err(Error::NotReady { message: "this workshop has not opened yet" }),
+            WorkshopStatus::Scheduled => {
+                return Err(Error::NotReady {
+                    message: "this workshop has not opened yet",
+                });
+            }
             WorkshopStatus::Provisioning | WorkshopStatus::Failed => {
-                return Err(Error::NotReady { message: "this workshop is being prepared: try again in a moment" });
+                return Err(Error::NotReady {
+                    message: "this workshop is being prepared: try again in a moment",
+                });
             }
             WorkshopStatus::Ready => {}
         }
-        let seat = match request.reconnect_code.filter(|code| !code.trim().is_empty()) {
+        let seat = match request
+            .reconnect_code
+            .filter(|code| !code.trim().is_empty())
+        {
             Some(code) => self.seat_of_reconnect(&workshop, &code).await?,
             None => self.free_seat(&workshop, name, request.request_id).await?,
         };
@@ -81,19 +100,32 @@ impl Service {
     /// Malformed codes cost the same look-up as well-formed ones: neither answer nor time tells them
     /// apart.
     async fn workshop_of_code(&self, text: &str) -> Result<Workshop, Error> {
-        let code = text.parse().unwrap_or_else(|_| JoinCode::from_random(secret::random_bytes()));
+        let code = text
+            .parse()
+            .unwrap_or_else(|_| JoinCode::from_random(secret::random_bytes()));
         let found = self.inner.store.workshop_of_code(code).await?;
-        found.filter(|_| text.parse::<JoinCode>().is_ok()).ok_or(Error::UnknownCode)
+        found
+            .filter(|_| text.parse::<JoinCode>().is_ok())
+            .ok_or(Error::UnknownCode)
     }
 
     async fn seat_of_reconnect(&self, workshop: &Workshop, text: &str) -> Result<Seat, Error> {
         let code: ReconnectCode = text.parse().map_err(|_| Error::UnknownReconnectCode)?;
         let hash = secret::hash(&code.to_string());
-        let seat = self.inner.store.seat_of_reconnect(workshop.spec.id, hash).await?;
+        let seat = self
+            .inner
+            .store
+            .seat_of_reconnect(workshop.spec.id, hash)
+            .await?;
         seat.ok_or(Error::UnknownReconnectCode)
     }
 
-    async fn free_seat(&self, workshop: &Workshop, name: String, request_id: Option<String>) -> Result<Seat, Error> {
+    async fn free_seat(
+        &self,
+        workshop: &Workshop,
+        name: String,
+        request_id: Option<String>,
+    ) -> Result<Seat, Error> {
         let id = secret::random_id("as");
         let reconnect_code = self.inner.keys.reconnect_code(&id);
         let new = NewAssignment {
@@ -108,7 +140,9 @@ impl Service {
             Seated::On(seat) => *seat,
             Seated::Full => return Err(Error::NoSeats),
             Seated::NoneReady => {
-                return Err(Error::NotReady { message: "a seat is being prepared for you: try again in a moment" });
+                return Err(Error::NotReady {
+                    message: "a seat is being prepared for you: try again in a moment",
+                });
             }
             Seated::NotOpen => return Err(Error::Ended),
         };
@@ -122,6 +156,12 @@ impl Service {
         let Assignment { id, .. } = seat.assignment.clone().ok_or(Error::NoSeats)?;
         let reconnect_code = self.inner.keys.reconnect_code(&id);
         let (token, expires_at) = self.mint(&workshop, &seat, id, Role::Learner, Mode::Control);
-        Ok(Joined { token, expires_at, workshop, seat, reconnect_code })
+        Ok(Joined {
+            token,
+            expires_at,
+            workshop,
+            seat,
+            reconnect_code,
+        })
     }
 }

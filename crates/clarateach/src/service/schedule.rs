@@ -29,7 +29,10 @@ impl Service {
         let now = OffsetDateTime::now_utc();
         let (starting, ending) = self.inner.store.due_workshops(now + LEAD, now).await?;
         for id in starting {
-            self.inner.store.set_workshop_status(id, WorkshopStatus::Provisioning, None).await?;
+            self.inner
+                .store
+                .set_workshop_status(id, WorkshopStatus::Provisioning, None)
+                .await?;
             self.inner.orchestrator.wake(id);
         }
         for id in ending {

@@ -16,7 +16,12 @@ impl Service {
     /// [`Error::NotFound`] when there is no such seat.
     pub async fn renew_seat(&self, key: SeatKey, occupancy: Occupancy) -> Result<SeatView, Error> {
         let workshop = self.workshop_of(key).await?;
-        let seat = self.inner.store.renew_seat(key, occupancy).await?.ok_or(Error::NotFound("seat"))?;
+        let seat = self
+            .inner
+            .store
+            .renew_seat(key, occupancy)
+            .await?
+            .ok_or(Error::NotFound("seat"))?;
         self.announce(&seat, workshop.ends_at);
         self.inner.orchestrator.wake(key.workshop);
         tracing::info!(workshop = %key.workshop, seat = %key.seat, generation = %seat.generation, ?occupancy, "seat renewed");
@@ -49,10 +54,20 @@ impl Service {
         let seat = self.seat(key).await?;
         tracing::info!(target: "audit", workshop = %key.workshop, seat = %key.seat, instructor = %instructor.id, ?mode,
             "instructor opens a seat");
-        Ok(self.mint(&workshop, &seat, instructor.id.clone(), Role::Instructor, mode))
+        Ok(self.mint(
+            &workshop,
+            &seat,
+            instructor.id.clone(),
+            Role::Instructor,
+            mode,
+        ))
     }
 
     async fn seat(&self, key: SeatKey) -> Result<Seat, Error> {
-        self.inner.store.seat(key).await?.ok_or(Error::NotFound("seat"))
+        self.inner
+            .store
+            .seat(key)
+            .await?
+            .ok_or(Error::NotFound("seat"))
     }
 }

@@ -10,7 +10,8 @@ use tokio::sync::broadcast::error::RecvError;
 use super::{Error, Service, input};
 use crate::auth::secret::random_bytes;
 use crate::model::{
-    BrowserPolicy, EgressPolicy, Instructor, MAX_SEATS, Presence, Resources, Seat, Workshop, WorkshopSpec, WorkshopStatus,
+    BrowserPolicy, EgressPolicy, Instructor, MAX_SEATS, Presence, Resources, Seat, Workshop,
+    WorkshopSpec, WorkshopStatus,
 };
 use crate::orchestrator::ProgressView;
 use crate::store::NewWorkshop;
@@ -68,7 +69,11 @@ impl Service {
     /// # Errors
     /// [`Error::Invalid`] for wrong input, [`Error::Unavailable`] when seats can't be made here at
     /// all; nothing is left of it then.
-    pub async fn create_workshop(&self, owner: &Instructor, request: CreateWorkshop) -> Result<WorkshopView, Error> {
+    pub async fn create_workshop(
+        &self,
+        owner: &Instructor,
+        request: CreateWorkshop,
+    ) -> Result<WorkshopView, Error> {
         let workshop = self.new_workshop(owner, &request)?;
         self.inner
             .orchestrator
@@ -85,20 +90,38 @@ impl Service {
         Ok(view)
     }
 
-    fn new_workshop(&self, owner: &Instructor, request: &CreateWorkshop) -> Result<Workshop, Error> {
+    fn new_workshop(
+        &self,
+        owner: &Instructor,
+        request: &CreateWorkshop,
+    ) -> Result<Workshop, Error> {
         let now = OffsetDateTime::now_utc();
         check_seats("seats", request.seats)?;
         if request.browser == BrowserPolicy::Always {
-            return Err(Error::invalid("browser", "this version has no browser yet: choose on_demand or off"));
+            return Err(Error::invalid(
+                "browser",
+                "this version has no browser yet: choose on_demand or off",
+            ));
         }
-        if request.ends_at.is_some_and(|ends_at| ends_at <= request.starts_at.unwrap_or(now).max(now)) {
-            return Err(Error::invalid("ends_at", "the end must be in the future, and after the start"));
+        if request
+            .ends_at
+            .is_some_and(|ends_at| ends_at <= request.starts_at.unwrap_or(now).max(now))
+        {
+            return Err(Error::invalid(
+                "ends_at",
+                "the end must be in the future, and after the start",
+            ));
         }
-        let scheduled = request.starts_at.is_some_and(|starts_at| starts_at > now + super::schedule::LEAD);
+        let scheduled = request
+            .starts_at
+            .is_some_and(|starts_at| starts_at > now + super::schedule::LEAD);
         Ok(Workshop {
             spec: WorkshopSpec {
                 id: WorkshopId::from_random(random_bytes()),
-                image: request.image.as_deref().map_or(Ok(self.inner.default_image.clone()), input::image)?,
+                image: request
+                    .image
+                    .as_deref()
+                    .map_or(Ok(self.inner.default_image.clone()), input::image)?,
                 resources: input::resources(request.resources)?,
                 egress: request.egress.clone(),
                 browser: request.browser,
@@ -106,9 +129,17 @@ impl Service {
             name: input::name("name", &request.name)?,
             code: JoinCode::from_random(random_bytes()),
             owner: owner.id.clone(),
-            status: if scheduled { WorkshopStatus::Scheduled } else { WorkshopStatus::Provisioning },
+            status: if scheduled {
+                WorkshopStatus::Scheduled
+            } else {
+                WorkshopStatus::Provisioning
+            },
             reason: None,
-            env: input::environment(request.env.clone(), request.api_key.clone(), request.api_key_name.clone())?,
+            env: input::environment(
+                request.env.clone(),
+                request.api_key.clone(),
+                request.api_key_name.clone(),
+            )?,
             created_at: now,
             starts_at: request.starts_at,
             ends_at: request.ends_at,
@@ -118,7 +149,15 @@ impl Service {
     /// Inserts under the drawn id and code, drawing again while they are taken.
     async fn insert(&self, mut workshop: Workshop, seats: u16) -> Result<WorkshopId, Error> {
         loop {
-            if self.inner.store.insert_workshop(NewWorkshop { workshop: workshop.clone(), seats }).await? {
+            if self
+                .inner
+                .store
+                .insert_workshop(NewWorkshop {
+                    workshop: workshop.clone(),
+                    seats,
+                })
+                .await?
+            {
                 return Ok(workshop.spec.id);
             }
             workshop.spec.id = WorkshopId::from_random(random_bytes());
@@ -169,7 +208,11 @@ impl Service {
         let seats = self.inner.store.seats(workshop.spec.id).await?;
         let seats = seats.into_iter().map(|seat| self.seat_view(seat)).collect();
         let progress = self.inner.orchestrator.progress(workshop.spec.id);
-        Ok(WorkshopView { workshop, seats, progress })
+        Ok(WorkshopView {
+            workshop,
+            seats,
+            progress,
+        })
     }
 
     pub(super) fn seat_view(&self, seat: Seat) -> SeatView {
@@ -186,7 +229,9 @@ impl Service {
         self.end_workshop(id).await?;
         loop {
             match self.inner.store.workshop(id).await? {
-                Some(workshop) if workshop.status != WorkshopStatus::Ended => next_change(&mut changes, id).await,
+                Some(workshop) if workshop.status != WorkshopStatus::Ended => {
+                    next_change(&mut changes, id).await
+                }
                 _ => return Ok(()),
             }
         }
@@ -219,8 +264,17 @@ impl Service {
         if before.workshop.status == WorkshopStatus::Ending {
             return Err(Error::Ended);
         }
-        if self.inner.store.add_seats(id, count, MAX_SEATS).await?.is_none() {
-            let message = format!("a workshop has at most {MAX_SEATS} seats; this one has {}", before.seats.len());
+        if self
+            .inner
+            .store
+            .add_seats(id, count, MAX_SEATS)
+            .await?
+            .is_none()
+        {
+            let message = format!(
+                "a workshop has at most {MAX_SEATS} seats; this one has {}",
+                before.seats.len()
+            );
             return Err(Error::invalid("count", message));
         }
         let view = self.workshop(id).await?;
@@ -236,7 +290,10 @@ fn check_seats(field: &'static str, count: u16) -> Result<(), Error> {
     if (1..=MAX_SEATS).contains(&count) {
         Ok(())
     } else {
-        Err(Error::invalid(field, format!("a workshop has 1 to {MAX_SEATS} seats")))
+        Err(Error::invalid(
+            field,
+            format!("a workshop has 1 to {MAX_SEATS} seats"),
+        ))
     }
 }
 

@@ -47,7 +47,12 @@ impl TestApp {
         let (listen, setup_link) = (app.listen, app.setup_link.clone());
         let signal = stop.clone().cancelled_owned();
         let running = tokio::task::spawn_local(app.run_until(signal));
-        Self { listen, setup_link, stop, running: Some(running) }
+        Self {
+            listen,
+            setup_link,
+            stop,
+            running: Some(running),
+        }
     }
 
     /// Stops it as SIGTERM does, and waits until it has ended.
@@ -57,14 +62,28 @@ impl TestApp {
     }
 
     pub fn client(&self) -> Client {
-        Client { base: format!("http://{}", self.listen), http: HyperClient::builder(TokioExecutor::new()).build_http(), cookie: None }
+        Client {
+            base: format!("http://{}", self.listen),
+            http: HyperClient::builder(TokioExecutor::new()).build_http(),
+            cookie: None,
+        }
     }
 
     /// A client signed in as the instructor, through the set-up link.
     pub async fn instructor(&self) -> Client {
         let mut client = self.client();
-        let secret = self.setup_link.as_deref().and_then(|link| link.split_once('#')).unwrap().1;
-        let answer = client.post("/api/setup", json!({"secret": secret, "password": PASSWORD})).await;
+        let secret = self
+            .setup_link
+            .as_deref()
+            .and_then(|link| link.split_once('#'))
+            .unwrap()
+            .1;
+        let answer = client
+            .post(
+                "/api/setup",
+                json!({"secret": secret, "password": PASSWORD}),
+            )
+            .await;
         assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
         client.cookie = answer.cookie();
         client
@@ -97,7 +116,10 @@ impl Answer {
     }
 
     pub fn code(&self) -> String {
-        self.json()["error"]["code"].as_str().unwrap_or_default().to_owned()
+        self.json()["error"]["code"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
     }
 
     pub fn cookie(&self) -> Option<String> {
@@ -107,18 +129,34 @@ impl Answer {
 }
 
 impl Client {
-    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Answer {
-        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Answer {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         if let Some(cookie) = &self.cookie {
             request = request.header(header::COOKIE, cookie);
         }
-        let response = self.http.request(request.body(Full::new(body.into())).unwrap()).await.unwrap();
+        let response = self
+            .http
+            .request(request.body(Full::new(body.into())).unwrap())
+            .await
+            .unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
-        Answer { status: parts.status, headers: parts.headers, text: String::from_utf8_lossy(&bytes).into_owned() }
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            text: String::from_utf8_lossy(&bytes).into_owned(),
+        }
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -130,17 +168,29 @@ impl Client {
     }
 
     pub async fn post(&self, path: &str, body: Value) -> Answer {
-        self.send(Method::POST, path, &[("content-type", "application/json")], body.to_string()).await
+        self.send(
+            Method::POST,
+            path,
+            &[("content-type", "application/json")],
+            body.to_string(),
+        )
+        .await
     }
 
     /// A workshop that is made.
     pub async fn workshop(&self, seats: u16) -> Value {
-        let answer = self.post("/api/workshops", json!({"name": "Rust for poets", "seats": seats})).await;
+        let answer = self
+            .post(
+                "/api/workshops",
+                json!({"name": "Rust for poets", "seats": seats}),
+            )
+            .await;
         assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
         answer.json()
     }
 
     pub async fn join(&self, workshop: &Value, name: &str) -> Answer {
-        self.post("/api/join", json!({"code": workshop["code"], "name": name})).await
+        self.post("/api/join", json!({"code": workshop["code"], "name": name}))
+            .await
     }
 }
