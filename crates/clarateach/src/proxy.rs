@@ -44,6 +44,8 @@ pub struct Limits {
     pub connect: Duration,
     /// For the first byte of an answer, counted from the last movement of the request's body.
     pub first_byte: Duration,
+    /// For the other side of an upgraded connection, once one side is done.
+    pub half_open: Duration,
 }
 
 impl Default for Limits {
@@ -51,6 +53,7 @@ impl Default for Limits {
         Self {
             connect: Duration::from_secs(2),
             first_byte: Duration::from_secs(30),
+            half_open: Duration::from_secs(10),
         }
     }
 }
