@@ -179,7 +179,7 @@ impl Gateway {
         received: &Received<'_>,
     ) -> Result<Response<Body>, ProxyError> {
         let route = route?;
-        let (mut parts, body) = request.into_parts();
+        let (parts, body) = request.into_parts();
         refuse_service_worker(&parts)?;
         let exchange = Exchange {
             received_by: self.addresses.origin(received.host),
@@ -223,7 +223,6 @@ impl Gateway {
                     self.upgrade(onward, (handshake, downstream), &grant, upstream)
                         .await
                 } else {
-                    parts.extensions.clear();
                     self.forward(onward, body, &grant, upstream).await
                 }
             }
