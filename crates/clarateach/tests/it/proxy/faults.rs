@@ -301,3 +301,56 @@ async fn upgraded_connections_keep_their_place() {
     world.tenancy(3, 3, None);
     assert_eq!(second.reply().await.status, 200);
 }
+
+/// Bytes of a right request changed at random, the same at every run.
+fn malformed(right: &str, seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut draw = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % below as u64).unwrap()
+    };
+    let mut bytes = right.as_bytes().to_vec();
+    for _ in 0..=draw(6) {
+        let at = draw(bytes.len());
+        match draw(4) {
+            0 => bytes[at] = u8::try_from(draw(256)).unwrap(),
+            1 => drop(bytes.remove(at)),
+            2 => bytes.insert(at, b"\r\n:%/ \0\xff"[draw(8)]),
+            _ => bytes.truncate(at.max(1)),
+        }
+    }
+    bytes
+}
+
+#[tokio::test]
+async fn a_thousand_malformed_requests_break_nothing() {
+    let upstream = Seat::answering("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+    let world = World::with(impatient()).await;
+    world.live(&upstream, "one");
+    let right = world
+        .ask("PUT", "files/x")
+        .bearer(&world.token())
+        .field("Content-Length", 2);
+    let right = format!("{}\r\nhi", right.text);
+    let mut clients = tokio::task::JoinSet::new();
+    for seed in 1..=1000 {
+        let mut client = world.connect().await;
+        let bytes = malformed(&right, seed);
+        clients.spawn(async move {
+            client.write(&bytes).await;
+            client.reply().await.status
+        });
+        if seed % 50 == 0 {
+            while let Some(status) = clients.join_next().await {
+                let status = status.unwrap();
+                assert!(matches!(status, 0 | 200 | 400..500), "{status}");
+            }
+        }
+    }
+    assert_eq!(
+        world.ask_path("GET", "/api/health").send().await.status,
+        200
+    );
+}
