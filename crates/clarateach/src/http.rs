@@ -17,7 +17,6 @@ mod workshops;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn;
 use axum::routing::get;
 use utoipa::OpenApi;
@@ -28,9 +27,6 @@ use crate::addresses::Addresses;
 use crate::auth::keys::PlatformKeys;
 use crate::orchestrator::Orchestrator;
 use crate::service::Service;
-
-/// Bytes of a request's body at the most.
-const MAX_BODY_BYTES: usize = 256 * 1024;
 
 /// What handlers need; clones share it.
 #[derive(Clone)]
@@ -107,7 +103,6 @@ pub fn router(state: ApiState) -> Router {
     .route("/api/{*rest}", axum::routing::any(error::unknown_route))
     .fallback(pages::get_page)
     .method_not_allowed_fallback(error::wrong_method)
-    .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
     .layer(tower_http::catch_panic::CatchPanicLayer::custom(
         error::panicked,
     ))

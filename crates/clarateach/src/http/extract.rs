@@ -1,12 +1,13 @@
 //! Reading requests: JSON with our errors, ids, who is signed in, and where the request came from.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
-use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
-use axum::http::{Extensions, HeaderMap, Method, StatusCode, header};
+use axum::http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, header};
 use clarateach_protocol::id::{SeatKey, SeatNumber, WorkshopId};
+use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 
 use super::ApiState;
@@ -14,6 +15,13 @@ use super::error::ApiError;
 use crate::addresses::{HostKind, Scheme};
 use crate::model::Instructor;
 use crate::server::ClientAddress;
+
+/// Bytes of a body at the most.
+const MAX_BODY_BYTES: usize = 256 * 1024;
+/// Bytes of one that is too large that are read all the same.
+const MAX_DISCARDED_BYTES: usize = 64 * 1024 * 1024;
+/// For a whole body.
+const BODY_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Where a request came from, and by which of our names.
 pub(super) struct From {
@@ -46,30 +54,52 @@ pub(super) struct Body<T>(pub(super) T);
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         check_origin(request.method(), request.headers(), request.extensions())?;
-        match axum::Json::<T>::from_request(request, state).await {
-            Ok(axum::Json(body)) => Ok(Self(body)),
-            Err(JsonRejection::MissingJsonContentType(_)) => Err(ApiError::new(
+        let is_json = request.headers().get(header::CONTENT_TYPE).is_some_and(is_json);
+        let bytes = read_body(request.into_body()).await?;
+        if !is_json {
+            return Err(ApiError::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "unsupported_media_type",
                 "send the body as application/json",
-            )),
-            Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-                Err(ApiError::new(
-                    StatusCode::PAYLOAD_TOO_LARGE,
-                    "too_large",
-                    "the body is too large",
-                ))
-            }
-            Err(rejection) => {
-                let text = rejection.body_text();
-                Err(ApiError::invalid(
-                    field_of(&text),
-                    format!("the body is not what this call takes: {text}"),
-                ))
+            ));
+        }
+        axum::Json::from_bytes(&bytes).map(|axum::Json(body)| Self(body)).map_err(|rejection| {
+            let text = rejection.body_text();
+            ApiError::invalid(field_of(&text), format!("the body is not what this call takes: {text}"))
+        })
+    }
+}
+
+fn is_json(content_type: &HeaderValue) -> bool {
+    let essence = content_type.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+    essence.trim_ascii().eq_ignore_ascii_case(b"application/json")
+}
+
+/// Reads a body. One that is too large is read to its end, within reason, and thrown away: who is
+/// still sending would find the connection closed, and not the answer that says why.
+async fn read_body(mut body: axum::body::Body) -> Result<Vec<u8>, ApiError> {
+    let (mut kept, mut seen) = (Vec::new(), 0);
+    let reading = async {
+        while let Some(frame) = body.frame().await {
+            let data = frame.map_err(|_| ApiError::invalid("body", "the body was cut off"))?.into_data().unwrap_or_default();
+            seen += data.len();
+            if seen <= MAX_BODY_BYTES {
+                kept.extend_from_slice(&data);
+            } else if seen > MAX_DISCARDED_BYTES {
+                break;
             }
         }
+        Ok(())
+    };
+    let in_time = tokio::time::timeout(BODY_DEADLINE, reading).await;
+    if seen > MAX_BODY_BYTES {
+        return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("the body has more than {MAX_BODY_BYTES} bytes")));
+    }
+    match in_time {
+        Ok(read) => read.map(|()| kept),
+        Err(_) => Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "body_stalled", "the body did not arrive in time")),
     }
 }
 

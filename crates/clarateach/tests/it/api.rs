@@ -4,26 +4,25 @@ use std::collections::HashSet;
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::task::{JoinSet, LocalSet};
 
 use super::app::{Client, PASSWORD, TestApp, config};
 
 /// Runs a scene on one thread, with a server and a signed-in instructor.
-async fn scene<F: Future<Output = ()>>(play: impl FnOnce(TestApp, Client, TempDir) -> F) {
+async fn scene<F: Future<Output = ()>>(play: impl FnOnce(TestApp, Client) -> F) {
     LocalSet::new()
         .run_until(async {
             let dir = tempfile::tempdir().unwrap();
             let app = TestApp::start(dir.path()).await;
             let instructor = app.instructor().await;
-            play(app, instructor, dir).await;
+            play(app, instructor).await;
         })
         .await;
 }
 
 #[tokio::test]
 async fn a_workshop_is_made_joined_and_removed() {
-    scene(|app, instructor, _dir| async move {
+    scene(|app, instructor| async move {
         let workshop = instructor.workshop(3).await;
         assert_eq!(workshop["status"], "ready");
         assert_eq!(workshop["seats"].as_array().unwrap().len(), 3);
@@ -60,7 +59,7 @@ async fn a_workshop_is_made_joined_and_removed() {
 
 #[tokio::test]
 async fn a_learner_opens_their_seat_and_no_other() {
-    scene(|app, instructor, _dir| async move {
+    scene(|app, instructor| async move {
         let workshop = instructor.workshop(2).await;
         let learner = app.client();
         let joined = learner.join(&workshop, "Ada").await.json();
@@ -95,7 +94,7 @@ async fn a_learner_opens_their_seat_and_no_other() {
 
 #[tokio::test]
 async fn reset_keeps_the_learner_release_does_not_and_old_tokens_open_nothing() {
-    scene(|app, instructor, _dir| async move {
+    scene(|app, instructor| async move {
         let workshop = instructor.workshop(1).await;
         let id = workshop["id"].as_str().unwrap();
         let learner = app.client();
@@ -124,7 +123,7 @@ async fn reset_keeps_the_learner_release_does_not_and_old_tokens_open_nothing() 
 
 #[tokio::test]
 async fn two_joins_for_the_last_seat_have_one_winner() {
-    scene(|app, instructor, _dir| async move {
+    scene(|app, instructor| async move {
         let workshop = instructor.workshop(5).await;
         let mut joins = JoinSet::new();
         for n in 0..12 {
@@ -149,7 +148,7 @@ async fn two_joins_for_the_last_seat_have_one_winner() {
 
 #[tokio::test]
 async fn a_repeated_request_gets_the_same_seat_and_code() {
-    scene(|app, instructor, _dir| async move {
+    scene(|app, instructor| async move {
         let workshop = instructor.workshop(2).await;
         let request = json!({"code": workshop["code"], "name": "Ada", "request_id": "r-1"});
         let first = app.client().post("/api/join", request.clone()).await.json();
@@ -164,7 +163,7 @@ async fn a_repeated_request_gets_the_same_seat_and_code() {
 
 #[tokio::test]
 async fn bad_input_is_refused_by_field_with_nothing_half_made() {
-    scene(|_app, instructor, _dir| async move {
+    scene(|_app, instructor| async move {
         let with = |field: &str, value: Value| {
             let mut body = json!({"name": "Class", "seats": 1});
             body[field] = value;
@@ -229,7 +228,7 @@ async fn bad_input_is_refused_by_field_with_nothing_half_made() {
 
 #[tokio::test]
 async fn unknown_and_malformed_codes_get_one_answer() {
-    scene(|app, instructor, _dir| async move {
+    scene(|app, instructor| async move {
         let workshop = instructor.workshop(1).await;
         let client = app.client();
         let mut answers = HashSet::new();
@@ -263,7 +262,7 @@ async fn unknown_and_malformed_codes_get_one_answer() {
 
 #[tokio::test]
 async fn guessing_codes_is_stopped_and_a_class_is_not() {
-    scene(|app, instructor, _dir| async move {
+    scene(|app, instructor| async move {
         let workshop = instructor.workshop(2).await;
         assert_eq!(
             app.client().join(&workshop, "Ada").await.status,
@@ -286,7 +285,7 @@ async fn guessing_codes_is_stopped_and_a_class_is_not() {
 
 #[tokio::test]
 async fn only_instructors_manage_and_only_from_our_pages() {
-    scene(|app, instructor, _dir| async move {
+    scene(|app, instructor| async move {
         let stranger = app.client();
         for path in [
             "/api/workshops",
@@ -345,7 +344,7 @@ async fn only_instructors_manage_and_only_from_our_pages() {
 
 #[tokio::test]
 async fn the_setup_link_works_once() {
-    scene(|app, _instructor, _dir| async move {
+    scene(|app, _instructor| async move {
         let secret = app.setup_link.clone().unwrap();
         let secret = secret.split_once('#').unwrap().1;
         let again = app
@@ -426,7 +425,7 @@ async fn a_second_server_on_the_data_directory_is_refused() {
 
 #[tokio::test]
 async fn what_is_no_call_says_so_in_json() {
-    scene(|app, instructor, _dir| async move {
+    scene(|app, instructor| async move {
         let unknown = instructor.get("/api/nothing").await;
         assert_eq!(
             (unknown.status, unknown.code().as_str()),

@@ -42,6 +42,8 @@ impl TestApp {
     }
 
     pub async fn start_with(config: Config) -> Self {
+        // What the server logs stands beside the test that fails; the first test of the binary sets it up.
+        let _ = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_test_writer().try_init();
         let app = App::start(config).await.unwrap();
         let stop = CancellationToken::new();
         let (listen, setup_link) = (app.listen, app.setup_link.clone());
