@@ -21,13 +21,17 @@ pub(crate) enum Profile {
 
 pub(crate) fn all(profile: Profile) -> Result<()> {
     pages()?;
-    let in_seat_server = in_seat_server()?;
+    server(profile, &in_seat_server()?)
+}
+
+/// `clarateach`, once pages and in-seat server are there.
+pub(crate) fn server(profile: Profile, in_seat_server: &Path) -> Result<()> {
     step("build: clarateach", || {
         let mut cargo = cargo("build", ["--locked", "--package", "clarateach"]);
         if let Profile::Release = profile {
             cargo.arg("--release");
         }
-        embed(&mut cargo, &in_seat_server).shown()
+        embed(&mut cargo, in_seat_server).shown()
     })
 }
 

@@ -14,6 +14,7 @@ mod test;
 mod tidy;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -52,20 +53,33 @@ enum Command {
     },
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match run(Command::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<()> {
     std::env::set_current_dir(repository()?)?;
-    match Command::parse() {
+    match command {
         Command::Build { dev } => build::all(if dev {
             build::Profile::Dev
         } else {
             build::Profile::Release
         }),
         Command::Images(options) => images::workspace(&options),
-        Command::Openapi { check } => openapi::run(if check {
-            openapi::Mode::Check
-        } else {
-            openapi::Mode::Write
-        }),
+        Command::Openapi { check } => {
+            let mode = if check {
+                openapi::Mode::Check
+            } else {
+                openapi::Mode::Write
+            };
+            openapi::run(mode, &build::in_seat_server()?)
+        }
         Command::Tidy => tidy::run(),
         Command::Test { all } => test::run(if all {
             test::Extent::All

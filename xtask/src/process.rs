@@ -74,11 +74,7 @@ impl Run for Command {
             .status()
             .with_context(|| format!("starting {}", line(self)))?;
         if !status.success() {
-            let text = String::from_utf8_lossy(&fs::read(&path)?).into_owned();
-            let lines: Vec<&str> = text.lines().collect();
-            for line in &lines[lines.len().saturating_sub(TAIL_LINES)..] {
-                eprintln!("    {line}");
-            }
+            show_tail(&path);
             eprintln!("    all of its output: {}", path.display());
         }
         check(self, status)
@@ -100,6 +96,15 @@ impl Run for Command {
             .ok()
             .filter(|output| output.status.success())?;
         Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+}
+
+/// Prints the end of a log, as far as it can be read.
+pub(crate) fn show_tail(log: &Path) {
+    let text = String::from_utf8_lossy(&fs::read(log).unwrap_or_default()).into_owned();
+    let lines: Vec<&str> = text.lines().collect();
+    for line in &lines[lines.len().saturating_sub(TAIL_LINES)..] {
+        eprintln!("    {line}");
     }
 }
 

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::process::{Run, cargo, command, target_directory};
+use crate::process::{Run, cargo, command, show_tail, target_directory};
 use crate::step::step;
 use crate::{build, images, openapi, tidy};
 
@@ -17,7 +17,9 @@ pub(crate) enum Extent {
 }
 
 pub(crate) fn run(extent: Extent) -> Result<()> {
-    step("format", || cargo_fmt().shown())?;
+    step("format", || {
+        command("cargo", ["fmt", "--all", "--check"]).shown()
+    })?;
     tidy::run()?;
     dependencies()?;
 
@@ -41,13 +43,11 @@ pub(crate) fn run(extent: Extent) -> Result<()> {
         }
         build::embed(as_root(&mut tests), &in_seat_server).shown()
     })?;
-    step("openapi", || openapi::run(openapi::Mode::Check))?;
-    build::all(build::Profile::Dev)?;
+    build::server(build::Profile::Dev, &in_seat_server)?;
+    step("openapi", || {
+        openapi::run(openapi::Mode::Check, &in_seat_server)
+    })?;
     journeys(extent)
-}
-
-fn cargo_fmt() -> Command {
-    cargo("fmt", ["--all", "--check"])
 }
 
 /// Advisories and licences, where the tool is installed: it is a large one to build for every machine.
@@ -101,10 +101,24 @@ fn journeys(extent: Extent) -> Result<()> {
         }
         journeys
             .current_dir("e2e")
-            .env("CLARATEACH_BINARY", &binary)
-            .env("CLARATEACH_CHROMIUM", &chromium)
-            .shown()
+            .env("CLARATEACH_BINARY", &binary);
+        let result = journeys.env("CLARATEACH_CHROMIUM", &chromium).shown();
+        if result.is_err() {
+            show_logs(Path::new("e2e/results"));
+        }
+        result
     })
+}
+
+/// Where a machine is gone after the run, what the servers said must be in the run's own output.
+fn show_logs(folder: &Path) {
+    let find = command("find", [".", "-name", "*.log", "-size", "+0"])
+        .current_dir(folder)
+        .answer();
+    for log in find.iter().flat_map(|list| list.lines()) {
+        eprintln!("---- the end of {log}");
+        show_tail(&folder.join(log));
+    }
 }
 
 fn chromium() -> Result<String> {

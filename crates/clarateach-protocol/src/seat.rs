@@ -1,4 +1,4 @@
-//! Health and binding: what the platform asks of a seat and what it tells it.
+//! Health, binding and resources: what the platform asks of a seat and what it tells it.
 
 use std::collections::BTreeMap;
 
@@ -58,6 +58,53 @@ pub struct StarterFile {
     pub path: String,
     /// Its bytes, base64 (standard alphabet, padded).
     pub content_base64: String,
+}
+
+/// `GET /stats`: what the seat uses, and of how much.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stats {
+    /// Bytes of memory, page cache that can be given back included.
+    pub memory: Usage,
+    /// Bytes of `/workspace`.
+    pub disk: Usage,
+    /// Processes and threads.
+    pub pids: Usage,
+    /// Processor time.
+    pub cpu: CpuUsage,
+}
+
+/// So much of so much.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// In use now.
+    pub used: u64,
+    /// The most that there is; `None` without a limit.
+    pub limit: Option<u64>,
+}
+
+/// Processor time, as a counter: its rate is for the reader to make.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CpuUsage {
+    /// Microseconds used since the seat's start.
+    pub used_microseconds: u64,
+    /// Thousandths of a core at the most; `None` without a limit.
+    pub limit_millicores: Option<u64>,
+}
+
+/// `GET /ports`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ports {
+    /// What listens, by port; the in-seat server's own ports are left out.
+    pub ports: Vec<ListeningPort>,
+}
+
+/// One listening TCP port.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ListeningPort {
+    /// The port.
+    pub port: u16,
+    /// The address that it is bound to; on `127.0.0.1` or `::1` only the seat itself reaches it.
+    pub address: String,
 }
 
 impl Binding {

@@ -26,7 +26,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::directory::Directory;
-use crate::provider::Provider;
+use crate::model::WorkshopSpec;
+use crate::provider::{Provider, ProviderError, ProviderReport};
 use crate::store::Store;
 use hands::Hands;
 use mailbox::Mailbox;
@@ -50,6 +51,7 @@ pub struct Parts {
 
 /// A running orchestrator; dropping it stops it.
 pub struct Orchestrator {
+    hands: Hands,
     board: Arc<Board>,
     mail: Arc<Mailbox<Message>>,
     cancel: CancellationToken,
@@ -72,7 +74,7 @@ impl Orchestrator {
             settings: Arc::new(settings),
         };
         let supervisor = Supervisor::new(
-            hands,
+            hands.clone(),
             parts.directory,
             Arc::clone(&board),
             Arc::clone(&mail),
@@ -81,11 +83,28 @@ impl Orchestrator {
         let mut tasks = JoinSet::new();
         tasks.spawn(supervisor.run());
         Self {
+            hands,
             board,
             mail,
             cancel,
             tasks: Mutex::new(tasks),
         }
+    }
+
+    /// Whether a workshop could be made at all; makes nothing.
+    ///
+    /// # Errors
+    /// Why it could not.
+    pub async fn preflight(&self, workshop: &WorkshopSpec) -> Result<(), ProviderError> {
+        self.hands.preflight(workshop).await
+    }
+
+    /// What of the provider works, what doesn't, and what to do.
+    ///
+    /// # Errors
+    /// When it can't even be asked.
+    pub async fn check(&self) -> Result<ProviderReport, ProviderError> {
+        self.hands.check().await
     }
 
     /// Says that what is wanted of a workshop may have changed; call it after the commit.

@@ -4,6 +4,7 @@
 //! provider's own records (labels) are the source of truth for what exists; it never reads the store.
 //! Providers: `docker`, `simulated`. Start at [`Provider`].
 
+pub mod docker;
 pub mod simulated;
 
 use std::fmt;
@@ -21,6 +22,10 @@ use crate::model::{Reason, WorkshopSpec};
 /// Makes, finds and removes seats.
 #[async_trait]
 pub trait Provider: Send + Sync {
+    /// Whether a workshop could be made at all: the engine answers, the image is there or can be
+    /// pulled, seats can be isolated. Makes nothing, answers within seconds.
+    async fn preflight(&self, workshop: &WorkshopSpec) -> Result<(), ProviderError>;
+
     /// Makes what all seats of a workshop need: image, network, firewall. Asserted again by every
     /// reconcile.
     async fn prepare(

@@ -69,12 +69,24 @@ async function errorFrom(response: Response): Promise<ApiError> {
 
   const error = errorOf(await response.json().catch(() => undefined))
   if (typeof error?.['code'] !== 'string') {
-    return new ApiError(BAD_ANSWER, `The server answered ${response.status} without saying why.`, response.status, details)
+    return new ApiError(
+      BAD_ANSWER,
+      `The server answered ${response.status} without saying why.`,
+      response.status,
+      details,
+    )
   }
   if (typeof error['field'] === 'string') details.field = error['field']
   if (typeof error['request_id'] === 'string') details.requestId = error['request_id']
   const message = typeof error['message'] === 'string' ? error['message'] : error['code']
-  return new ApiError(error['code'], message, response.status, details)
+  return new ApiError(error['code'], asSentence(message), response.status, details)
+}
+
+/** The server speaks in lower case without a full stop, as programs do; people read a sentence. */
+export function asSentence(message: string): string {
+  const text = message.trim()
+  const capital = text.charAt(0).toUpperCase() + text.slice(1)
+  return /[.!?…]$/.test(capital) ? capital : `${capital}.`
 }
 
 function errorOf(body: unknown): Record<string, unknown> | undefined {

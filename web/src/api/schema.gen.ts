@@ -24,6 +24,9 @@ export interface components {
             starts_at?: string | null;
         };
         ErrorBody: {
+            error: components["schemas"]["ErrorDetail"];
+        };
+        ErrorDetail: {
             code: string;
             field?: string | null;
             message: string;

@@ -5,9 +5,7 @@ import { isApiError, send, sendJson } from './client'
 import type { Session, SetupRequest, SignInRequest } from './types'
 
 export type SessionState =
-  | { state: 'signed_in'; session: Session }
-  | { state: 'signed_out' }
-  | { state: 'setup_required' }
+  { state: 'signed_in'; session: Session } | { state: 'signed_out' } | { state: 'setup_required' }
 
 const KEY = ['session'] as const
 

@@ -6,7 +6,6 @@ import type { components } from './schema.gen'
 type Schemas = components['schemas']
 
 export type CreateWorkshop = Schemas['CreateWorkshop']
-export type ErrorBody = Schemas['ErrorBody']
 export type JoinAnswer = Schemas['JoinAnswer']
 export type JoinRequest = Schemas['JoinRequest']
 export type Learner = Schemas['Learner']

@@ -84,8 +84,7 @@ export function useAddSeats(workshop: string) {
   const client = useQueryClient()
   return useMutation({
     mutationKey: LIST_KEY,
-    mutationFn: (count: number) =>
-      sendJson<Workshop>(`${urlOf(workshop)}/seats`, { method: 'POST', json: { count } }),
+    mutationFn: (count: number) => sendJson<Workshop>(`${urlOf(workshop)}/seats`, { method: 'POST', json: { count } }),
     onSettled: () => client.invalidateQueries({ queryKey: LIST_KEY }),
   })
 }

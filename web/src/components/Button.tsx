@@ -9,7 +9,15 @@ interface Props extends ComponentProps<'button'> {
   busy?: boolean
 }
 
-export function Button({ look = 'plain', size = 'normal', busy = false, className, children, onClick, ...rest }: Props) {
+export function Button({
+  look = 'plain',
+  size = 'normal',
+  busy = false,
+  className,
+  children,
+  onClick,
+  ...rest
+}: Props) {
   return (
     <button
       type="button"

@@ -3,7 +3,12 @@ import { Wordmark } from './Wordmark'
 import styles from './CardPage.module.css'
 
 /** A page with one thing to do: the wordmark, a card, and a way elsewhere below it. */
-export function CardPage({ title, lead, children, footer }: {
+export function CardPage({
+  title,
+  lead,
+  children,
+  footer,
+}: {
   title: string
   lead?: ReactNode
   children: ReactNode

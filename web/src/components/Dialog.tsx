@@ -25,18 +25,17 @@ export function Dialog({ open, onOpenChange, title, description, children, role 
           data-testid={testId}
           {...(description === undefined ? { 'aria-describedby': undefined } : {})}
         >
-          <header className={styles.header}>
-            <Radix.Title>{title}</Radix.Title>
-            <Radix.Close asChild>
-              <Button look="quiet" size="icon" aria-label="Close">
-                <Icon name="close" />
-              </Button>
-            </Radix.Close>
-          </header>
+          <Radix.Title className={styles.title}>{title}</Radix.Title>
           {description !== undefined && (
             <Radix.Description className={styles.description}>{description}</Radix.Description>
           )}
           {children}
+          {/* Last, so that a form's first field or the harmless button gets the focus. */}
+          <Radix.Close asChild>
+            <Button look="quiet" size="icon" className={styles.close} aria-label="Close">
+              <Icon name="close" />
+            </Button>
+          </Radix.Close>
         </Radix.Content>
       </Radix.Portal>
     </Radix.Root>

@@ -66,8 +66,3 @@ export function MenuLink({ href, download, children }: { href: string; download?
 export function MenuSeparator() {
   return <Radix.Separator className={styles.separator} />
 }
-
-/** Something to read inside a menu. */
-export function MenuNote({ children }: { children: ReactNode }) {
-  return <div className={styles.note}>{children}</div>
-}

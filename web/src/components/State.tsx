@@ -4,15 +4,23 @@ import { Spinner } from './Spinner'
 import styles from './State.module.css'
 
 /** What a view shows instead of its content: loading, empty, or an error with a way on. */
-export function State({ title, children, action, testId }: {
+export function State({
+  title,
+  heading: Heading = 'h2',
+  children,
+  action,
+  testId,
+}: {
   title: string
+  /** `h1` where nothing else on the page has a title. */
+  heading?: 'h1' | 'h2'
   children?: ReactNode
   action?: ReactNode
   testId?: string
 }) {
   return (
     <div className={styles.state} data-testid={testId}>
-      <h2>{title}</h2>
+      <Heading>{title}</Heading>
       {children && <div className={styles.text}>{children}</div>}
       {action && <div className={styles.action}>{action}</div>}
     </div>

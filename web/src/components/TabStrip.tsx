@@ -1,11 +1,11 @@
-import { useRef, type KeyboardEvent, type ReactNode } from 'react'
+import { useEffect, useRef, type KeyboardEvent, type ReactNode } from 'react'
 import { Icon } from './Icon'
 import styles from './TabStrip.module.css'
 
 export interface Tab {
   id: string
   label: string
-  /** Shown instead of the closing cross until it is pointed at: text that is not saved. */
+  /** A dot stands for the closing cross until it is pointed at: text that is not saved. */
   dirty?: boolean
   title?: string
   canClose?: boolean
@@ -21,40 +21,46 @@ interface Props {
   actions?: ReactNode
 }
 
-/** Tabs by the ARIA pattern: arrows move and choose, Delete closes. */
+/**
+ * A list of buttons, the current one marked. Not an ARIA tablist: that one may hold no closing buttons, and they should be
+ * there for everybody. Arrows move and choose, Delete closes.
+ */
 export function TabStrip({ label, tabs, active, onActivate, onClose, actions }: Props) {
-  const list = useRef<HTMLDivElement>(null)
+  const list = useRef<HTMLUListElement>(null)
 
-  function onKeyDown(event: KeyboardEvent) {
-    const index = tabs.findIndex((tab) => tab.id === active)
-    const current = tabs[index]
-    if (event.key === 'Delete' && current?.canClose) {
+  useEffect(() => {
+    list.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
+  }, [active, tabs.length])
+
+  function onKeyDown(event: KeyboardEvent, tab: Tab) {
+    if (event.key === 'Delete' && tab.canClose) {
       event.preventDefault()
-      onClose(current.id)
+      onClose(tab.id)
       return
     }
     const step = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0
-    const next = tabs[(index + step + tabs.length) % tabs.length]
+    const index = (tabs.indexOf(tab) + step + tabs.length) % tabs.length
+    const next = tabs[index]
     if (step === 0 || !next) return
     event.preventDefault()
     onActivate(next.id)
-    list.current?.querySelectorAll<HTMLElement>('[role="tab"]')[tabs.indexOf(next)]?.focus()
+    list.current?.querySelectorAll<HTMLElement>('[data-testid="tab"]')[index]?.focus()
   }
 
   return (
     <div className={styles.strip}>
-      <div ref={list} className={styles.tabs} role="tablist" aria-label={label} tabIndex={-1} onKeyDown={onKeyDown}>
+      <ul ref={list} className={styles.tabs} aria-label={label}>
         {tabs.map((tab) => (
-          <div key={tab.id} className={styles.tab} role="presentation" data-active={tab.id === active || undefined}>
+          <li key={tab.id} className={styles.tab} data-active={tab.id === active || undefined}>
             <button
               type="button"
-              role="tab"
               className={styles.name}
-              aria-selected={tab.id === active}
-              tabIndex={tab.id === active ? 0 : -1}
+              aria-current={tab.id === active ? 'true' : undefined}
               title={tab.title}
+              data-testid="tab"
               data-tab={tab.id}
               onClick={() => onActivate(tab.id)}
+              onKeyDown={(event) => onKeyDown(event, tab)}
               onAuxClick={(event) => {
                 if (event.button === 1 && tab.canClose) onClose(tab.id)
               }}
@@ -66,8 +72,8 @@ export function TabStrip({ label, tabs, active, onActivate, onClose, actions }: 
               <button
                 type="button"
                 className={styles.close}
-                tabIndex={-1}
                 aria-label={tab.closeLabel}
+                data-testid="tab-close"
                 data-dirty={tab.dirty || undefined}
                 onClick={() => onClose(tab.id)}
               >
@@ -76,9 +82,9 @@ export function TabStrip({ label, tabs, active, onActivate, onClose, actions }: 
             ) : (
               <span className={styles.noClose} />
             )}
-          </div>
+          </li>
         ))}
-      </div>
+      </ul>
       <div className={styles.actions}>{actions}</div>
     </div>
   )

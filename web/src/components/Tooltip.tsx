@@ -5,7 +5,11 @@ import styles from './Tooltip.module.css'
 export const TooltipProvider = Radix.Provider
 
 /** A hint for sighted people; the trigger keeps an accessible name of its own. */
-export function Tooltip({ text, side = 'bottom', children }: {
+export function Tooltip({
+  text,
+  side = 'bottom',
+  children,
+}: {
   text: string
   side?: 'bottom' | 'right' | 'top'
   children: ReactElement

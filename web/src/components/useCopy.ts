@@ -33,7 +33,7 @@ async function copyText(text: string): Promise<boolean> {
 function copyBySelection(text: string): boolean {
   const before = document.activeElement
   // Inside the open dialog, if there is one: it would take the focus back from anywhere else.
-  const host = document.querySelector('[role="dialog"], [role="alertdialog"]') ?? document.body
+  const host = before?.closest('[role="dialog"], [role="alertdialog"]') ?? document.body
   const area = document.createElement('textarea')
   area.value = text
   area.readOnly = true

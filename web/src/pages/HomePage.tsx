@@ -11,7 +11,11 @@ export function HomePage() {
   const session = useQuery(sessionQuery)
   if (session.isError) {
     return (
-      <Failed title="ClaraTeach does not answer" message={messageOf(session.error)} onRetry={() => void session.refetch()} />
+      <Failed
+        title="ClaraTeach does not answer"
+        message={messageOf(session.error)}
+        onRetry={() => void session.refetch()}
+      />
     )
   }
   switch (session.data?.state) {

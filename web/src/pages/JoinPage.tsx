@@ -12,7 +12,8 @@ import { forgetSeatRecord, learnerRecordFor, type LearnerRecord } from '../modul
 import { joinProblem, reasonSentence } from './joinSentences'
 import styles from './JoinPage.module.css'
 
-type Attempt = { type: 'join'; name: string; code: string; reconnectCode: string } | { type: 'continue'; record: LearnerRecord }
+type Attempt =
+  { type: 'join'; name: string; code: string; reconnectCode: string } | { type: 'continue'; record: LearnerRecord }
 
 export function JoinPage() {
   const location = useLocation()

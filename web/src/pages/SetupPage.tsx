@@ -36,7 +36,9 @@ export function SetupPage() {
   if (secret === '') {
     return (
       <CardPage title="This link is not complete">
-        <p>The set-up link ends with a secret after “#”. Copy all of it from the terminal where the server was started.</p>
+        <p>
+          The set-up link ends with a secret after “#”. Copy all of it from the terminal where the server was started.
+        </p>
       </CardPage>
     )
   }

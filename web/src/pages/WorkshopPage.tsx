@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { Link, useParams } from 'react-router'
-import { isApiError, messageOf } from '../api/client'
+import { asSentence, isApiError, messageOf } from '../api/client'
 import type { Workshop } from '../api/types'
 import { useAddSeats, useDeleteWorkshop, workshopQuery } from '../api/workshops'
 import { Badge } from '../components/Badge'
@@ -29,6 +29,7 @@ export function WorkshopPage() {
       </Link>
       {isGone ? (
         <State
+          heading="h1"
           title={deletion.isSuccess ? 'The workshop is deleted' : 'There is no such workshop'}
           action={<Link to="/workshops">Back to your workshops</Link>}
           testId="workshop-gone"
@@ -53,10 +54,7 @@ export function WorkshopPage() {
   )
 }
 
-function WorkshopView({ workshop, deletion }: {
-  workshop: Workshop
-  deletion: ReturnType<typeof useDeleteWorkshop>
-}) {
+function WorkshopView({ workshop, deletion }: { workshop: Workshop; deletion: ReturnType<typeof useDeleteWorkshop> }) {
   const [asking, setAsking] = useState(false)
   const addSeats = useAddSeats(workshop.id)
   const { label, tone } = WORKSHOP_STATUS[workshop.status]
@@ -75,7 +73,7 @@ function WorkshopView({ workshop, deletion }: {
           <Icon name="trash" /> Delete
         </Button>
       </div>
-      {workshop.reason && <Notice tone="error">{workshop.reason.message}</Notice>}
+      {workshop.reason && <Notice tone="error">{asSentence(workshop.reason.message)}</Notice>}
       {deletion.error && (
         <Notice
           tone="error"
@@ -110,7 +108,7 @@ function WorkshopView({ workshop, deletion }: {
       {addSeats.error && <Notice tone="error">{messageOf(addSeats.error)}</Notice>}
       <ul className={styles.seats} data-testid="seats">
         {workshop.seats.map((seat) => (
-          <SeatCard key={seat.number} workshop={workshop} seat={seat} />
+          <SeatCard key={seat.number} workshop={workshop} seat={seat} frozen={isOver} />
         ))}
       </ul>
       <DeleteWorkshopDialog workshop={workshop} open={asking} onOpenChange={setAsking} deletion={deletion} />

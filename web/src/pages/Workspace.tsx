@@ -72,8 +72,7 @@ export function Workspace({ record, session, state, generation }: Props) {
         {record.role === 'learner' && <ReconnectNote record={record} />}
         <Group className={styles.group} orientation="horizontal" {...columns}>
           <Panel
-            id="files"
-            className={styles.files}
+            id="panel-files"
             panelRef={filesPanel}
             defaultSize="20%"
             minSize="140px"
@@ -96,23 +95,16 @@ export function Workspace({ record, session, state, generation }: Props) {
             />
           </Panel>
           <Separator className={styles.columnHandle} aria-label="Width of the file list" />
-          <Panel id="work" className={styles.work} minSize="30%">
+          <Panel id="panel-work" minSize="30%" data-pane-root="work">
             <Group className={styles.group} orientation="vertical" {...rows}>
-              <Panel id="centre" className={styles.centre} defaultSize="58%" minSize="80px" data-pane-root="centre">
+              <Panel id="panel-centre" defaultSize="58%" minSize="80px" data-pane-root="centre">
                 <div className={styles.fill} hidden={centre !== 'editor'}>
                   <EditorPanel address={record} editor={editor} documents={documents} canChange={canChange} />
                 </div>
                 {centre === 'browser' && <BrowserPlaceholder />}
               </Panel>
               <Separator className={styles.rowHandle} aria-label="Height of the terminal" />
-              <Panel
-                id="terminal"
-                className={styles.terminal}
-                panelRef={terminalPanel}
-                minSize="90px"
-                collapsible
-                data-pane-root="terminal"
-              >
+              <Panel id="panel-terminal" panelRef={terminalPanel} minSize="90px" collapsible data-pane-root="terminal">
                 <TerminalPanel
                   address={record}
                   session={session}

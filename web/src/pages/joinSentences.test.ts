@@ -13,7 +13,8 @@ describe('what a learner reads', () => {
       refusal(409, 'no_seats'),
       refusal(410, 'ended'),
       refusal(425, 'not_ready'),
-      refusal(429, 'rate_limited', { retryAfter: 9 }),
+      refusal(429, 'too_many_attempts', { retryAfter: 9 }),
+      refusal(404, 'unknown_reconnect_code'),
       refusal(503, 'seat_unavailable'),
       refusal(0, 'network_error'),
       new Error('bug'),
@@ -28,11 +29,14 @@ describe('what a learner reads', () => {
   })
 
   it('puts_field_errors_at_their_field', () => {
-    expect(joinProblem(refusal(400, 'invalid_input', { field: 'name' }))).toMatchObject({ kind: 'field', field: 'name' })
+    expect(joinProblem(refusal(400, 'invalid_input', { field: 'name' }))).toMatchObject({
+      kind: 'field',
+      field: 'name',
+    })
     expect(joinProblem(refusal(404, 'unknown_code'))).toMatchObject({ kind: 'field', field: 'code' })
   })
 
   it('says_how_long_to_wait', () => {
-    expect(joinProblem(refusal(429, 'rate_limited', { retryAfter: 9 })).sentence).toContain('9 seconds')
+    expect(joinProblem(refusal(429, 'too_many_attempts', { retryAfter: 9 })).sentence).toContain('9 seconds')
   })
 })

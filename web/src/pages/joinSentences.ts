@@ -16,7 +16,17 @@ export function joinProblem(error: unknown): JoinProblem {
   const { field, retryAfter } = error.details
   switch (error.code) {
     case 'unknown_code':
-      return { kind: 'field', field: 'code', sentence: 'There is no workshop with this code. Check it with your instructor.' }
+      return {
+        kind: 'field',
+        field: 'code',
+        sentence: 'There is no workshop with this code. Check it with your instructor.',
+      }
+    case 'unknown_reconnect_code':
+      return {
+        kind: 'field',
+        field: 'reconnect_code',
+        sentence: 'No seat of this workshop has this reconnect code. It ends when the instructor frees the seat.',
+      }
     case 'no_seats':
       return { kind: 'sentence', sentence: 'Every seat is taken. Tell your instructor: they can add one.' }
     case 'ended':

@@ -226,6 +226,10 @@ impl Drop for Creating<'_> {
 
 #[async_trait]
 impl Provider for SimulatedProvider {
+    async fn preflight(&self, _workshop: &WorkshopSpec) -> Result<(), ProviderError> {
+        Ok(())
+    }
+
     async fn prepare(
         &self,
         workshop: &WorkshopSpec,

@@ -1,4 +1,7 @@
-//! Integration tests of the server's library.
+//! Integration tests of the server crate: the real server, real sockets, real engines; one binary.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod conformance;
+mod docker;
 mod orchestrator;

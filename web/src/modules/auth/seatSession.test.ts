@@ -88,6 +88,8 @@ describe('a seat session', () => {
     [refusal(410, 'released'), 'released'],
     [refusal(410, 'ended'), 'ended'],
     [refusal(404, 'not_found'), 'ended'],
+    [refusal(404, 'unknown_reconnect_code'), 'released'],
+    [refusal(421, 'wrong_host'), 'signed_out'],
   ])('is_over_after %s', async (error, why) => {
     const { session } = scene({ check: [error] })
     expect(await session.check()).toBe(false)

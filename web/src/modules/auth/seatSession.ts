@@ -146,6 +146,7 @@ export function judge(error: unknown): Verdict {
     case 'reset':
       return { next: 'enter_again' }
     case 'released':
+    case 'unknown_reconnect_code':
       return { next: 'gone', why: 'released' }
     case 'ended':
     case 'unknown_code':
@@ -157,7 +158,8 @@ export function judge(error: unknown): Verdict {
   }
   if (error.status === 410) return { next: 'gone', why: 'ended' }
   if (error.status === 401 || error.status === 403) return { next: 'gone', why: 'signed_out' }
-  return waitAsTold(error)
+  const isPassing = error.status >= 500 || [408, 425, 429].includes(error.status)
+  return isPassing ? waitAsTold(error) : { next: 'gone', why: 'signed_out' }
 }
 
 function waitAsTold(error: ApiError): Verdict {

@@ -6,7 +6,15 @@ import { Button } from '../../components/Button'
 import { Dialog, DialogActions } from '../../components/Dialog'
 import { Field } from '../../components/Field'
 import { Notice } from '../../components/Notice'
-import { EMPTY_FORM, fieldOf, requestOf, validate, type CreateForm, type FieldErrors, type FormField } from './createForm'
+import {
+  EMPTY_FORM,
+  fieldOf,
+  requestOf,
+  validate,
+  type CreateForm,
+  type FieldErrors,
+  type FormField,
+} from './createForm'
 import styles from './console.module.css'
 
 interface Props {
@@ -63,7 +71,8 @@ export function CreateWorkshopDialog({ open, onOpenChange, onCreated }: Props) {
     },
   })
 
-  const failure = create.error && !(isApiError(create.error) && fieldOf(create.error.details.field)) ? create.error : null
+  const failure =
+    create.error && !(isApiError(create.error) && fieldOf(create.error.details.field)) ? create.error : null
   return (
     <Dialog
       open={open}
@@ -74,7 +83,15 @@ export function CreateWorkshopDialog({ open, onOpenChange, onCreated }: Props) {
     >
       <form ref={formElement} className={styles.form} noValidate onSubmit={submit} data-testid="create-form">
         <Field label="Name" placeholder="Python basics, Monday" maxLength={400} {...input('name')} />
-        <Field label="Seats" type="number" inputMode="numeric" min={1} max={200} hint="One for each learner, 1 to 200." {...input('seats')} />
+        <Field
+          label="Seats"
+          type="number"
+          inputMode="numeric"
+          min={1}
+          max={200}
+          hint="One for each learner, 1 to 200."
+          {...input('seats')}
+        />
         <details open={moreOpen} onToggle={(event) => setMoreOpen(event.currentTarget.open)}>
           <summary>More options</summary>
           <div className={styles.more}>

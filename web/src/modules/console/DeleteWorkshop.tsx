@@ -21,7 +21,8 @@ export function DeleteWorkshopDialog({ workshop, open, onOpenChange, deletion }:
       description={
         <>
           All {workshop.seats.length} seats and every file on them will be gone
-          {learners > 0 ? `, for ${learners} ${learners === 1 ? 'learner' : 'learners'} too` : ''}. This cannot be undone.
+          {learners > 0 ? `, for ${learners} ${learners === 1 ? 'learner' : 'learners'} too` : ''}. This cannot be
+          undone.
         </>
       }
       confirm="Delete workshop"

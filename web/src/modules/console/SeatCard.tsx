@@ -1,7 +1,7 @@
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useNavigate } from 'react-router'
-import { messageOf } from '../../api/client'
+import { asSentence, messageOf } from '../../api/client'
 import type { Seat, Workshop } from '../../api/types'
 import { useSeatAction } from '../../api/workshops'
 import { Badge } from '../../components/Badge'
@@ -26,7 +26,8 @@ const SURE = {
   },
 } as const
 
-export function SeatCard({ workshop, seat }: { workshop: Workshop; seat: Seat }) {
+/** One place in the class; `frozen` when the workshop is on its way out. */
+export function SeatCard({ workshop, seat, frozen }: { workshop: Workshop; seat: Seat; frozen: boolean }) {
   const navigate = useNavigate()
   const [asking, setAsking] = useState<'reset' | 'release' | null>(null)
   const action = useSeatAction(workshop.id)
@@ -43,20 +44,22 @@ export function SeatCard({ workshop, seat }: { workshop: Workshop; seat: Seat })
       <div className={styles.seatHead}>
         <span className={styles.seatNumber}>Seat {seat.number}</span>
         <Badge tone={tone}>{label}</Badge>
-        <Menu
-          trigger={
-            <Button look="quiet" size="icon" aria-label={`Actions for seat ${seat.number}`}>
-              <Icon name="more" />
-            </Button>
-          }
-        >
-          <MenuItem disabled={!isUp} onSelect={() => setAsking('reset')}>
-            <Icon name="refresh" /> Reset…
-          </MenuItem>
-          <MenuItem danger disabled={!seat.learner} onSelect={() => setAsking('release')}>
-            <Icon name="person" /> Release…
-          </MenuItem>
-        </Menu>
+        {!frozen && (
+          <Menu
+            trigger={
+              <Button look="quiet" size="icon" aria-label={`Actions for seat ${seat.number}`}>
+                <Icon name="more" />
+              </Button>
+            }
+          >
+            <MenuItem disabled={!isUp} onSelect={() => setAsking('reset')}>
+              <Icon name="refresh" /> Reset…
+            </MenuItem>
+            <MenuItem danger disabled={!seat.learner} onSelect={() => setAsking('release')}>
+              <Icon name="person" /> Release…
+            </MenuItem>
+          </Menu>
+        )}
       </div>
       <div className={styles.learner}>
         {seat.learner ? (
@@ -68,14 +71,14 @@ export function SeatCard({ workshop, seat }: { workshop: Workshop; seat: Seat })
           <span className={styles.nobody}>Nobody here yet</span>
         )}
       </div>
-      {seat.reason && <p className={styles.reason}>{seat.reason.message}</p>}
+      {seat.reason && <p className={styles.reason}>{asSentence(seat.reason.message)}</p>}
       {failure && (
         <p className={styles.reason} role="alert">
           {messageOf(failure)}
         </p>
       )}
       <div className={styles.seatActions}>
-        {seat.status === 'failed' && (
+        {!frozen && seat.status === 'failed' && (
           <Button
             size="small"
             look="primary"
@@ -85,7 +88,7 @@ export function SeatCard({ workshop, seat }: { workshop: Workshop; seat: Seat })
             Retry
           </Button>
         )}
-        {isUp && (
+        {!frozen && isUp && (
           <Button
             size="small"
             busy={opening.isPending}

@@ -15,11 +15,22 @@ describe('the create form', () => {
 
   it('declines_empty_and_long_names', () => {
     expect(validate({ ...GOOD, name: '  ' })).toHaveProperty('name')
-    expect(validate({ ...GOOD, name: 'x'.repeat(101) })).toHaveProperty('name')
+    expect(validate({ ...GOOD, name: 'x'.repeat(81) })).toHaveProperty('name')
   })
 
-  it('sends_a_key_name_only_with_a_key', () => {
-    expect(requestOf({ ...GOOD, apiKeyName: 'OPENAI_API_KEY' })).not.toHaveProperty('api_key_name')
+  it('declines_names_that_deceive', () => {
+    expect(validate({ ...GOOD, name: 'a\u202eb' })).toHaveProperty('name')
+    expect(validate({ ...GOOD, name: '名前 🦀 <b>' })).toEqual({})
+  })
+
+  it('declines_what_is_no_image', () => {
+    expect(validate({ ...GOOD, image: '--privileged' })).toHaveProperty('image')
+    expect(validate({ ...GOOD, image: 'host.example:5000/a/b@sha256:00' })).toEqual({})
+  })
+
+  it('sends_a_key_under_its_name', () => {
+    expect(validate({ ...GOOD, apiKeyName: 'OPENAI_API_KEY' })).toHaveProperty('apiKey')
+    expect(validate({ ...GOOD, apiKey: 'k', apiKeyName: '1X' })).toHaveProperty('apiKeyName')
     expect(requestOf({ ...GOOD, apiKey: 'sk', apiKeyName: 'OPENAI_API_KEY' })).toMatchObject({
       api_key: 'sk',
       api_key_name: 'OPENAI_API_KEY',

@@ -16,7 +16,10 @@ export type FieldErrors = Partial<Record<FormField, string>>
 
 export const EMPTY_FORM: CreateForm = { name: '', seats: '10', image: '', apiKey: '', apiKeyName: '' }
 
-const LONGEST_NAME = 100
+const LONGEST_NAME = 80
+const LONGEST_VARIABLE = 128
+const LONGEST_KEY_BYTES = 8 * 1024
+const LONGEST_IMAGE = 255
 const MOST_SEATS = 200
 
 /** The API's field names, as errors carry them. */
@@ -32,17 +35,29 @@ export function fieldOf(apiField: string | undefined): FormField | null {
   return apiField === undefined ? null : (FIELD_OF[apiField] ?? null)
 }
 
+/** Control characters, and those that reorder or hide text. */
+const DECEPTIVE = /[\p{Cc}\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/u
+
 export function validate(form: CreateForm): FieldErrors {
   const errors: FieldErrors = {}
   const name = form.name.trim()
   if (name === '') errors.name = 'Give the workshop a name.'
   else if ([...name].length > LONGEST_NAME) errors.name = `Use at most ${LONGEST_NAME} characters.`
+  else if (DECEPTIVE.test(name)) errors.name = 'Leave out characters that nobody can see, and marks of text direction.'
   const seats = Number(form.seats)
   if (!/^\d+$/.test(form.seats.trim()) || seats < 1 || seats > MOST_SEATS) {
     errors.seats = `Choose between 1 and ${MOST_SEATS} seats.`
   }
-  if (form.apiKeyName.trim() !== '' && !/^[A-Za-z_][A-Za-z0-9_]*$/.test(form.apiKeyName.trim())) {
+  const image = form.image.trim()
+  if (image !== '' && (image.length > LONGEST_IMAGE || !/^[A-Za-z0-9][A-Za-z0-9._\-/:@]*$/.test(image))) {
+    errors.image = 'Write it like python:3.13 or clarateach/workspace:latest.'
+  }
+  if (new TextEncoder().encode(form.apiKey.trim()).length > LONGEST_KEY_BYTES) errors.apiKey = 'This key is too long.'
+  const variable = form.apiKeyName.trim()
+  if (variable.length > LONGEST_VARIABLE || !/^([A-Za-z_][A-Za-z0-9_]*)?$/.test(variable)) {
     errors.apiKeyName = 'Use letters, digits and underscores, as for any environment variable.'
+  } else if (variable !== '' && form.apiKey.trim() === '') {
+    errors.apiKey = 'The variable needs a key to hold.'
   }
   return errors
 }

@@ -59,7 +59,7 @@ export function EditorPanel({ address, editor, documents, canChange }: Props) {
     void editor.ready().then(
       (buffers) => {
         buffers.show(shownPath)
-        buffers.focus()
+        if (!isInTerminal(document.activeElement)) buffers.focus()
       },
       () => undefined,
     )
@@ -148,6 +148,11 @@ export function EditorPanel({ address, editor, documents, canChange }: Props) {
   )
 }
 
+/** A file that opens by itself, after a reload, takes the focus from nobody. */
+function isInTerminal(element: Element | null): boolean {
+  return (element?.closest('[data-testid="terminal"]') ?? null) !== null
+}
+
 function DocumentNotice({ document, editor }: { document: Document; editor: SeatEditor }) {
   const { path, conflict, saveError, saving } = document
   if (conflict) {
@@ -192,14 +197,20 @@ function DocumentNotice({ document, editor }: { document: Document; editor: Seat
   return null
 }
 
-function Instead({ address, editor, document }: {
+function Instead({
+  address,
+  editor,
+  document,
+}: {
   address: SeatAddress
   editor: SeatEditor
   document: Document | undefined
 }) {
   if (!document) {
     return (
-      <State title="No file is open">Choose a file from the list, or make a new one. Ctrl+S saves what you write.</State>
+      <State title="No file is open">
+        Choose a file from the list, or make a new one. Ctrl+S saves what you write.
+      </State>
     )
   }
   switch (document.status) {

@@ -5,7 +5,14 @@ import { isApiError, isRecord, messageOf } from '../../api/client'
 import { readFile, writeFile, type FileContent } from '../../api/files'
 import type { SeatAddress } from '../../api/seat'
 import type { SeatStorage } from '../auth/seatStorage'
-import { movedPath, NO_DOCUMENTS, reduceDocuments, type Document, type DocumentAction, type Documents } from './documents'
+import {
+  movedPath,
+  NO_DOCUMENTS,
+  reduceDocuments,
+  type Document,
+  type DocumentAction,
+  type Documents,
+} from './documents'
 import { decodeText, tooLarge } from './text'
 
 /** The texts themselves; Monaco's models behind it. */
@@ -91,7 +98,10 @@ export class EditorStore<B extends Buffers = Buffers> {
   close(path: string): void {
     this.dropDraft(path)
     this.dispatch({ type: 'closed', path })
-    void this.buffers?.then((buffers) => buffers.dispose(path), () => undefined)
+    void this.buffers?.then(
+      (buffers) => buffers.dispose(path),
+      () => undefined,
+    )
   }
 
   /** Told by the buffers at every change of a text. */
@@ -150,21 +160,25 @@ export class EditorStore<B extends Buffers = Buffers> {
   }
 
   moved(from: string, to: string): void {
-    for (const { path } of this.state.open) {
+    const before = this.state.open
+    this.dispatch({ type: 'moved', from, to })
+    for (const { path, dirty } of before) {
       const target = movedPath(path, { from, to })
       if (target === path) continue
-      const draft = this.storage.get(draftKey(path))
       this.dropDraft(path)
-      if (draft !== undefined) this.storage.set(draftKey(target), draft)
-      void this.buffers?.then((buffers) => buffers.move(path, target), () => undefined)
+      void this.buffers?.then(
+        (buffers) => buffers.move(path, target),
+        () => undefined,
+      )
+      if (dirty) this.edited(target, true)
     }
-    this.dispatch({ type: 'moved', from, to })
   }
 
   /** A text that was changed here outlives its file: its tab stays. */
   deleted(path: string): void {
     for (const document of this.state.open) {
-      if (movedPath(document.path, { from: path, to: '' }) !== document.path && !document.dirty) this.close(document.path)
+      if (movedPath(document.path, { from: path, to: '' }) !== document.path && !document.dirty)
+        this.close(document.path)
     }
   }
 

@@ -23,9 +23,7 @@ interface Props {
   onDeleted: (path: string) => void
 }
 
-type Naming =
-  | { type: 'new_file' | 'new_folder'; folder: string }
-  | { type: 'rename'; entry: FileEntry }
+type Naming = { type: 'new_file' | 'new_folder'; folder: string } | { type: 'rename'; entry: FileEntry }
 
 export function FileTree({ address, generation, openPath, canChange, onOpen, onMoved, onDeleted }: Props) {
   const [expanded, setExpanded] = useState<ReadonlySet<string>>(new Set())
@@ -108,7 +106,9 @@ export function FileTree({ address, generation, openPath, canChange, onOpen, onM
 
   const namingInput = naming && (
     <NameInput
-      label={naming.type === 'rename' ? 'New name' : naming.type === 'new_file' ? 'Name of the file' : 'Name of the folder'}
+      label={
+        naming.type === 'rename' ? 'New name' : naming.type === 'new_file' ? 'Name of the file' : 'Name of the folder'
+      }
       initial={naming.type === 'rename' ? naming.entry.name : ''}
       level={naming.type === 'rename' ? depthOf(naming.entry.path) : depthOf(pathIn(naming.folder, 'x'))}
       busy={change.isPending}
@@ -117,7 +117,12 @@ export function FileTree({ address, generation, openPath, canChange, onOpen, onM
       onCancel={() => setNaming(null)}
     />
   )
-  const folderForNew = current && focused ? (current.entry.kind === 'directory' && current.expanded ? current.entry.path : parentOf(current.entry.path)) : ROOT
+  const folderForNew =
+    current && focused
+      ? current.entry.kind === 'directory' && current.expanded
+        ? current.entry.path
+        : parentOf(current.entry.path)
+      : ROOT
 
   return (
     <section className={styles.panel} aria-label="Files">
@@ -125,11 +130,27 @@ export function FileTree({ address, generation, openPath, canChange, onOpen, onM
         <h2>Files</h2>
         {canChange && (
           <>
-            <ToolButton text="New file" icon="newFile" testId="file-new" onClick={() => startNaming('new_file', folderForNew)} />
-            <ToolButton text="New folder" icon="newFolder" testId="folder-new" onClick={() => startNaming('new_folder', folderForNew)} />
+            <ToolButton
+              text="New file"
+              icon="newFile"
+              testId="file-new"
+              onClick={() => startNaming('new_file', folderForNew)}
+            />
+            <ToolButton
+              text="New folder"
+              icon="newFolder"
+              testId="folder-new"
+              onClick={() => startNaming('new_folder', folderForNew)}
+            />
           </>
         )}
-        <ToolButton text="Refresh" icon="refresh" testId="files-refresh" busy={isRefreshing} onClick={() => void refresh()} />
+        <ToolButton
+          text="Refresh"
+          icon="refresh"
+          testId="files-refresh"
+          busy={isRefreshing}
+          onClick={() => void refresh()}
+        />
       </header>
 
       {error ? (
@@ -203,7 +224,13 @@ export function FileTree({ address, generation, openPath, canChange, onOpen, onM
   )
 }
 
-function ToolButton({ text, icon, testId, busy = false, onClick }: {
+function ToolButton({
+  text,
+  icon,
+  testId,
+  busy = false,
+  onClick,
+}: {
   text: string
   icon: 'newFile' | 'newFolder' | 'refresh'
   testId: string
@@ -212,7 +239,14 @@ function ToolButton({ text, icon, testId, busy = false, onClick }: {
 }) {
   return (
     <Tooltip text={text}>
-      <Button look="quiet" size="icon" aria-label={text} aria-busy={busy || undefined} data-testid={testId} onClick={onClick}>
+      <Button
+        look="quiet"
+        size="icon"
+        aria-label={text}
+        aria-busy={busy || undefined}
+        data-testid={testId}
+        onClick={onClick}
+      >
         <Icon name={icon} />
       </Button>
     </Tooltip>

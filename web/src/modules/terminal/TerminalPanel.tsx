@@ -39,7 +39,10 @@ export function TerminalPanel({ address, session, generation, canType, onOutput 
   if (list.data !== merged) {
     setMerged(list.data)
     if (list.data) {
-      const next = mergeTabs(tabs, list.data.map((terminal) => terminal.name))
+      const next = mergeTabs(
+        tabs,
+        list.data.map((terminal) => terminal.name),
+      )
       setTabs(next)
       if (!next.includes(active)) setActive(tabAfterClosing(tabs, active))
     }
@@ -138,6 +141,7 @@ export function TerminalPanel({ address, session, generation, canType, onOutput 
             name={name}
             link={link}
             active={name === shown}
+            canType={canType}
             onTitle={(title) => setTitles((before) => ({ ...before, [name]: title }))}
             onOutput={onOutput}
             onClosed={() => {

@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from 'react'
 import { Button } from '../../components/Button'
 import { Spinner } from '../../components/Spinner'
 import type { XtermEmulator } from './emulator'
+import { TouchKeys } from './TouchKeys'
 import { TerminalSocket, type SeatLink, type TerminalStatus } from './socket'
 import styles from './TerminalView.module.css'
 
@@ -9,6 +10,7 @@ interface Props {
   name: string
   link: SeatLink
   active: boolean
+  canType: boolean
   onTitle: (title: string) => void
   onOutput: () => void
   /** The shell has ended and cannot be started again under its name. */
@@ -21,7 +23,7 @@ interface Running {
 }
 
 /** One terminal, alive for as long as its tab, shown or not. */
-export function TerminalView({ name, link, active, onTitle, onOutput, onClosed }: Props) {
+export function TerminalView({ name, link, active, canType, onTitle, onOutput, onClosed }: Props) {
   const host = useRef<HTMLDivElement>(null)
   const running = useRef<Running | null>(null)
   const [status, setStatus] = useState<TerminalStatus>({ state: 'connecting' })
@@ -61,7 +63,7 @@ export function TerminalView({ name, link, active, onTitle, onOutput, onClosed }
         })
         running.current = { emulator, socket }
         observer.observe(container)
-        if (handlers.current.active) emulator.focus()
+        if (handlers.current.active && mayTakeFocus(container)) emulator.focus()
       },
       () => setFailure('The terminal could not be loaded. Check your connection and reload the page.'),
     )
@@ -91,6 +93,9 @@ export function TerminalView({ name, link, active, onTitle, onOutput, onClosed }
         data-name={name}
         data-state={status.state}
       />
+      {canType && status.state === 'attached' && (
+        <TouchKeys onKey={(key) => running.current?.emulator.press(key)} />
+      )}
       <Overlay
         status={status}
         failure={failure}
@@ -105,12 +110,25 @@ export function TerminalView({ name, link, active, onTitle, onOutput, onClosed }
   )
 }
 
+/** A terminal that appears takes the focus from nobody who is writing somewhere else. */
+function mayTakeFocus(container: HTMLElement): boolean {
+  const focused = document.activeElement
+  const panel = container.closest('section')
+  return focused === null || focused === document.body || (panel?.contains(focused) ?? false)
+}
+
 function fitTo(running: Running | null): void {
   const size = running?.emulator.proposedSize()
   if (size) running?.socket.fit(size)
 }
 
-function Overlay({ status, failure, canRestart, onRestart, onClosed }: {
+function Overlay({
+  status,
+  failure,
+  canRestart,
+  onRestart,
+  onClosed,
+}: {
   status: TerminalStatus
   failure: string | null
   canRestart: boolean
@@ -139,7 +157,7 @@ function Overlay({ status, failure, canRestart, onRestart, onClosed }: {
     case 'reconnecting':
       return (
         <div className={styles.overlay} data-testid="terminal-reconnecting">
-          <Spinner label="Reconnecting… your shell keeps running." />
+          <Spinner label="Reconnecting…" />
         </div>
       )
     case 'exited':

@@ -39,7 +39,21 @@ const THEME: ITheme = {
   brightWhite: '#ffffff',
 }
 
+export type TerminalKey = 'escape' | 'tab' | 'interrupt' | 'up' | 'down' | 'left' | 'right'
+
+const CODES: Record<TerminalKey, string> = {
+  escape: '\x1b',
+  tab: '\t',
+  interrupt: '\x03',
+  up: 'A',
+  down: 'B',
+  left: 'D',
+  right: 'C',
+}
+
 export interface XtermEmulator extends Emulator {
+  /** As if the key had been pressed. */
+  press(key: TerminalKey): void
   focus(): void
   /** The size that the container has room for, or null while it is not shown. */
   proposedSize(): Size | null
@@ -99,6 +113,12 @@ export function createEmulator(
     // As bytes, so that it keeps its place among what is still queued.
     reset: () => write(CANCEL_AND_FULL_RESET, () => undefined),
     resize: (size) => (pending === 0 ? resizeTo(size) : write(NOTHING, () => resizeTo(size))),
+    press: (key) => {
+      const code = CODES[key]
+      const isArrow = code >= 'A' && code <= 'D'
+      const prefix = terminal.modes.applicationCursorKeysMode ? '\x1bO' : '\x1b['
+      terminal.input(isArrow ? prefix + code : code)
+    },
     focus: () => terminal.focus(),
     proposedSize: () => {
       if (container.clientWidth === 0 || container.clientHeight === 0) return null

@@ -226,7 +226,8 @@ const LARGEST_SIDE = 1000
 
 function sizeOf(frame: Frame): Size | null {
   const { cols, rows } = frame
-  if (!isCount(cols) || !isCount(rows) || cols < 1 || rows < 1 || cols > LARGEST_SIDE || rows > LARGEST_SIDE) return null
+  if (!isCount(cols) || !isCount(rows) || cols < 1 || rows < 1 || cols > LARGEST_SIDE || rows > LARGEST_SIDE)
+    return null
   return { cols, rows }
 }
 

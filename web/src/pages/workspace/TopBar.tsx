@@ -1,11 +1,9 @@
 import { Link } from 'react-router'
-import { Button } from '../../components/Button'
-import { CopyButton } from '../../components/CopyButton'
 import { Icon } from '../../components/Icon'
-import { Menu, MenuNote, MenuSeparator } from '../../components/Menu'
 import { Wordmark } from '../../components/Wordmark'
 import type { SeatRecord } from '../../modules/auth/seatRecords'
 import type { SeatState } from '../../modules/auth/seatSession'
+import { SeatMenu } from './SeatMenu'
 import styles from './workspace.module.css'
 
 const CONNECTION: Record<SeatState['phase'], string> = {
@@ -35,33 +33,7 @@ export function TopBar({ record, state, canChange }: { record: SeatRecord; state
           <Icon name="back" size={14} /> Workshop
         </Link>
       )}
-      <Menu
-        trigger={
-          <Button look="quiet" size="small" className={styles.me} data-testid="seat-menu">
-            <Icon name="person" />
-            <bdi className={styles.meName}>{record.name || (isInstructor ? 'Nobody here yet' : 'You')}</bdi>
-          </Button>
-        }
-      >
-        {record.role === 'learner' ? (
-          <>
-            <MenuNote>
-              Your reconnect code brings you back to this seat from any device. Keep it to yourself.
-            </MenuNote>
-            <div className={styles.reconnect}>
-              <code data-testid="reconnect-code">{record.reconnectCode}</code>
-              <CopyButton text={record.reconnectCode} label="Copy" />
-            </div>
-          </>
-        ) : (
-          <MenuNote>You visit this seat as its instructor. The learner sees what you type.</MenuNote>
-        )}
-        <MenuSeparator />
-        <MenuNote>
-          <kbd>F6</kbd> next pane · <kbd>Ctrl</kbd>+<kbd>S</kbd> save · <kbd>Ctrl</kbd>+<kbd>Shift</kbd>+<kbd>C</kbd> copy from
-          the terminal
-        </MenuNote>
-      </Menu>
+      <SeatMenu record={record} />
     </header>
   )
 }

@@ -16,7 +16,8 @@ export function useWorkspaceKeys(root: RefObject<HTMLElement | null>, onSave: ()
   useEffect(() => {
     const onKeyDown = (event: KeyboardEvent) => {
       const inTerminal = event.target instanceof Element && event.target.closest('[data-pane-root="terminal"]') !== null
-      const isSave = (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey && event.key.toLowerCase() === 's'
+      const isSave =
+        (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey && event.key.toLowerCase() === 's'
       if (isSave && !inTerminal) {
         event.preventDefault()
         save.current()

@@ -1,0 +1,90 @@
+//! What is in a folder.
+
+use std::ffi::CStr;
+use std::os::fd::OwnedFd;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use clarateach_protocol::files::{Entry, EntryKind, Listing};
+use rustix::fs::{AtFlags, Dir, FileType, Stat, statat};
+use rustix::io::Errno;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::path::FilePath;
+use super::root::{Root, kind};
+use super::{FilesError, MAX_ENTRIES};
+
+/// Folders first, then by name.
+pub(crate) fn list(root: &Root, path: &FilePath) -> Result<Listing, FilesError> {
+    let fail = |errno| FilesError::of("list", path, errno);
+    let folder = root.open_folder(path).map_err(fail)?;
+    let mut entries = Vec::new();
+    for name in names(&folder).map_err(fail)? {
+        let name = name.map_err(fail)?;
+        if entries.len() >= MAX_ENTRIES {
+            return Err(FilesError::TooManyEntries {
+                path: path.to_string(),
+            });
+        }
+        match statat(&folder, name.as_c_str(), AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => entries.push(entry(path, &name, &stat)),
+            // Removed since it was read.
+            Err(Errno::NOENT) => {}
+            Err(errno) => return Err(fail(errno)),
+        }
+    }
+    entries.sort_by(|a, b| {
+        let rank = |entry: &Entry| entry.kind != EntryKind::Directory;
+        (rank(a), &a.name).cmp(&(rank(b), &b.name))
+    });
+    Ok(Listing { entries })
+}
+
+/// The names in a folder, `.` and `..` left out.
+pub(super) fn names(
+    folder: &OwnedFd,
+) -> rustix::io::Result<impl Iterator<Item = rustix::io::Result<std::ffi::CString>>> {
+    let entries = Dir::read_from(folder)?;
+    Ok(entries.filter_map(|entry| match entry {
+        Ok(entry) if is_dots(entry.file_name()) => None,
+        Ok(entry) => Some(Ok(entry.file_name().to_owned())),
+        Err(errno) => Some(Err(errno)),
+    }))
+}
+
+fn is_dots(name: &CStr) -> bool {
+    matches!(name.to_bytes(), b"." | b"..")
+}
+
+fn entry(folder: &FilePath, name: &CStr, stat: &Stat) -> Entry {
+    let bytes = name.to_bytes();
+    let kind = match kind(stat) {
+        FileType::RegularFile => EntryKind::File,
+        FileType::Directory => EntryKind::Directory,
+        FileType::Symlink => EntryKind::Symlink,
+        _ => EntryKind::Other,
+    };
+    Entry {
+        name: String::from_utf8_lossy(bytes).into_owned(),
+        path: folder.join(bytes).to_string(),
+        kind,
+        size: match kind {
+            EntryKind::File => stat.st_size.cast_unsigned(),
+            _ => 0,
+        },
+        modified_at: timestamp(stat.st_mtime),
+        mode: format!("{:04o}", stat.st_mode & 0o7777),
+        name_bytes: std::str::from_utf8(bytes)
+            .is_err()
+            .then(|| URL_SAFE_NO_PAD.encode(bytes)),
+    }
+}
+
+/// Programs may set any time; one that RFC 3339 can't say becomes its beginning.
+fn timestamp(seconds: i64) -> String {
+    OffsetDateTime::from_unix_timestamp(seconds)
+        .ok()
+        .and_then(|time| time.format(&Rfc3339).ok())
+        .unwrap_or_else(|| "1970-01-01T00:00:00Z".to_owned())
+}

@@ -1,0 +1,69 @@
+//! `/terminals`: list, create, close.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clarateach_protocol::id::TerminalName;
+use clarateach_protocol::terminal::{CreateTerminal, TerminalList};
+use hyper::{Method, Response, StatusCode};
+
+use super::Call;
+use super::body::{self, Body};
+use super::bound::blocking;
+use super::error::HttpError;
+use crate::app::App;
+use crate::files::FilesError;
+use crate::files::path::FilePath;
+use crate::terminal::registry::TerminalError;
+
+const MAX_BODY_BYTES: usize = 16 * 1024;
+
+pub(super) async fn answer(call: Call) -> Result<Response<Body>, HttpError> {
+    if call.below.is_some() {
+        call.require_method(&[Method::DELETE])?;
+        return delete(call).await;
+    }
+    call.require_method(&[Method::GET, Method::HEAD, Method::POST])?;
+    if call.request.method() == Method::POST {
+        return post(call).await;
+    }
+    let terminals = call.app.terminals.list();
+    Ok(body::json(StatusCode::OK, &TerminalList { terminals }))
+}
+
+async fn post(call: Call) -> Result<Response<Body>, HttpError> {
+    call.access.require_control()?;
+    let app = Arc::clone(&call.app);
+    let wanted: CreateTerminal = body::read_json(call.request, MAX_BODY_BYTES).await?;
+    let folder = match &wanted.cwd {
+        Some(cwd) => Some(existing_folder(&app, FilePath::from_text(cwd)?).await?),
+        None => None,
+    };
+    let info = app.terminals.create(wanted, folder).await?;
+    Ok(body::json(StatusCode::CREATED, &info))
+}
+
+async fn delete(call: Call) -> Result<Response<Body>, HttpError> {
+    call.access.require_control()?;
+    let name = call.below.as_deref().unwrap_or_default();
+    let name: TerminalName = name.parse().map_err(|_| TerminalError::NotFound {
+        name: name.chars().take(64).collect(),
+    })?;
+    call.app.terminals.close(&name).await?;
+    Ok(body::status(StatusCode::NO_CONTENT))
+}
+
+/// The folder as the shell gets it, once the kernel has found it below the root.
+async fn existing_folder(app: &Arc<App>, path: FilePath) -> Result<PathBuf, HttpError> {
+    let root = Arc::clone(&app.root);
+    let folder = PathBuf::from(path.as_os_str());
+    debug_assert!(!folder.as_os_str().as_bytes().starts_with(b"/"));
+    blocking(move || {
+        root.open_folder(&path)
+            .map(drop)
+            .map_err(|errno| FilesError::of("open", &path, errno))
+    })
+    .await??;
+    Ok(folder)
+}

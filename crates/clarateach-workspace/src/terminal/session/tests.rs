@@ -1,0 +1,1 @@
+//! Scenes of the protocol without PTY, WebSocket or clock.

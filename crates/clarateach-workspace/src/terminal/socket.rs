@@ -1,0 +1,231 @@
+//! One WebSocket attached to one terminal: turns messages into calls of the session and back.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use clarateach_protocol::terminal::{AttachQuery, ClientFrame, Mode, close};
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio::sync::Notify;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role, WebSocketConfig};
+use tokio_util::sync::CancellationToken;
+
+use super::registry::Terminal;
+use super::session::{ClientId, Input, Next};
+use super::{Patience, Size};
+
+/// Connections that one terminal serves at most.
+pub(crate) const MAX_CLIENTS: usize = 64;
+/// A message from a page; it cuts longer pastes.
+const MAX_MESSAGE_BYTES: usize = 256 * 1024;
+/// Allocated for each connection at once.
+const READ_BUFFER_BYTES: usize = 4 * 1024;
+/// Output frames are at most 32 KiB and leave when they are complete.
+const WRITE_BUFFER_BYTES: usize = 32 * 1024;
+/// How long the client has to answer a close frame.
+const CLOSE_PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
+
+type Socket = WebSocketStream<TokioIo<Upgraded>>;
+
+/// Why a connection ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// The client left, or the network did.
+    Left,
+    /// We close, with a code and a reason.
+    Close(u16, &'static str),
+}
+
+const TOO_SLOW: End = End::Close(close::TOO_SLOW, "too slow: resume when you can");
+const GONE: End = End::Close(close::GONE, "terminal is gone");
+const STOPPING: End = End::Close(close::STOPPING, "seat is stopping");
+
+/// A client's place in a terminal; leaving it detaches.
+struct Attachment {
+    terminal: Arc<Terminal>,
+    id: ClientId,
+    wake: Arc<Notify>,
+    /// Something was sent that is to be acknowledged.
+    owing: Notify,
+}
+
+impl Drop for Attachment {
+    fn drop(&mut self) {
+        self.terminal.session.lock().detach(self.id);
+        self.terminal.wake.notify_one();
+    }
+}
+
+/// Serves an upgraded connection until either side ends it.
+pub(crate) async fn serve(
+    upgraded: Upgraded,
+    terminal: Arc<Terminal>,
+    query: AttachQuery,
+    mode: Mode,
+    patience: Patience,
+    stop: CancellationToken,
+) {
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(WRITE_BUFFER_BYTES)
+        .max_message_size(Some(MAX_MESSAGE_BYTES))
+        .max_frame_size(Some(MAX_MESSAGE_BYTES));
+    let io = TokioIo::new(upgraded);
+    let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
+    let (id, wake) = terminal.session.lock().attach(&query, mode);
+    terminal.wake.notify_one();
+    let attachment = Attachment {
+        terminal,
+        id,
+        wake,
+        owing: Notify::new(),
+    };
+    let (mut sink, mut stream) = socket.split();
+    let end = tokio::select! {
+        end = send_output(&mut sink, &attachment, patience) => end,
+        end = receive_input(&mut stream, &attachment, patience) => end,
+        () = await_overdue_ack(&attachment) => TOO_SLOW,
+        () = stop.cancelled() => STOPPING,
+    };
+    drop(attachment);
+    if let End::Close(code, reason) = end {
+        // A client that answers in time learns the code; the others see the connection end.
+        let _ = timeout(
+            CLOSE_PATIENCE,
+            say_goodbye(&mut sink, &mut stream, code, reason),
+        )
+        .await;
+    }
+}
+
+async fn send_output(
+    sink: &mut SplitSink<Socket, Message>,
+    attachment: &Attachment,
+    patience: Patience,
+) -> End {
+    let first_ping = Instant::now() + patience.ping_interval;
+    let mut pings = interval_at(first_ping, patience.ping_interval);
+    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let next = attachment
+            .terminal
+            .session
+            .lock()
+            .next(attachment.id, Instant::now());
+        let sent = match next {
+            Next::Frame(frame) => {
+                let text = serde_json::to_string(&frame).expect("frames serialise");
+                sink.send(Message::text(text)).await
+            }
+            Next::Output(bytes) => {
+                attachment.owing.notify_one();
+                sink.send(Message::Binary(bytes)).await
+            }
+            Next::TooSlow => return TOO_SLOW,
+            Next::Ended => return GONE,
+            Next::Wait => tokio::select! {
+                () = attachment.wake.notified() => Ok(()),
+                _ = pings.tick() => sink.send(Message::Ping(Bytes::new())).await,
+            },
+        };
+        if sent.is_err() {
+            return End::Left;
+        }
+    }
+}
+
+async fn receive_input(
+    stream: &mut SplitStream<Socket>,
+    attachment: &Attachment,
+    patience: Patience,
+) -> End {
+    loop {
+        let message = match timeout(patience.silence_limit, stream.next()).await {
+            Err(_) => return End::Close(close::TOO_SLOW, "silent for too long"),
+            Ok(Some(Ok(message))) => message,
+            Ok(None | Some(Err(_))) => return End::Left,
+        };
+        let understood = match message {
+            Message::Binary(bytes) => {
+                take_input(attachment, &bytes).await;
+                Ok(())
+            }
+            Message::Text(text) => take_frame(attachment, text.as_str()),
+            Message::Close(_) => return End::Left,
+            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Ok(()),
+        };
+        if let Err(reason) = understood {
+            return End::Close(CloseCode::Protocol.into(), reason);
+        }
+    }
+}
+
+/// Waits while the program doesn't take what was typed before.
+async fn take_input(attachment: &Attachment, bytes: &[u8]) {
+    let terminal = &attachment.terminal;
+    let mut room = std::pin::pin!(terminal.input_room.notified());
+    loop {
+        // Listening before looking: what happens in between is not missed.
+        room.as_mut().enable();
+        if !terminal.session.lock().is_input_full() {
+            break;
+        }
+        room.as_mut().await;
+        room.set(terminal.input_room.notified());
+    }
+    let taken = terminal.session.lock().type_input(attachment.id, bytes);
+    if taken == Input::Taken {
+        terminal.wake.notify_one();
+    }
+}
+
+fn take_frame(attachment: &Attachment, text: &str) -> Result<(), &'static str> {
+    let frame: ClientFrame =
+        serde_json::from_str(text).map_err(|_| "not a frame of clarateach.terminal.v1")?;
+    let mut session = attachment.terminal.session.lock();
+    match frame {
+        ClientFrame::Resize { cols, rows } => {
+            session.resize(attachment.id, Size::clamped(cols, rows));
+        }
+        ClientFrame::Ack { offset } => session
+            .ack(attachment.id, offset, Instant::now())
+            .map_err(|_| "ack went back, or beyond what was sent")?,
+    }
+    drop(session);
+    attachment.terminal.wake.notify_one();
+    Ok(())
+}
+
+/// Returns when the client owes an ack for too long.
+async fn await_overdue_ack(attachment: &Attachment) {
+    loop {
+        let due = attachment.terminal.session.lock().ack_due(attachment.id);
+        match due {
+            Some(due) if due <= Instant::now() => return,
+            Some(due) => sleep_until(due).await,
+            None => attachment.owing.notified().await,
+        }
+    }
+}
+
+/// Sends a close frame and reads until the client's own: closing TCP over unread input would make
+/// the kernel throw the frame away.
+async fn say_goodbye(
+    sink: &mut SplitSink<Socket, Message>,
+    stream: &mut SplitStream<Socket>,
+    code: u16,
+    reason: &'static str,
+) {
+    let frame = CloseFrame {
+        code: CloseCode::from(code),
+        reason: reason.into(),
+    };
+    if sink.send(Message::Close(Some(frame))).await.is_ok() {
+        while let Some(Ok(_)) = stream.next().await {}
+    }
+}

@@ -1,0 +1,427 @@
+//! Seats as Docker containers on this machine: the provider that classes use.
+//!
+//! Labels are the records; this process remembers nothing that it could not read back from the engine,
+//! the kernel and the data directory. Nothing without our label and our installation's id is touched.
+//! Start at [`DockerProvider`]; what a seat is made of is in `docker/container.rs`.
+
+mod check;
+mod command;
+mod connect;
+mod container;
+mod disk;
+mod files;
+mod firewall;
+mod image;
+mod names;
+mod network;
+mod observe;
+mod resolvers;
+mod seccomp;
+mod tar;
+mod versions;
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use clarateach_protocol::id::{SeatKey, WorkshopId};
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
+
+use self::connect::{Connector, Engine, refused};
+use self::container::Plan;
+use self::disk::Disks;
+use self::image::{Image, Images};
+pub use self::names::{InstanceId, InstanceIdError};
+use self::network::Subnet;
+use self::observe::{Found, Phase as ContainerPhase};
+use super::{
+    BrowserState, Instance, Phase, Progress, Provider, ProviderError, ProviderReport, SeatSpec,
+};
+use crate::model::{Cidr, WorkshopSpec};
+
+/// Containers removed at once when a workshop ends.
+const REMOVALS: usize = 8;
+
+/// How seats are made here.
+#[derive(Debug, Clone)]
+pub struct DockerConfig {
+    /// Holds the seats' disks, among others; made 0700.
+    pub data_dir: PathBuf,
+    /// Which installation this is.
+    pub instance: InstanceId,
+    /// The pool that workshops' subnets are carved from.
+    pub seat_networks: Cidr,
+    /// Holds `clarateach-workspace` and `keys.json`; mounted into seats read-only.
+    pub runtime_dir: PathBuf,
+    /// What to do where seats can't be isolated.
+    pub weak_isolation: WeakIsolation,
+    /// Name servers for seats; none: the host's, read again by each prepare.
+    pub resolvers: Vec<Ipv4Addr>,
+}
+
+/// What to do where seats can't be isolated from host and neighbours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WeakIsolation {
+    /// Make no seats.
+    Refuse,
+    /// Make them all the same, as the operator said.
+    Allow,
+}
+
+/// Makes seats with a Docker engine.
+#[derive(Debug)]
+pub struct DockerProvider {
+    config: DockerConfig,
+    connector: Arc<Connector>,
+    disks: Disks,
+    images: Images,
+    /// Held while a subnet is chosen and taken.
+    choosing_network: tokio::sync::Mutex<()>,
+    /// Networks asserted by this process.
+    subnets: Mutex<HashMap<WorkshopId, Subnet>>,
+    seats: SeatLocks,
+}
+
+impl DockerProvider {
+    /// A provider on the engine of `DOCKER_HOST`, or at the standard socket; it is connected to when it
+    /// is first needed, and may come up later.
+    #[must_use]
+    pub fn new(config: DockerConfig) -> Self {
+        Self {
+            connector: Arc::default(),
+            disks: Disks::new(&config.data_dir),
+            images: Images::new(&config.data_dir),
+            config,
+            choosing_network: tokio::sync::Mutex::default(),
+            subnets: Mutex::default(),
+            seats: SeatLocks::default(),
+        }
+    }
+
+    async fn engine(&self) -> Result<&Engine, ProviderError> {
+        self.connector.engine().await
+    }
+
+    /// Network, firewall, isolated ports and resolvers of a workshop, all asserted anew.
+    async fn assert_network(&self, workshop: &WorkshopSpec) -> Result<Subnet, ProviderError> {
+        let engine = self.engine().await?;
+        let DockerConfig {
+            instance,
+            seat_networks,
+            ..
+        } = &self.config;
+        let resolvers = self.resolvers();
+        let rules = firewall::Rules {
+            table: names::table(instance, &workshop.id),
+            bridge: names::bridge(&workshop.id),
+            egress: &workshop.egress,
+            resolvers: &resolvers,
+            seat_networks: *seat_networks,
+        };
+        // Before the network: no packet of a seat is older than the rules.
+        let asserted = rules.assert().await;
+        self.or_weak("set the firewall", asserted)?;
+        let resolv_conf = self.resolv_conf(&workshop.id);
+        files::write_mounted(&resolv_conf, &resolvers::resolv_conf(&resolvers)).map_err(
+            |source| ProviderError::Engine {
+                operation: "write",
+                subject: resolv_conf.display().to_string(),
+                source: Box::new(source),
+            },
+        )?;
+        let subnet = {
+            let _choosing = self.choosing_network.lock().await;
+            network::ensure(engine, instance, &workshop.id, *seat_networks).await?
+        };
+        self.isolate_ports(&workshop.id)?;
+        self.lock_subnets().insert(workshop.id, subnet);
+        Ok(subnet)
+    }
+
+    /// The subnet that this process asserted, or asserts now: no seat starts without rules.
+    async fn subnet(&self, workshop: &WorkshopSpec) -> Result<Subnet, ProviderError> {
+        let known = self.lock_subnets().get(&workshop.id).copied();
+        match known {
+            Some(subnet) => Ok(subnet),
+            None => self.assert_network(workshop).await,
+        }
+    }
+
+    /// Makes a seat whose container isn't there; its disk may be.
+    async fn make(&self, seat: &SeatSpec) -> Result<Instance, ProviderError> {
+        let engine = self.engine().await?;
+        let key = seat.key();
+        let subnet = self.subnet(&seat.workshop).await?;
+        let address = subnet.seat(seat.number).ok_or(ProviderError::Unsupported {
+            what: "a seat number above 245",
+        })?;
+        let image = self.image(seat).await?;
+        let workspace = self.attach(seat).await?;
+        let plan = Plan {
+            instance: &self.config.instance,
+            seat,
+            image: &image,
+            address,
+            workspace: &workspace,
+            runtime: &self.config.runtime_dir,
+            resolv_conf: &self.resolv_conf(&key.workshop),
+            cpus: engine.cpus(),
+        };
+        let container = container::create(engine, &plan).await?;
+        if let Err(refusal) = container::start(engine, &container).await? {
+            // Its network may be gone; asserting it again is the next call's first step.
+            self.lock_subnets().remove(&key.workshop);
+            container::remove(engine, &container).await?;
+            return Err(refused("start the container", key, refusal));
+        }
+        self.started(&key).await
+    }
+
+    /// Starts a stopped seat of the wanted generation on the disk that it had.
+    async fn restart(
+        &self,
+        seat: &SeatSpec,
+        stopped: &Instance,
+    ) -> Result<Instance, ProviderError> {
+        let engine = self.engine().await?;
+        self.subnet(&seat.workshop).await?;
+        self.attach(seat).await?;
+        match container::start(engine, &stopped.id).await? {
+            Ok(()) => self.started(&stopped.key()).await,
+            // The network that it was made for is another one now, say: its files are not in it.
+            Err(refusal) => {
+                tracing::warn!(seat = %stopped.key(), %refusal, "a stopped seat cannot start and is made anew");
+                self.lock_subnets().remove(&seat.workshop.id);
+                self.remake(seat, stopped).await
+            }
+        }
+    }
+
+    async fn remake(&self, seat: &SeatSpec, useless: &Instance) -> Result<Instance, ProviderError> {
+        let engine = self.engine().await?;
+        container::remove(engine, &useless.id).await?;
+        self.make(seat).await
+    }
+
+    /// Isolates a seat that started just now, and reads what became of it.
+    async fn started(&self, key: &SeatKey) -> Result<Instance, ProviderError> {
+        let engine = self.engine().await?;
+        self.isolate_ports(&key.workshop)?;
+        let found = observe::seat(engine, &self.config.instance, key).await?;
+        found
+            .map(|found| found.instance)
+            .ok_or_else(|| ProviderError::Engine {
+                operation: "start",
+                subject: key.to_string(),
+                source: "its container was removed meanwhile".into(),
+            })
+    }
+
+    async fn image(&self, seat: &SeatSpec) -> Result<Arc<Image>, ProviderError> {
+        let engine = self.engine().await?;
+        self.images
+            .get(engine, &self.config.instance, &seat.workshop.image)
+            .await
+    }
+
+    async fn attach(&self, seat: &SeatSpec) -> Result<PathBuf, ProviderError> {
+        let size = seat.workshop.resources.disk_mib;
+        self.disks.attach(&seat.key(), seat.generation, size).await
+    }
+
+    fn isolate_ports(&self, workshop: &WorkshopId) -> Result<(), ProviderError> {
+        let isolated = network::isolate_ports(workshop);
+        self.or_weak("isolate bridge ports", isolated.map(drop))
+    }
+
+    /// A failed measure of isolation: an error, or a warning where the operator allows it.
+    fn or_weak<E: std::fmt::Display>(
+        &self,
+        operation: &str,
+        result: Result<(), E>,
+    ) -> Result<(), ProviderError> {
+        match (result, self.config.weak_isolation) {
+            (Ok(()), _) => Ok(()),
+            (Err(error), WeakIsolation::Allow) => {
+                tracing::warn!(%error, "cannot {operation}: seats are weakly isolated, as allowed");
+                Ok(())
+            }
+            (Err(error), WeakIsolation::Refuse) => Err(ProviderError::Isolation {
+                operation: operation.to_owned(),
+                detail: error.to_string(),
+            }),
+        }
+    }
+
+    fn resolvers(&self) -> Vec<Ipv4Addr> {
+        match &self.config.resolvers[..] {
+            [] => resolvers::of_host(),
+            configured => configured.to_vec(),
+        }
+    }
+
+    fn resolv_conf(&self, workshop: &WorkshopId) -> PathBuf {
+        self.disks.workshop_folder(workshop).join("resolv.conf")
+    }
+
+    fn lock_subnets(&self) -> MutexGuard<'_, HashMap<WorkshopId, Subnet>> {
+        self.subnets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Provider for DockerProvider {
+    async fn preflight(&self, workshop: &WorkshopSpec) -> Result<(), ProviderError> {
+        let engine = self.engine().await?;
+        engine.ping().await?;
+        self.images.find(engine, &workshop.image).await?;
+        let allowed = firewall::probe(&self.config.instance).await;
+        self.or_weak("set the firewall", allowed)
+    }
+
+    async fn prepare(
+        &self,
+        workshop: &WorkshopSpec,
+        progress: &Progress,
+    ) -> Result<(), ProviderError> {
+        let engine = self.engine().await?;
+        progress.begin(Phase::Image);
+        self.images
+            .ensure(engine, &self.config.instance, &workshop.image)
+            .await?;
+        progress.begin(Phase::Network);
+        self.assert_network(workshop).await.map(drop)
+    }
+
+    async fn create(&self, seat: &SeatSpec) -> Result<Instance, ProviderError> {
+        let engine = self.engine().await?;
+        let key = seat.key();
+        let _alone = self.seats.lock(&key).await;
+        let found = observe::seat(engine, &self.config.instance, &key).await?;
+        let Some(Found { instance, phase }) = found else {
+            return self.make(seat).await;
+        };
+        let same = instance.generation == seat.generation && instance.spec_digest == seat.digest();
+        if !same {
+            return Err(ProviderError::Conflict(Box::new(instance)));
+        }
+        match phase {
+            ContainerPhase::Running => {
+                self.subnet(&seat.workshop).await?;
+                self.isolate_ports(&key.workshop)?;
+                Ok(instance)
+            }
+            ContainerPhase::Paused => {
+                container::unpause(engine, &instance.id).await?;
+                self.started(&key).await
+            }
+            ContainerPhase::Exited => self.restart(seat, &instance).await,
+            ContainerPhase::Unusable => self.remake(seat, &instance).await,
+        }
+    }
+
+    async fn set_browser(
+        &self,
+        seat: &SeatKey,
+        want: BrowserState,
+    ) -> Result<Instance, ProviderError> {
+        let engine = self.engine().await?;
+        let found = observe::seat(engine, &self.config.instance, seat).await?;
+        match (want, found) {
+            (BrowserState::Absent, Some(found)) => Ok(found.instance),
+            _ => Err(ProviderError::Unsupported {
+                what: "a browser in seats",
+            }),
+        }
+    }
+
+    async fn stop(&self, seat: &SeatKey) -> Result<(), ProviderError> {
+        let engine = self.engine().await?;
+        let _alone = self.seats.lock(seat).await;
+        match observe::seat(engine, &self.config.instance, seat).await? {
+            Some(found) => container::stop(engine, &found.instance.id).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn destroy(&self, seat: &SeatKey) -> Result<(), ProviderError> {
+        let engine = self.engine().await?;
+        let _alone = self.seats.lock(seat).await;
+        let labels = [
+            names::filter(names::INSTANCE, &self.config.instance),
+            names::filter(names::WORKSHOP, seat.workshop),
+            names::filter(names::SEAT, seat.seat),
+        ];
+        for id in container::ids(engine, labels.to_vec()).await? {
+            container::remove(engine, &id).await?;
+        }
+        self.disks.remove(seat).await
+    }
+
+    async fn destroy_workshop(&self, workshop: &WorkshopId) -> Result<(), ProviderError> {
+        let engine = self.engine().await?;
+        let instance = &self.config.instance;
+        let labels = [
+            names::filter(names::INSTANCE, instance),
+            names::filter(names::WORKSHOP, workshop),
+        ];
+        let containers = container::ids(engine, labels.to_vec()).await?;
+        let removals: Vec<Result<(), ProviderError>> = stream::iter(containers)
+            .map(|id| async move { container::remove(engine, &id).await })
+            .buffer_unordered(REMOVALS)
+            .collect()
+            .await;
+        // All of them are tried before the first error counts.
+        removals.into_iter().collect::<Result<(), _>>()?;
+        network::remove(engine, instance, workshop).await?;
+        let removed = firewall::remove(instance, workshop).await;
+        self.or_weak("remove the firewall's rules", removed)?;
+        self.lock_subnets().remove(workshop);
+        self.disks.remove_workshop(workshop).await
+    }
+
+    async fn list(&self, workshop: Option<&WorkshopId>) -> Result<Vec<Instance>, ProviderError> {
+        let engine = self.engine().await?;
+        observe::seats(engine, &self.config.instance, workshop).await
+    }
+
+    async fn list_workshops(&self) -> Result<Vec<WorkshopId>, ProviderError> {
+        let engine = self.engine().await?;
+        let instance = &self.config.instance;
+        let mut found: BTreeSet<WorkshopId> = self.disks.workshops().into_iter().collect();
+        found.extend(observe::workshops(engine, instance).await?);
+        found.extend(network::workshops(engine, instance).await?);
+        // Where the firewall can't be read, none was set.
+        found.extend(firewall::workshops(instance).await.unwrap_or_default());
+        Ok(found.into_iter().collect())
+    }
+
+    fn changes(&self) -> BoxStream<'static, SeatKey> {
+        observe::changes(self.connector.clone(), self.config.instance.clone())
+    }
+
+    async fn check(&self) -> Result<ProviderReport, ProviderError> {
+        Ok(self.report().await)
+    }
+}
+
+/// One change to a seat at a time; a fixed number of locks, seats of one workshop never share one.
+#[derive(Debug)]
+struct SeatLocks([tokio::sync::Mutex<()>; 256]);
+
+impl Default for SeatLocks {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| tokio::sync::Mutex::default()))
+    }
+}
+
+impl SeatLocks {
+    async fn lock(&self, seat: &SeatKey) -> tokio::sync::MutexGuard<'_, ()> {
+        let workshop: usize = seat.workshop.short().bytes().map(usize::from).sum();
+        let index = (workshop + usize::from(seat.seat.get())) % self.0.len();
+        self.0[index].lock().await
+    }
+}

@@ -1,0 +1,378 @@
+//! A seat's container: what it is made of, and making, starting, stopping and removing it.
+//!
+//! Nothing personal and nothing secret goes in: learners, keys and files are bound to it later.
+
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+use bollard::models::{
+    ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HealthConfig, HostConfig,
+    HostConfigLogConfig, Mount, MountType, NetworkingConfig, ResourcesUlimits, RestartPolicy,
+    RestartPolicyNameEnum,
+};
+use bollard::query_parameters::{
+    CreateContainerOptionsBuilder, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
+    StartContainerOptions, StopContainerOptionsBuilder, WaitContainerOptionsBuilder,
+};
+use futures_util::StreamExt;
+
+use super::connect::{Engine, READ, Refusal, WRITE, refused};
+use super::disk::SEAT_UID;
+use super::image::Image;
+use super::names::{self, InstanceId};
+use super::seccomp;
+use crate::model::Resources;
+use crate::provider::{ProviderError, SeatSpec};
+
+/// Where the in-seat server and the platform's public keys are mounted.
+const RUNTIME: &str = "/.clarateach";
+const WORKSPACE: &str = "/workspace";
+const HOME: &str = "/workspace/.home";
+/// Files that one process may have open; the sum is bounded by memory, which the kernel charges.
+const OPEN_FILES: i64 = 16_384;
+/// Shared memory of one seat: what engines give by default.
+const SHM_BYTES: i64 = 64 << 20;
+/// The in-seat server saves nothing when it stops.
+const STOP_SECONDS: i32 = 2;
+
+/// All that a seat's container is made from.
+#[derive(Debug)]
+pub(super) struct Plan<'a> {
+    pub(super) instance: &'a InstanceId,
+    pub(super) seat: &'a SeatSpec,
+    pub(super) image: &'a Image,
+    pub(super) address: Ipv4Addr,
+    /// Host folder that becomes `/workspace`.
+    pub(super) workspace: &'a Path,
+    /// Host folder with the in-seat server and its keys.
+    pub(super) runtime: &'a Path,
+    pub(super) resolv_conf: &'a Path,
+    /// CPUs of the engine's machine.
+    pub(super) cpus: u32,
+}
+
+impl Plan<'_> {
+    /// The container as the engine takes it.
+    pub(super) fn body(&self) -> ContainerCreateBody {
+        let key = self.seat.key();
+        let arguments = [
+            "serve".to_owned(),
+            "--workshop".to_owned(),
+            key.workshop.to_string(),
+            "--seat".to_owned(),
+            key.seat.to_string(),
+            "--generation".to_owned(),
+            self.seat.generation.to_string(),
+            "--keys".to_owned(),
+            format!("{RUNTIME}/keys.json"),
+        ];
+        ContainerCreateBody {
+            image: Some(self.image.id.clone()),
+            hostname: Some(format!("seat-{}", key.seat)),
+            user: Some(format!("{SEAT_UID}:{SEAT_UID}")),
+            working_dir: Some(WORKSPACE.to_owned()),
+            env: Some(vec![format!("HOME={HOME}")]),
+            entrypoint: Some(vec![format!("{RUNTIME}/clarateach-workspace")]),
+            cmd: Some(arguments.into()),
+            // The image's own would run inside the learner's limits, for nobody.
+            healthcheck: Some(HealthConfig {
+                test: Some(vec!["NONE".to_owned()]),
+                ..HealthConfig::default()
+            }),
+            stop_signal: Some("SIGTERM".to_owned()),
+            stop_timeout: Some(i64::from(STOP_SECONDS)),
+            labels: Some(self.labels()),
+            host_config: Some(self.host_config()),
+            networking_config: Some(NetworkingConfig {
+                endpoints_config: Some(HashMap::from([(
+                    names::network(&key.workshop),
+                    EndpointSettings {
+                        ipam_config: Some(EndpointIpamConfig {
+                            ipv4_address: Some(self.address.to_string()),
+                            ..EndpointIpamConfig::default()
+                        }),
+                        ..EndpointSettings::default()
+                    },
+                )])),
+            }),
+            ..ContainerCreateBody::default()
+        }
+    }
+
+    fn labels(&self) -> HashMap<String, String> {
+        let key = self.seat.key();
+        text_map([
+            (names::INSTANCE, self.instance.to_string()),
+            (names::WORKSHOP, key.workshop.to_string()),
+            (names::SEAT, key.seat.to_string()),
+            (names::TYPE, names::TYPE_WORKSPACE.to_owned()),
+            (names::GENERATION, self.seat.generation.to_string()),
+            (names::SPEC, self.seat.digest()),
+            (names::IMAGE, self.seat.workshop.image.clone()),
+        ])
+    }
+
+    fn host_config(&self) -> HostConfig {
+        let Resources {
+            memory_mib,
+            cpu_millis,
+            pids,
+            ..
+        } = self.seat.workshop.resources;
+        let memory = i64::from(memory_mib) << 20;
+        // The engine refuses more than the machine has.
+        let cpu_millis = cpu_millis.min(self.cpus.saturating_mul(1000));
+        HostConfig {
+            memory: Some(memory),
+            memory_swap: Some(memory),
+            nano_cpus: Some(i64::from(cpu_millis) * 1_000_000),
+            pids_limit: Some(i64::from(pids)),
+            ulimits: Some(vec![ulimit("nofile", OPEN_FILES), ulimit("core", 0)]),
+            shm_size: Some(SHM_BYTES),
+            readonly_rootfs: Some(true),
+            privileged: Some(false),
+            cap_drop: Some(vec!["ALL".to_owned()]),
+            security_opt: Some(vec![
+                "no-new-privileges:true".to_owned(),
+                format!("seccomp={}", seccomp::profile()),
+            ]),
+            ipc_mode: Some("private".to_owned()),
+            sysctls: Some(sysctls()),
+            tmpfs: Some(self.tmpfs()),
+            mounts: Some(self.mounts()),
+            network_mode: Some(names::network(&self.seat.workshop.id)),
+            // The mounted resolv.conf counts; this keeps the engine's own resolver, which newer ones
+            // run in the host's network, from answering what the firewall refuses.
+            dns: Some(vec![Ipv4Addr::LOCALHOST.to_string()]),
+            restart_policy: Some(RestartPolicy {
+                name: Some(RestartPolicyNameEnum::NO),
+                maximum_retry_count: None,
+            }),
+            log_config: Some(HostConfigLogConfig {
+                typ: Some("json-file".to_owned()),
+                config: Some(text_map([
+                    ("max-size", "1m".to_owned()),
+                    ("max-file", "2".to_owned()),
+                ])),
+            }),
+            ..HostConfig::default()
+        }
+    }
+
+    /// Memory disks count against the seat's memory; their inodes are limited because empty files
+    /// count against nothing.
+    fn tmpfs(&self) -> HashMap<String, String> {
+        let limits = "nosuid,nodev,nr_inodes=65536";
+        let mut folders = text_map([
+            ("/tmp", format!("rw,exec,{limits},size=256m,mode=1777")),
+            (
+                "/run",
+                format!("rw,{limits},size=16m,mode=0755,uid={SEAT_UID},gid={SEAT_UID}"),
+            ),
+        ]);
+        // A declared volume would be a folder on the host without a limit.
+        let volumes = self.image.volumes.iter().filter(|path| !is_ours(path));
+        folders.extend(volumes.map(|path| {
+            let options = format!("rw,{limits},size=64m,mode=0755,uid={SEAT_UID},gid={SEAT_UID}");
+            (path.clone(), options)
+        }));
+        folders
+    }
+
+    fn mounts(&self) -> Vec<Mount> {
+        let mut mounts = vec![
+            bind(self.workspace, WORKSPACE, Access::ReadWrite),
+            bind(self.runtime, RUNTIME, Access::ReadOnly),
+            bind(self.resolv_conf, "/etc/resolv.conf", Access::ReadOnly),
+        ];
+        let accounts = [
+            (&self.image.passwd, "/etc/passwd"),
+            (&self.image.group, "/etc/group"),
+        ];
+        for (source, target) in accounts {
+            mounts.extend(
+                source
+                    .iter()
+                    .map(|path| bind(path, target, Access::ReadOnly)),
+            );
+        }
+        mounts
+    }
+}
+
+/// IPv6 off. A kernel without it has no switches either, and the engine would refuse to set them.
+fn sysctls() -> HashMap<String, String> {
+    let switches = [
+        "net.ipv6.conf.all.disable_ipv6",
+        "net.ipv6.conf.default.disable_ipv6",
+    ];
+    if Path::new("/proc/sys/net/ipv6").exists() {
+        text_map(switches.map(|switch| (switch, "1".to_owned())))
+    } else {
+        HashMap::new()
+    }
+}
+
+/// Whether something of ours is mounted there already.
+fn is_ours(volume: &str) -> bool {
+    let path = Path::new(volume);
+    path == Path::new("/")
+        || [
+            WORKSPACE, RUNTIME, "/tmp", "/run", "/etc", "/proc", "/sys", "/dev",
+        ]
+        .iter()
+        .any(|taken| path.starts_with(taken))
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Access {
+    ReadOnly,
+    ReadWrite,
+}
+
+fn bind(source: &Path, target: &str, access: Access) -> Mount {
+    Mount {
+        typ: Some(MountType::BIND),
+        source: Some(source.to_string_lossy().into_owned()),
+        target: Some(target.to_owned()),
+        read_only: Some(access == Access::ReadOnly),
+        ..Mount::default()
+    }
+}
+
+fn ulimit(name: &str, value: i64) -> ResourcesUlimits {
+    ResourcesUlimits {
+        name: Some(name.to_owned()),
+        soft: Some(value),
+        hard: Some(value),
+    }
+}
+
+fn text_map<const N: usize>(pairs: [(&str, String); N]) -> HashMap<String, String> {
+    pairs
+        .map(|(key, value)| (key.to_owned(), value))
+        .into_iter()
+        .collect()
+}
+
+/// Makes a seat's container without starting it; its id.
+pub(super) async fn create(engine: &Engine, plan: &Plan<'_>) -> Result<String, ProviderError> {
+    let name = names::container(&plan.seat.key());
+    let options = CreateContainerOptionsBuilder::new().name(&name).build();
+    let created = engine
+        .call(
+            "create the container",
+            &name,
+            WRITE,
+            engine.docker().create_container(Some(options), plan.body()),
+        )
+        .await?;
+    Ok(created.id)
+}
+
+/// Starts a container; one that runs is fine. The inner error is the engine's refusal.
+pub(super) async fn start(
+    engine: &Engine,
+    container: &str,
+) -> Result<Result<(), Refusal>, ProviderError> {
+    engine
+        .attempt(
+            "start the container",
+            container,
+            WRITE,
+            engine
+                .docker()
+                .start_container(container, None::<StartContainerOptions>),
+        )
+        .await
+}
+
+/// Stops a container; a stopped or absent one is fine.
+pub(super) async fn stop(engine: &Engine, container: &str) -> Result<(), ProviderError> {
+    let options = StopContainerOptionsBuilder::new().t(STOP_SECONDS).build();
+    engine
+        .find(
+            "stop the container",
+            container,
+            WRITE,
+            engine.docker().stop_container(container, Some(options)),
+        )
+        .await
+        .map(drop)
+}
+
+/// Lets a frozen container go on; one that isn't is fine.
+pub(super) async fn unpause(engine: &Engine, container: &str) -> Result<(), ProviderError> {
+    engine
+        .attempt(
+            "unpause the container",
+            container,
+            READ,
+            engine.docker().unpause_container(container),
+        )
+        .await
+        .map(drop)
+}
+
+/// Kills and removes a container with its anonymous volumes; an absent one is fine.
+pub(super) async fn remove(engine: &Engine, container: &str) -> Result<(), ProviderError> {
+    let options = RemoveContainerOptionsBuilder::new()
+        .force(true)
+        .v(true)
+        .build();
+    let operation = "remove the container";
+    let removed = engine
+        .attempt(
+            operation,
+            container,
+            WRITE,
+            engine.docker().remove_container(container, Some(options)),
+        )
+        .await?;
+    match removed {
+        Ok(()) | Err(Refusal { status: 404, .. }) => Ok(()),
+        // Somebody else's removal of it is under way.
+        Err(Refusal { status: 409, .. }) => wait_until_removed(engine, container).await,
+        Err(refusal) => Err(refused(operation, container, refusal)),
+    }
+}
+
+async fn wait_until_removed(engine: &Engine, container: &str) -> Result<(), ProviderError> {
+    let options = WaitContainerOptionsBuilder::new()
+        .condition("removed")
+        .build();
+    let removal = async {
+        let mut exits = Box::pin(engine.docker().wait_container(container, Some(options)));
+        // What it exited with doesn't matter; that it is gone does.
+        let _ = exits.next().await;
+        Ok(())
+    };
+    engine
+        .find("remove the container", container, WRITE, removal)
+        .await
+        .map(drop)
+}
+
+/// Ids of all containers with these labels, running or not.
+pub(super) async fn ids(
+    engine: &Engine,
+    labels: Vec<String>,
+) -> Result<Vec<String>, ProviderError> {
+    let options = ListContainersOptionsBuilder::new()
+        .all(true)
+        .filters(&HashMap::from([("label", labels)]))
+        .build();
+    let containers = engine
+        .call(
+            "list",
+            "containers",
+            READ,
+            engine.docker().list_containers(Some(options)),
+        )
+        .await?;
+    Ok(containers
+        .into_iter()
+        .filter_map(|container| container.id)
+        .collect())
+}

@@ -1,0 +1,402 @@
+//! The image of a workshop: there or pulled, and made to know the user that seats run as.
+//!
+//! Any OCI image will do. Where its `passwd` or `group` has no 1000, a copy with that entry is mounted
+//! over it; both are read from a container that is never started.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bollard::models::{ContainerCreateBody, HostConfig, ImageInspect};
+use bollard::query_parameters::{
+    ContainerArchiveInfoOptionsBuilder, CreateContainerOptions, CreateImageOptionsBuilder,
+    DownloadFromContainerOptionsBuilder,
+};
+use futures_util::{StreamExt, TryStreamExt};
+
+use super::connect::{Engine, READ, WRITE};
+use super::container;
+use super::disk::SEAT_UID;
+use super::files;
+use super::names::{self, InstanceId};
+use super::tar;
+use crate::provider::ProviderError;
+
+/// A registry that says nothing for so long has hung.
+const PULL_SILENCE: Duration = Duration::from_secs(120);
+/// How long a registry may take to say whether it has an image: somebody waits for the answer.
+const REGISTRY_LOOKUP: Duration = Duration::from_secs(6);
+/// No account file is larger.
+const MOST_BYTES: usize = 1 << 20;
+/// Images of this name are made here (`./x images`); a registry's of the same name is somebody else's.
+const OWN: &str = "clarateach/";
+/// The home of an entry that we add.
+const HOME: &str = "/workspace/.home";
+
+/// What seats need to know of their image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Image {
+    pub(super) id: String,
+    /// Folders that the image declares as volumes.
+    pub(super) volumes: Vec<String>,
+    /// A `passwd` to mount over the image's, which has no user 1000.
+    pub(super) passwd: Option<PathBuf>,
+    /// A `group` to mount over the image's, which has no group 1000.
+    pub(super) group: Option<PathBuf>,
+}
+
+/// The images seen so far.
+#[derive(Debug)]
+pub(super) struct Images {
+    folder: PathBuf,
+    known: Mutex<HashMap<String, Arc<Image>>>,
+    inspecting: tokio::sync::Mutex<()>,
+}
+
+impl Images {
+    /// Images whose generated files lie below a data directory.
+    pub(super) fn new(data_dir: &Path) -> Self {
+        Self {
+            folder: data_dir.join("images"),
+            known: Mutex::default(),
+            inspecting: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// An image as it was last prepared, or prepared now.
+    pub(super) async fn get(
+        &self,
+        engine: &Engine,
+        instance: &InstanceId,
+        reference: &str,
+    ) -> Result<Arc<Image>, ProviderError> {
+        match self.known(reference) {
+            Some(image) => Ok(image),
+            None => self.ensure(engine, instance, reference).await,
+        }
+    }
+
+    /// An image as it is now: pulled where it is missing, inspected where it is new.
+    pub(super) async fn ensure(
+        &self,
+        engine: &Engine,
+        instance: &InstanceId,
+        reference: &str,
+    ) -> Result<Arc<Image>, ProviderError> {
+        let _inspecting = self.inspecting.lock().await;
+        let inspect = match inspect(engine, reference).await? {
+            Some(inspect) => inspect,
+            None => {
+                pull(engine, reference).await?;
+                inspect(engine, reference).await?.ok_or_else(|| {
+                    missing(reference, "it was pulled, but the engine does not have it")
+                })?
+            }
+        };
+        let id = inspect.id.clone().unwrap_or_default();
+        if let Some(image) = self.known(reference).filter(|image| image.id == id) {
+            return Ok(image);
+        }
+        // Boxed: it is rare, and large where it would be part of every future that may come here.
+        let examination = Box::pin(self.examine(engine, instance, &id, inspect));
+        let image = Arc::new(examination.await?);
+        self.lock().insert(reference.to_owned(), image.clone());
+        Ok(image)
+    }
+
+    /// Whether an image is there, or a registry has it; nothing is pulled.
+    pub(super) async fn find(&self, engine: &Engine, reference: &str) -> Result<(), ProviderError> {
+        if inspect(engine, reference).await?.is_some() {
+            return Ok(());
+        }
+        refuse_own(reference)?;
+        let reference = tagged(reference);
+        let lookup = engine.docker().inspect_registry_image(&reference, None);
+        match tokio::time::timeout(REGISTRY_LOOKUP, lookup).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(missing(&reference, &error.to_string())),
+            Err(_) => Err(missing(&reference, "its registry does not answer")),
+        }
+    }
+
+    fn known(&self, reference: &str) -> Option<Arc<Image>> {
+        self.lock().get(reference).cloned()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Image>>> {
+        self.known
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Reads the image's accounts from a container made of it.
+    async fn examine(
+        &self,
+        engine: &Engine,
+        instance: &InstanceId,
+        id: &str,
+        inspect: ImageInspect,
+    ) -> Result<Image, ProviderError> {
+        remove_inspections(engine, instance).await?;
+        let probe = create_inspection(engine, instance, id).await?;
+        let accounts = async {
+            let passwd = read_file(engine, &probe, "/etc/passwd").await?;
+            let group = read_file(engine, &probe, "/etc/group").await?;
+            let shell = if has_file(engine, &probe, "/bin/bash").await? {
+                "/bin/bash"
+            } else {
+                "/bin/sh"
+            };
+            Ok((with_user(&passwd, shell), with_group(&group)))
+        }
+        .await;
+        container::remove(engine, &probe).await?;
+        let (passwd, group) = accounts?;
+        let folder = self.folder.join(id.rsplit(':').next().unwrap_or(id));
+        Ok(Image {
+            id: id.to_owned(),
+            volumes: inspect
+                .config
+                .and_then(|config| config.volumes)
+                .unwrap_or_default(),
+            passwd: write(&folder, "passwd", passwd).await?,
+            group: write(&folder, "group", group).await?,
+        })
+    }
+}
+
+async fn inspect(engine: &Engine, reference: &str) -> Result<Option<ImageInspect>, ProviderError> {
+    engine
+        .find(
+            "inspect the image",
+            reference,
+            READ,
+            engine.docker().inspect_image(reference),
+        )
+        .await
+}
+
+async fn pull(engine: &Engine, reference: &str) -> Result<(), ProviderError> {
+    refuse_own(reference)?;
+    let options = CreateImageOptionsBuilder::new()
+        .from_image(&tagged(reference))
+        .build();
+    let mut steps = Box::pin(engine.docker().create_image(Some(options), None, None));
+    loop {
+        let step = tokio::time::timeout(PULL_SILENCE, steps.next())
+            .await
+            .map_err(|_| ProviderError::Deadline {
+                operation: format!("pull {reference}"),
+                after: PULL_SILENCE,
+            })?;
+        match step {
+            None => return Ok(()),
+            Some(Err(error)) => return Err(missing(reference, &error.to_string())),
+            Some(Ok(_)) => {}
+        }
+    }
+}
+
+fn refuse_own(reference: &str) -> Result<(), ProviderError> {
+    if reference.starts_with(OWN) {
+        return Err(missing(reference, "it was not built on this machine yet"));
+    }
+    Ok(())
+}
+
+/// Without a tag the engine would pull every tag that there is.
+fn tagged(reference: &str) -> String {
+    let name = reference.rsplit('/').next().unwrap_or(reference);
+    if name.contains([':', '@']) {
+        reference.to_owned()
+    } else {
+        format!("{reference}:latest")
+    }
+}
+
+fn missing(image: &str, detail: &str) -> ProviderError {
+    ProviderError::ImageMissing {
+        image: image.to_owned(),
+        detail: detail.to_owned(),
+    }
+}
+
+async fn create_inspection(
+    engine: &Engine,
+    instance: &InstanceId,
+    image: &str,
+) -> Result<String, ProviderError> {
+    let labels = [
+        (names::INSTANCE, instance.to_string()),
+        (names::TYPE, names::TYPE_INSPECTION.to_owned()),
+    ];
+    let body = ContainerCreateBody {
+        image: Some(image.to_owned()),
+        // Never run; an image without a command can't be made a container otherwise.
+        entrypoint: Some(vec!["/-".to_owned()]),
+        network_disabled: Some(true),
+        labels: Some(labels.map(|(key, value)| (key.to_owned(), value)).into()),
+        host_config: Some(HostConfig {
+            network_mode: Some("none".to_owned()),
+            ..HostConfig::default()
+        }),
+        ..ContainerCreateBody::default()
+    };
+    let created = engine
+        .call(
+            "look into the image",
+            image,
+            WRITE,
+            engine
+                .docker()
+                .create_container(None::<CreateContainerOptions>, body),
+        )
+        .await?;
+    Ok(created.id)
+}
+
+/// Removes what a process that was killed left.
+async fn remove_inspections(engine: &Engine, instance: &InstanceId) -> Result<(), ProviderError> {
+    let filters = [
+        names::filter(names::INSTANCE, instance),
+        names::filter(names::TYPE, names::TYPE_INSPECTION),
+    ];
+    for id in container::ids(engine, filters.to_vec()).await? {
+        container::remove(engine, &id).await?;
+    }
+    Ok(())
+}
+
+async fn has_file(engine: &Engine, container: &str, path: &str) -> Result<bool, ProviderError> {
+    let options = ContainerArchiveInfoOptionsBuilder::new().path(path).build();
+    let found = engine
+        .find(
+            "look into the image for",
+            path,
+            READ,
+            engine
+                .docker()
+                .get_container_archive_info(container, Some(options)),
+        )
+        .await?;
+    Ok(found.is_some())
+}
+
+/// A small file's text; an absent one is empty.
+async fn read_file(engine: &Engine, container: &str, path: &str) -> Result<String, ProviderError> {
+    let options = DownloadFromContainerOptionsBuilder::new()
+        .path(path)
+        .build();
+    let download = engine
+        .docker()
+        .download_from_container(container, Some(options))
+        .try_fold(Vec::new(), |mut bytes, chunk| async move {
+            let room = MOST_BYTES.saturating_sub(bytes.len());
+            bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            Ok(bytes)
+        });
+    let archive = engine
+        .find("read from the image", path, READ, download)
+        .await?
+        .unwrap_or_default();
+    let text = tar::first_file(&archive).unwrap_or_default();
+    Ok(String::from_utf8_lossy(text).into_owned())
+}
+
+/// A `passwd` with user 1000 added; `None` when it has one.
+fn with_user(passwd: &str, shell: &str) -> Option<String> {
+    if has_id(passwd, SEAT_UID) {
+        return None;
+    }
+    let base = if passwd.trim().is_empty() {
+        "root:x:0:0:root:/root:/bin/sh\n".to_owned()
+    } else {
+        ended(passwd)
+    };
+    let name = free_name(passwd);
+    Some(format!(
+        "{base}{name}:x:{SEAT_UID}:{SEAT_UID}::{HOME}:{shell}\n"
+    ))
+}
+
+/// A `group` with group 1000 added; `None` when it has one.
+fn with_group(group: &str) -> Option<String> {
+    if has_id(group, SEAT_UID) {
+        return None;
+    }
+    let base = if group.trim().is_empty() {
+        "root:x:0:\n".to_owned()
+    } else {
+        ended(group)
+    };
+    Some(format!("{base}{}:x:{SEAT_UID}:\n", free_name(group)))
+}
+
+fn has_id(accounts: &str, id: u32) -> bool {
+    accounts
+        .lines()
+        .filter_map(|line| line.split(':').nth(2))
+        .any(|field| field.parse() == Ok(id))
+}
+
+fn free_name(accounts: &str) -> &'static str {
+    let taken = |name: &str| {
+        accounts
+            .lines()
+            .any(|line| line.split(':').next() == Some(name))
+    };
+    if taken("learner") {
+        "seat1000"
+    } else {
+        "learner"
+    }
+}
+
+fn ended(text: &str) -> String {
+    let newline = if text.ends_with('\n') { "" } else { "\n" };
+    format!("{text}{newline}")
+}
+
+async fn write(
+    folder: &Path,
+    name: &str,
+    text: Option<String>,
+) -> Result<Option<PathBuf>, ProviderError> {
+    let Some(text) = text else { return Ok(None) };
+    let path = folder.join(name);
+    files::write_mounted(&path, &text).map_err(|source| ProviderError::Engine {
+        operation: "write",
+        subject: path.display().to_string(),
+        source: Box::new(source),
+    })?;
+    Ok(Some(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_untagged_reference_means_latest() {
+        assert_eq!(tagged("debian"), "debian:latest");
+        assert_eq!(tagged("debian:12"), "debian:12");
+        assert_eq!(tagged("localhost:5000/x"), "localhost:5000/x:latest");
+        assert_eq!(tagged("x@sha256:00"), "x@sha256:00");
+    }
+
+    #[test]
+    fn accounts_are_added_only_where_they_are_missing() {
+        let passwd = "root:x:0:0:root:/root:/bin/bash\nlearner:x:1001:1001::/home/l:/bin/sh";
+        assert_eq!(
+            with_user(passwd, "/bin/bash").unwrap(),
+            format!("{passwd}\nseat1000:x:1000:1000::/workspace/.home:/bin/bash\n")
+        );
+        assert_eq!(
+            with_user("node:x:1000:1000::/home/node:/bin/sh\n", "/bin/sh"),
+            None
+        );
+        assert_eq!(with_group("").unwrap(), "root:x:0:\nlearner:x:1000:\n");
+        assert_eq!(with_group("node:x:1000:\n"), None);
+    }
+}

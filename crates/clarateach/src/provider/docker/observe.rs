@@ -1,0 +1,302 @@
+//! What exists, read from the engine's records alone: seats, workshops, and hints of changes.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bollard::models::{
+    ContainerInspectResponse, ContainerState, ContainerStateStatusEnum as State, EventMessage,
+};
+use bollard::query_parameters::{EventsOptionsBuilder, InspectContainerOptions};
+use clarateach_protocol::id::{SeatKey, WorkshopId};
+use clarateach_protocol::route::Service;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{StreamExt, TryStreamExt};
+
+use super::connect::{Connector, Engine, READ};
+use super::container;
+use super::names::{self, InstanceId, SeatLabels};
+use crate::model::Reason;
+use crate::provider::{Endpoints, Instance, InstanceStatus, ProviderError};
+
+/// Inspections at once: more only queue up inside the engine.
+const INSPECTIONS: usize = 16;
+/// Pause before asking an engine again that closed its event stream.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// What may change a seat's state.
+const EVENTS: [&str; 6] = ["start", "die", "oom", "destroy", "pause", "unpause"];
+/// Exit code of a process that was killed (128 + SIGKILL).
+const KILLED: i64 = 137;
+
+/// A seat's container, and how far it got.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    pub(super) instance: Instance,
+    pub(super) phase: Phase,
+}
+
+/// Where a container is in its life, as far as making a seat minds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Its processes run.
+    Running,
+    /// Its processes are frozen.
+    Paused,
+    /// It ran, and can be started again.
+    Exited,
+    /// It never ran, or the engine failed to remove it: only good for removing.
+    Unusable,
+}
+
+/// The container of a seat.
+pub(super) async fn seat(
+    engine: &Engine,
+    instance: &InstanceId,
+    key: &SeatKey,
+) -> Result<Option<Found>, ProviderError> {
+    let name = names::container(key);
+    let Some(inspect) = inspect(engine, &name).await? else {
+        return Ok(None);
+    };
+    match read(&inspect, instance) {
+        Some(found) if found.instance.key() == *key => Ok(Some(found)),
+        _ => Err(ProviderError::Engine {
+            operation: "use the name",
+            subject: name.clone(),
+            source: format!(
+                "a container that is not this installation's has it. Hint: `docker rm -f {name}` if nothing needs it"
+            )
+            .into(),
+        }),
+    }
+}
+
+/// All seats of this installation, or of one workshop, ordered.
+pub(super) async fn seats(
+    engine: &Engine,
+    instance: &InstanceId,
+    workshop: Option<&WorkshopId>,
+) -> Result<Vec<Instance>, ProviderError> {
+    let mut labels = vec![
+        names::filter(names::INSTANCE, instance),
+        names::filter(names::TYPE, names::TYPE_WORKSPACE),
+    ];
+    labels.extend(workshop.map(|id| names::filter(names::WORKSHOP, id)));
+    let ids = container::ids(engine, labels).await?;
+    let mut seats: Vec<Instance> = stream::iter(ids)
+        .map(|id| async move { inspect(engine, &id).await })
+        .buffer_unordered(INSPECTIONS)
+        // One that was removed meanwhile, or whose labels are damaged, is no seat.
+        .try_filter_map(|inspect| async move {
+            Ok(inspect
+                .and_then(|inspect| read(&inspect, instance))
+                .map(|found| found.instance))
+        })
+        .try_collect()
+        .await?;
+    seats.sort_by_key(Instance::key);
+    Ok(seats)
+}
+
+/// Workshops of this installation that have a container of any kind.
+pub(super) async fn workshops(
+    engine: &Engine,
+    instance: &InstanceId,
+) -> Result<Vec<WorkshopId>, ProviderError> {
+    let seats = seats(engine, instance, None).await?;
+    Ok(seats.into_iter().map(|seat| seat.workshop).collect())
+}
+
+async fn inspect(
+    engine: &Engine,
+    container: &str,
+) -> Result<Option<ContainerInspectResponse>, ProviderError> {
+    engine
+        .find(
+            "inspect the container",
+            container,
+            READ,
+            engine
+                .docker()
+                .inspect_container(container, None::<InspectContainerOptions>),
+        )
+        .await
+}
+
+/// A container as a seat; `None` when it isn't one of ours.
+fn read(inspect: &ContainerInspectResponse, ours: &InstanceId) -> Option<Found> {
+    let labels = inspect.config.as_ref()?.labels.as_ref()?;
+    if *labels.get(names::INSTANCE)? != ours.to_string() {
+        return None;
+    }
+    let SeatLabels {
+        key,
+        generation,
+        spec_digest,
+    } = SeatLabels::read(labels)?;
+    let id = inspect.id.clone()?;
+    let state = inspect.state.as_ref()?;
+    let ip = address(inspect, &key)?;
+    let phase = phase(state);
+    let started = state.started_at.as_deref().unwrap_or_default();
+    let instance = Instance {
+        workshop: key.workshop,
+        seat: key.seat,
+        generation,
+        incarnation: format!("{}@{started}", id.get(..12).unwrap_or(&id)),
+        spec_digest,
+        ip,
+        status: status(phase, state),
+        endpoints: Endpoints {
+            terminal: SocketAddr::new(ip, Service::Terminal.port()),
+            files: SocketAddr::new(ip, Service::Files.port()),
+            browser: None,
+        },
+        id,
+    };
+    Some(Found { instance, phase })
+}
+
+/// The fixed address, which a stopped container has too.
+fn address(inspect: &ContainerInspectResponse, key: &SeatKey) -> Option<IpAddr> {
+    let networks = inspect.network_settings.as_ref()?.networks.as_ref()?;
+    let endpoint = networks.get(&names::network(&key.workshop))?;
+    let fixed = endpoint.ipam_config.as_ref()?.ipv4_address.as_ref()?;
+    fixed.parse().ok()
+}
+
+fn phase(state: &ContainerState) -> Phase {
+    match state.status {
+        Some(State::RUNNING | State::RESTARTING | State::STOPPING) => Phase::Running,
+        Some(State::PAUSED) => Phase::Paused,
+        Some(State::EXITED) => Phase::Exited,
+        _ => Phase::Unusable,
+    }
+}
+
+fn status(phase: Phase, state: &ContainerState) -> InstanceStatus {
+    let reason = match phase {
+        Phase::Running => return InstanceStatus::Running,
+        Phase::Paused => Reason::new("paused", "somebody paused the seat's container"),
+        Phase::Unusable => Reason::new("half_made", "the seat was not made to its end"),
+        Phase::Exited => exit_reason(state),
+    };
+    InstanceStatus::Stopped {
+        reason: Some(reason),
+    }
+}
+
+fn exit_reason(state: &ContainerState) -> Reason {
+    let code = state.exit_code.unwrap_or_default();
+    let said = state.error.as_deref().unwrap_or_default();
+    if state.oom_killed == Some(true) {
+        Reason::new(
+            "out_of_memory",
+            "the seat used more memory than its limit and was stopped",
+        )
+    } else if !said.is_empty() {
+        Reason::new("start_failed", said)
+    } else if code == KILLED {
+        Reason::new("killed", "the seat was killed")
+    } else {
+        Reason::new(
+            "exited",
+            format!("the in-seat server ended with code {code}"),
+        )
+    }
+}
+
+/// State of the stream of hints: an engine, and how long to wait before asking it again.
+struct Watch {
+    connector: Arc<Connector>,
+    instance: InstanceId,
+    pause: Option<Duration>,
+}
+
+/// Seats that something happened to, for as long as it is listened to: an engine that is away is asked
+/// again, ever less often.
+pub(super) fn changes(
+    connector: Arc<Connector>,
+    instance: InstanceId,
+) -> BoxStream<'static, SeatKey> {
+    let watch = Watch {
+        connector,
+        instance,
+        pause: None,
+    };
+    stream::unfold(watch, |mut watch| async move {
+        if let Some(pause) = watch.pause {
+            tokio::time::sleep(pause).await;
+        }
+        let next = watch.pause.map_or(FIRST_PAUSE, |pause| pause * 2);
+        watch.pause = Some(next.min(LONGEST_PAUSE));
+        let keys = match watch.connector.engine().await {
+            Ok(engine) => events(engine, &watch.instance),
+            // Whoever calls the provider is told why.
+            Err(_) => stream::empty().boxed(),
+        };
+        Some((keys, watch))
+    })
+    .flatten()
+    .boxed()
+}
+
+/// One connection's worth of hints.
+fn events(engine: &Engine, instance: &InstanceId) -> BoxStream<'static, SeatKey> {
+    let filters = HashMap::from([
+        ("type", vec!["container".to_owned()]),
+        ("label", vec![names::filter(names::INSTANCE, instance)]),
+        ("event", EVENTS.map(str::to_owned).to_vec()),
+    ]);
+    let options = EventsOptionsBuilder::new().filters(&filters).build();
+    engine
+        .docker()
+        .events(Some(options))
+        .take_while(|event| std::future::ready(event.is_ok()))
+        .filter_map(|event| std::future::ready(event.ok().and_then(seat_of)))
+        .boxed()
+}
+
+fn seat_of(event: EventMessage) -> Option<SeatKey> {
+    names::seat(event.actor?.attributes.as_ref()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stopped(state: ContainerState) -> Reason {
+        let state = ContainerState {
+            status: Some(State::EXITED),
+            ..state
+        };
+        match status(phase(&state), &state) {
+            InstanceStatus::Stopped {
+                reason: Some(reason),
+            } => reason,
+            other => panic!("{other:?} is not stopped"),
+        }
+    }
+
+    #[test]
+    fn an_exit_says_why() {
+        let oom = ContainerState {
+            oom_killed: Some(true),
+            exit_code: Some(KILLED),
+            ..ContainerState::default()
+        };
+        assert_eq!(stopped(oom).code, "out_of_memory");
+        let killed = ContainerState {
+            exit_code: Some(KILLED),
+            ..ContainerState::default()
+        };
+        assert_eq!(stopped(killed).code, "killed");
+        let code = ContainerState {
+            exit_code: Some(3),
+            ..ContainerState::default()
+        };
+        assert!(stopped(code).message.contains("code 3"));
+    }
+}

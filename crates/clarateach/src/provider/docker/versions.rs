@@ -1,0 +1,133 @@
+//! Versions of engine parts and kernels that are known to let a container out.
+
+use bollard::models::SystemVersion;
+
+use super::check::weak;
+use crate::provider::Finding;
+
+/// Major, minor, patch.
+type Version = [u32; 3];
+
+/// Versions from one up to, and without, another.
+struct Hole {
+    part: &'static str,
+    from: Version,
+    fixed: Version,
+    advisory: &'static str,
+}
+
+const HOLES: [Hole; 7] = [
+    Hole {
+        part: "runc",
+        from: [1, 0, 0],
+        fixed: [1, 1, 12],
+        advisory: "CVE-2024-21626 (a leaked descriptor leads out of the container)",
+    },
+    Hole {
+        part: "runc",
+        from: [1, 1, 12],
+        fixed: [1, 2, 8],
+        advisory: "CVE-2025-31133, CVE-2025-52565, CVE-2025-52881 (races while mounting)",
+    },
+    Hole {
+        part: "runc",
+        from: [1, 3, 0],
+        fixed: [1, 3, 3],
+        advisory: "CVE-2025-31133, CVE-2025-52565, CVE-2025-52881 (races while mounting)",
+    },
+    Hole {
+        part: "Engine",
+        from: [0, 0, 0],
+        fixed: [20, 10, 9],
+        advisory: "CVE-2021-41091 (other users enter containers' folders)",
+    },
+    Hole {
+        part: "kernel",
+        from: [5, 8, 0],
+        fixed: [5, 10, 102],
+        advisory: DIRTY_PIPE,
+    },
+    Hole {
+        part: "kernel",
+        from: [5, 11, 0],
+        fixed: [5, 15, 25],
+        advisory: DIRTY_PIPE,
+    },
+    Hole {
+        part: "kernel",
+        from: [5, 16, 0],
+        fixed: [5, 16, 11],
+        advisory: DIRTY_PIPE,
+    },
+];
+const DIRTY_PIPE: &str = "CVE-2022-0847 (read-only files can be written)";
+
+/// What is known to be bad of this engine and its machine. Builds of distributions are passed over:
+/// they carry fixes without carrying the number.
+pub(super) fn known_bad(version: &SystemVersion) -> Vec<Finding> {
+    let mut parts: Vec<(String, String)> = components(version)
+        .map(|(name, version)| (name.to_owned(), version.to_owned()))
+        .collect();
+    parts.extend(
+        version
+            .kernel_version
+            .clone()
+            .map(|kernel| ("kernel".to_owned(), kernel)),
+    );
+    parts
+        .iter()
+        .flat_map(|(part, text)| holes(part, text))
+        .collect()
+}
+
+fn holes(part: &str, text: &str) -> Vec<Finding> {
+    let Some(version) = upstream(text) else {
+        return Vec::new();
+    };
+    HOLES
+        .iter()
+        .filter(|hole| hole.part == part && hole.from <= version && version < hole.fixed)
+        .map(|hole| {
+            weak(
+                "known_bad_version",
+                format!("{part} {text} has {}", hole.advisory),
+                "update it",
+            )
+        })
+        .collect()
+}
+
+/// Engine, containerd, runc and what else it is made of.
+pub(super) fn components(version: &SystemVersion) -> impl Iterator<Item = (&str, &str)> {
+    version
+        .components
+        .iter()
+        .flatten()
+        .filter(|component| component.name != "docker-init")
+        .map(|component| (component.name.as_str(), component.version.as_str()))
+}
+
+/// A version as upstream numbers it; `None` for a distribution's build (`1.1.5+ds1`, `5.10.0-28-amd64`).
+fn upstream(text: &str) -> Option<Version> {
+    let numbers: Vec<u32> = text
+        .split('.')
+        .map(|number| number.parse().ok())
+        .collect::<Option<_>>()?;
+    numbers.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn holes_are_known_by_upstream_numbers_only() {
+        assert_eq!(holes("runc", "1.1.5").len(), 1);
+        assert_eq!(holes("runc", "1.2.7").len(), 1);
+        assert_eq!(holes("runc", "1.2.8").len(), 0);
+        assert_eq!(holes("runc", "1.1.5+ds1").len(), 0);
+        assert_eq!(holes("kernel", "5.15.24").len(), 1);
+        assert_eq!(holes("kernel", "5.15.25").len(), 0);
+        assert_eq!(holes("kernel", "5.10.0-28-amd64").len(), 0);
+    }
+}

@@ -1,0 +1,9 @@
+//! The Docker provider against the machine's real engine, attacks from inside real seats included.
+//! They need root, an engine, `clarateach/workspace:latest` and the in-seat server: `./x test` sees to it.
+
+mod attacks;
+mod decoys;
+mod disk;
+mod fixture;
+mod life;
+mod limits;

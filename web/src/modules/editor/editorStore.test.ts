@@ -1,0 +1,255 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { ApiError } from '../../api/client'
+import type { SeatStorage } from '../auth/seatStorage'
+import { EditorStore, type Buffers } from './editorStore'
+
+/** A seat's files; a version is counted up by every write. */
+class Seat {
+  readonly files = new Map<string, { text: string; version: number }>()
+  down = false
+
+  put(path: string, text: string) {
+    this.files.set(path, { text, version: (this.files.get(path)?.version ?? 0) + 1 })
+  }
+
+  read = async (path: string, knownEtag?: string) => {
+    if (this.down) throw new ApiError('network_error', 'Nobody answered.', 0)
+    const file = this.files.get(path)
+    if (!file) throw new ApiError('not_found', 'There is no such file.', 404)
+    const etag = `"${file.version}"`
+    return etag === knownEtag ? null : { bytes: new TextEncoder().encode(file.text), etag }
+  }
+
+  write = async (path: string, text: string, expect: { absent: true } | { etag: string }) => {
+    if (this.down) throw new ApiError('network_error', 'Nobody answered.', 0)
+    const file = this.files.get(path)
+    const etag = file ? `"${file.version}"` : undefined
+    if ('absent' in expect ? file !== undefined : expect.etag !== etag) {
+      throw new ApiError('changed', 'It changed.', 412, etag === undefined ? {} : { etag })
+    }
+    this.put(path, text)
+    return `"${this.files.get(path)?.version}"`
+  }
+}
+
+/** Texts without Monaco. */
+class FakeBuffers implements Buffers {
+  private readonly texts = new Map<string, { text: string; saved: string; versions: string[] }>()
+  edited: (path: string, dirty: boolean) => void = () => undefined
+
+  type(path: string, text: string) {
+    this.of(path).text = text
+    this.edited(path, this.isDirty(path))
+  }
+
+  create(path: string, saved: string, draft: string | null) {
+    this.texts.set(path, { text: draft ?? saved, saved, versions: [] })
+  }
+  replace(path: string, text: string) {
+    Object.assign(this.of(path), { text, saved: text })
+  }
+  text = (path: string) => this.of(path).text
+  isDirty = (path: string) => this.of(path).text !== this.of(path).saved
+  version = (path: string) => this.of(path).versions.push(this.of(path).text) - 1
+  markSaved(path: string, version: number) {
+    this.of(path).saved = this.of(path).versions[version] ?? ''
+  }
+  move(from: string, to: string) {
+    this.texts.set(to, this.of(from))
+    this.texts.delete(from)
+  }
+  dispose(path: string) {
+    this.texts.delete(path)
+  }
+
+  private of(path: string) {
+    const buffer = this.texts.get(path)
+    if (!buffer) throw new Error(`no buffer ${path}`)
+    return buffer
+  }
+}
+
+function memory(): SeatStorage {
+  const values = new Map<string, unknown>()
+  return {
+    get: (key) => values.get(key),
+    set: (key, value) => void values.set(key, value),
+    remove: (key) => void values.delete(key),
+  }
+}
+
+function page(seat: Seat, storage: SeatStorage) {
+  const buffers = new FakeBuffers()
+  const store = new EditorStore(seat, storage, () => Promise.resolve(buffers))
+  buffers.edited = (path, dirty) => store.edited(path, dirty)
+  const document = (path: string) => store.getState().open.find((other) => other.path === path)
+  return { store, buffers, document }
+}
+
+let seat: Seat
+let storage: SeatStorage
+
+beforeEach(() => {
+  vi.useFakeTimers()
+  seat = new Seat()
+  seat.put('a.txt', 'one')
+  storage = memory()
+})
+afterEach(() => vi.useRealTimers())
+
+describe('saving', () => {
+  it('writes_the_text_and_is_clean_afterwards', async () => {
+    const { store, buffers, document } = page(seat, storage)
+    await store.open('a.txt')
+    buffers.type('a.txt', 'two')
+    expect(document('a.txt')).toMatchObject({ dirty: true })
+    await store.save('a.txt')
+    expect(seat.files.get('a.txt')?.text).toBe('two')
+    expect(document('a.txt')).toMatchObject({ dirty: false, etag: '"2"' })
+  })
+
+  it('never_overwrites_what_changed_on_the_seat_without_asking', async () => {
+    const { store, buffers, document } = page(seat, storage)
+    await store.open('a.txt')
+    buffers.type('a.txt', 'mine')
+    seat.put('a.txt', 'theirs')
+    await store.save('a.txt')
+    expect(seat.files.get('a.txt')?.text).toBe('theirs')
+    expect(document('a.txt')).toMatchObject({ dirty: true, conflict: { etag: '"2"' } })
+    await store.save('a.txt', true)
+    expect(seat.files.get('a.txt')?.text).toBe('mine')
+    expect(document('a.txt')?.conflict).toBeUndefined()
+  })
+
+  it('can_take_theirs_instead', async () => {
+    const { store, buffers, document } = page(seat, storage)
+    await store.open('a.txt')
+    buffers.type('a.txt', 'mine')
+    seat.put('a.txt', 'theirs')
+    await store.save('a.txt')
+    await store.reload('a.txt')
+    expect(buffers.text('a.txt')).toBe('theirs')
+    expect(document('a.txt')).toMatchObject({ dirty: false, etag: '"2"' })
+  })
+
+  it('writes_a_file_again_that_was_deleted_meanwhile', async () => {
+    const { store, buffers, document } = page(seat, storage)
+    await store.open('a.txt')
+    buffers.type('a.txt', 'mine')
+    seat.files.delete('a.txt')
+    await store.save('a.txt')
+    expect(document('a.txt')?.conflict).toEqual({ etag: null })
+    await store.save('a.txt', true)
+    expect(seat.files.get('a.txt')?.text).toBe('mine')
+  })
+
+  it('keeps_the_text_when_nobody_answers', async () => {
+    const { store, buffers, document } = page(seat, storage)
+    await store.open('a.txt')
+    buffers.type('a.txt', 'mine')
+    seat.down = true
+    await store.save('a.txt')
+    expect(document('a.txt')).toMatchObject({ dirty: true, saveError: 'Nobody answered.' })
+    expect(buffers.text('a.txt')).toBe('mine')
+  })
+})
+
+describe('a reload', () => {
+  it('brings_tabs_and_unsaved_texts_back', async () => {
+    const before = page(seat, storage)
+    await before.store.open('a.txt')
+    before.buffers.type('a.txt', 'not saved yet')
+    await vi.advanceTimersByTimeAsync(1000)
+
+    const after = page(seat, storage)
+    after.store.restore()
+    await vi.waitFor(() => expect(after.document('a.txt')).toMatchObject({ status: 'ready', dirty: true }))
+    expect(after.buffers.text('a.txt')).toBe('not saved yet')
+    expect(after.store.getState().active).toBe('a.txt')
+  })
+
+  it('notices_at_the_save_what_changed_since_the_draft', async () => {
+    const before = page(seat, storage)
+    await before.store.open('a.txt')
+    before.buffers.type('a.txt', 'mine')
+    await vi.advanceTimersByTimeAsync(1000)
+    seat.put('a.txt', 'theirs')
+
+    const after = page(seat, storage)
+    await after.store.open('a.txt')
+    await after.store.save('a.txt')
+    expect(seat.files.get('a.txt')?.text).toBe('theirs')
+    expect(after.document('a.txt')).toHaveProperty('conflict')
+  })
+
+  it('keeps_a_text_whose_file_a_reset_took_away', async () => {
+    const before = page(seat, storage)
+    await before.store.open('a.txt')
+    before.buffers.type('a.txt', 'mine')
+    await vi.advanceTimersByTimeAsync(1000)
+    seat.files.clear()
+
+    const after = page(seat, storage)
+    await after.store.open('a.txt')
+    expect(after.buffers.text('a.txt')).toBe('mine')
+    await after.store.save('a.txt')
+    expect(seat.files.get('a.txt')?.text).toBe('mine')
+  })
+
+  it('forgets_the_draft_once_saved', async () => {
+    const before = page(seat, storage)
+    await before.store.open('a.txt')
+    before.buffers.type('a.txt', 'mine')
+    await vi.advanceTimersByTimeAsync(1000)
+    await before.store.save('a.txt')
+    await vi.advanceTimersByTimeAsync(1000)
+    seat.put('a.txt', 'newer')
+
+    const after = page(seat, storage)
+    await after.store.open('a.txt')
+    expect(after.buffers.text('a.txt')).toBe('newer')
+  })
+})
+
+describe('keeping up', () => {
+  it('shows_what_a_program_wrote_when_nothing_was_edited', async () => {
+    const { store, buffers } = page(seat, storage)
+    await store.open('a.txt')
+    seat.put('a.txt', 'by a program')
+    await store.catchUp()
+    expect(buffers.text('a.txt')).toBe('by a program')
+  })
+
+  it('leaves_a_text_alone_that_is_being_edited', async () => {
+    const { store, buffers } = page(seat, storage)
+    await store.open('a.txt')
+    buffers.type('a.txt', 'mine')
+    seat.put('a.txt', 'by a program')
+    await store.catchUp()
+    expect(buffers.text('a.txt')).toBe('mine')
+  })
+
+  it('follows_a_rename', async () => {
+    const { store, buffers, document } = page(seat, storage)
+    await store.open('a.txt')
+    buffers.type('a.txt', 'mine')
+    seat.put('b.txt', 'one')
+    seat.files.delete('a.txt')
+    store.moved('a.txt', 'b.txt')
+    await vi.advanceTimersByTimeAsync(0)
+    expect(document('b.txt')).toMatchObject({ dirty: true })
+    expect(buffers.text('b.txt')).toBe('mine')
+  })
+
+  it('closes_what_was_deleted_but_not_what_was_changed_here', async () => {
+    seat.put('dir/b.txt', 'two')
+    const { store, buffers, document } = page(seat, storage)
+    await store.open('dir/b.txt')
+    await store.open('a.txt')
+    buffers.type('a.txt', 'mine')
+    store.deleted('dir')
+    store.deleted('a.txt')
+    expect(document('dir/b.txt')).toBeUndefined()
+    expect(document('a.txt')).toBeDefined()
+  })
+})
