@@ -132,9 +132,8 @@ impl Orchestrator {
     /// Stops; seats go on running. What was under way is cut off and found by the next start.
     pub async fn shutdown(&self) {
         self.cancel.cancel();
-        let mut tasks = std::mem::take(
-            &mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner),
-        );
+        let mut tasks =
+            std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         while tasks.join_next().await.is_some() {}
     }
 }

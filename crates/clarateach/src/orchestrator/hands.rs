@@ -101,7 +101,12 @@ impl Hands {
 
     pub(super) async fn preflight(&self, workshop: &WorkshopSpec) -> Result<(), ProviderError> {
         let after = self.settings.deadlines.check;
-        within("checking the workshop", after, self.provider.preflight(workshop)).await
+        within(
+            "checking the workshop",
+            after,
+            self.provider.preflight(workshop),
+        )
+        .await
     }
 
     pub(super) async fn check(&self) -> Result<ProviderReport, ProviderError> {

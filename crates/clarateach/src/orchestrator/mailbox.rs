@@ -38,9 +38,8 @@ impl<T: Ord> Mailbox<T> {
     /// dropping the future loses nothing.
     pub(super) async fn take(&self) -> BTreeSet<T> {
         loop {
-            let letters = std::mem::take(
-                &mut *self.letters.lock().unwrap_or_else(PoisonError::into_inner),
-            );
+            let letters =
+                std::mem::take(&mut *self.letters.lock().unwrap_or_else(PoisonError::into_inner));
             if !letters.is_empty() {
                 return letters;
             }

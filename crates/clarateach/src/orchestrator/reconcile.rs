@@ -144,10 +144,7 @@ pub fn plan(desired: &DesiredWorkshop, observed: &Observation) -> Vec<Action> {
 /// What to do next where nothing is wanted: the workshop ends, or the store knows nothing of it.
 #[must_use]
 pub fn plan_removal(observed: &Observation) -> Vec<Action> {
-    let held = matches!(
-        observed.groundwork,
-        Groundwork::Busy | Groundwork::Waiting
-    );
+    let held = matches!(observed.groundwork, Groundwork::Busy | Groundwork::Waiting);
     let acting = observed.seats.values().any(|seat| seat.hold == Hold::Busy);
     if held || acting {
         Vec::new()
@@ -158,12 +155,18 @@ pub fn plan_removal(observed: &Observation) -> Vec<Action> {
 
 fn plan_presence(desired: &DesiredWorkshop, observed: &Observation) -> Vec<Action> {
     let unseen = SeatObservation::default();
-    let wanted: BTreeMap<_, _> = desired.seats.iter().map(|seat| (seat.number, seat)).collect();
+    let wanted: BTreeMap<_, _> = desired
+        .seats
+        .iter()
+        .map(|seat| (seat.number, seat))
+        .collect();
     let seen = |number: &SeatNumber| observed.seats.get(number).unwrap_or(&unseen);
 
-    let given_up = wanted.keys().all(|number| seen(number).hold == Hold::Failed);
-    let prepare = (observed.groundwork == Groundwork::Missing && !given_up)
-        .then_some(Action::Prepare);
+    let given_up = wanted
+        .keys()
+        .all(|number| seen(number).hold == Hold::Failed);
+    let prepare =
+        (observed.groundwork == Groundwork::Missing && !given_up).then_some(Action::Prepare);
 
     let seats = wanted
         .values()

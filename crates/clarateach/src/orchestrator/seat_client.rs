@@ -250,10 +250,7 @@ mod tests {
             told(r#"{"error":{"code":"disk_full","message":"m"}}"#),
             "disk_full"
         );
-        assert_eq!(
-            told(r#"{"error":{"code":"\u001b]0;x","message":"m"}}"#),
-            ""
-        );
+        assert_eq!(told(r#"{"error":{"code":"\u001b]0;x","message":"m"}}"#), "");
         assert_eq!(told("<html>"), "");
     }
 }

@@ -111,10 +111,7 @@ impl Backoff {
 
     fn pause_with(&self, failures: u32, random: u32) -> Duration {
         let doublings = failures.saturating_sub(1).min(16);
-        let whole = self
-            .first
-            .saturating_mul(1 << doublings)
-            .min(self.longest);
+        let whole = self.first.saturating_mul(1 << doublings).min(self.longest);
         let half = whole / 2;
         half + half.mul_f64(f64::from(random) / f64::from(u32::MAX))
     }

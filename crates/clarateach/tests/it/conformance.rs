@@ -130,7 +130,10 @@ fn file_call(method: Method, body: Option<(Bytes, &'static str)>) -> Call<'stati
 async fn it_works_at_all(room: &Room<'_>) {
     let report = room.bench.provider.check().await.unwrap();
     let broken = |level| level == Level::Error;
-    assert!(!report.findings.iter().any(|it| broken(it.level)), "{report:?}");
+    assert!(
+        !report.findings.iter().any(|it| broken(it.level)),
+        "{report:?}"
+    );
     let instance = room.create(1).await;
     assert_eq!(instance.status, InstanceStatus::Running);
     assert_eq!(instance.spec_digest, room.seat(1).digest());

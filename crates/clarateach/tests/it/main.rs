@@ -5,3 +5,4 @@
 mod conformance;
 mod docker;
 mod orchestrator;
+mod proxy;

@@ -144,7 +144,10 @@ async fn attach(client: &SeatClient) -> Result<Socket, EchoError> {
     let bearer = bearer.map_err(|error| Box::new(tungstenite::Error::HttpFormat(error.into())))?;
     let headers = request.headers_mut();
     headers.insert(AUTHORIZATION, bearer);
-    headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    headers.insert(
+        SEC_WEBSOCKET_PROTOCOL,
+        HeaderValue::from_static(SUBPROTOCOL),
+    );
 
     let stream = TcpStream::connect(address)
         .await
@@ -159,5 +162,7 @@ async fn attach(client: &SeatClient) -> Result<Socket, EchoError> {
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack.windows(needle.len()).any(|window| window == needle)
+    haystack
+        .windows(needle.len())
+        .any(|window| window == needle)
 }

@@ -115,17 +115,25 @@ fn any_hold() -> impl Strategy<Value = Hold> {
 }
 
 fn any_seat(seat: u16) -> impl Strategy<Value = SeatObservation> {
-    let there = (1..4_u32, any::<bool>(), any_status()).prop_map(move |(generation, right, status)| {
-        let digest = if right { right_digest(seat) } else { "else".to_owned() };
-        instance(seat, Generation(generation), &digest, status)
-    });
-    (proptest::option::weighted(0.8, there), any_liveness(), any_hold()).prop_map(
-        |(instance, liveness, hold)| SeatObservation {
+    let there =
+        (1..4_u32, any::<bool>(), any_status()).prop_map(move |(generation, right, status)| {
+            let digest = if right {
+                right_digest(seat)
+            } else {
+                "else".to_owned()
+            };
+            instance(seat, Generation(generation), &digest, status)
+        });
+    (
+        proptest::option::weighted(0.8, there),
+        any_liveness(),
+        any_hold(),
+    )
+        .prop_map(|(instance, liveness, hold)| SeatObservation {
             instance,
             liveness,
             hold,
-        },
-    )
+        })
 }
 
 fn any_groundwork() -> impl Strategy<Value = Groundwork> {

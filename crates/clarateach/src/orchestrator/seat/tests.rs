@@ -153,7 +153,11 @@ fn repeated_deaths_within_the_window_fail_it() {
     let mut scene = Scene::ready();
     for death in 0..scene.settings.crash_limit {
         scene.seen(stopped());
-        assert_eq!(scene.condition(), Some(SeatCondition::Recovering), "{death}");
+        assert_eq!(
+            scene.condition(),
+            Some(SeatCondition::Recovering),
+            "{death}"
+        );
         scene.now += 60 * SECOND;
         scene.start(&death.to_string());
     }
@@ -166,7 +170,11 @@ fn rare_deaths_never_fail_it() {
     let mut scene = Scene::ready();
     for death in 0..50 {
         scene.seen(stopped());
-        assert_eq!(scene.condition(), Some(SeatCondition::Recovering), "{death}");
+        assert_eq!(
+            scene.condition(),
+            Some(SeatCondition::Recovering),
+            "{death}"
+        );
         scene.now += scene.settings.crash_window / 2;
         scene.start(&death.to_string());
     }
@@ -214,7 +222,9 @@ fn what_ran_before_this_process_keeps_its_status_until_probed() {
     scene.seen(running("one"));
     assert_eq!(scene.condition(), None);
     let next = scene.now + SECOND;
-    scene.track.proven("one".to_owned(), "digest".to_owned(), next);
+    scene
+        .track
+        .proven("one".to_owned(), "digest".to_owned(), next);
     assert_eq!(scene.condition(), Some(SeatCondition::Ready));
 }
 

@@ -23,9 +23,10 @@ impl WorkshopLoop {
         self.look_wanted = false;
         self.look_began = self.tick();
         let (hands, id) = (self.hands.clone(), self.id);
-        self.spawn(Work::Look, async move {
-            Outcome::Looked(hands.look(id).await)
-        });
+        self.spawn(
+            Work::Look,
+            async move { Outcome::Looked(hands.look(id).await) },
+        );
     }
 
     pub(super) fn looked(&mut self, look: Result<Look, LookError>) {

@@ -57,8 +57,7 @@ impl WorkshopLoop {
                 seat: *number,
             };
             entry.live.clone_from(&live);
-            self.directory
-                .set_live(key, entry.track.generation(), live);
+            self.directory.set_live(key, entry.track.generation(), live);
         }
     }
 

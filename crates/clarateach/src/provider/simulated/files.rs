@@ -323,7 +323,11 @@ fn parent(path: &str) -> &str {
 
 fn etag(bytes: &[u8]) -> String {
     let digest = Sha256::digest(bytes);
-    let hex: String = digest.iter().take(16).map(|it| format!("{it:02x}")).collect();
+    let hex: String = digest
+        .iter()
+        .take(16)
+        .map(|it| format!("{it:02x}"))
+        .collect();
     format!("\"{hex}\"")
 }
 

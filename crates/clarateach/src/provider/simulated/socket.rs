@@ -98,7 +98,10 @@ pub(super) fn attach(
         headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
     }
     if protocol {
-        headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+        headers.insert(
+            SEC_WEBSOCKET_PROTOCOL,
+            HeaderValue::from_static(SUBPROTOCOL),
+        );
     }
     Ok(answer)
 }

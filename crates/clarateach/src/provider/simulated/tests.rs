@@ -90,7 +90,10 @@ impl Scene {
         let request = ::http::Request::builder()
             .method(method)
             .uri(format!("http://{address}{path}"))
-            .header("authorization", format!("Bearer {}", claims.sign(&self.key)))
+            .header(
+                "authorization",
+                format!("Bearer {}", claims.sign(&self.key)),
+            )
             .header(header, value)
             .body(Full::new(bytes::Bytes::from("content")))
             .unwrap();
@@ -224,15 +227,20 @@ async fn only_its_own_tokens_open_a_seat() {
 async fn files_keep_their_rules() {
     let scene = Scene::new().await;
     let claims = scene.claims(Scope::Files);
-    let call = async |method: &str, path: &str, header| {
-        scene.files(&claims, method, path, header).await
-    };
+    let call =
+        async |method: &str, path: &str, header| scene.files(&claims, method, path, header).await;
     let (status, etag, _) = call("PUT", "/files/a.txt", PLAIN).await;
     assert_eq!(status, 201);
-    assert_eq!(call("PUT", "/files/a.txt", ("if-match", &etag)).await.0, 204);
+    assert_eq!(
+        call("PUT", "/files/a.txt", ("if-match", &etag)).await.0,
+        204
+    );
     let (status, told, _) = call("PUT", "/files/a.txt", ("if-match", "\"other\"")).await;
     assert_eq!((status, &told), (412, &etag));
-    assert_eq!(call("PUT", "/files/a.txt", ("if-none-match", "*")).await.0, 412);
+    assert_eq!(
+        call("PUT", "/files/a.txt", ("if-none-match", "*")).await.0,
+        412
+    );
     assert_eq!(call("PUT", "/files/no/b.txt", PLAIN).await.0, 404);
     assert_eq!(call("POST", "/files/no?op=mkdir", PLAIN).await.0, 201);
     let moving = "/files/a.txt?op=move&to=no/b%20c.txt&overwrite=false";
@@ -240,8 +248,16 @@ async fn files_keep_their_rules() {
     assert_eq!(call("GET", "/files/a.txt", PLAIN).await.0, 404);
     assert_eq!(call("GET", "/files/no/b%20c.txt", PLAIN).await.2, "content");
     assert_eq!(call("DELETE", "/files/no", PLAIN).await.0, 409);
-    assert_eq!(call("DELETE", "/files/no?recursive=true", PLAIN).await.0, 204);
-    for wrong in ["/files/%2e%2e", "/files/a%2fb", "/files/a%00", "/files/a//b"] {
+    assert_eq!(
+        call("DELETE", "/files/no?recursive=true", PLAIN).await.0,
+        204
+    );
+    for wrong in [
+        "/files/%2e%2e",
+        "/files/a%2fb",
+        "/files/a%00",
+        "/files/a//b",
+    ] {
         assert_eq!(call("GET", wrong, PLAIN).await.0, 400, "{wrong}");
     }
 }

@@ -69,10 +69,14 @@ async fn retry_heals_a_failed_seat() {
     let world = World::new();
     world.seats.inject(number(2), FOREVER);
     let id = world.create_ready(2).await;
-    world.until_condition(key(id, 2), SeatCondition::Failed).await;
+    world
+        .until_condition(key(id, 2), SeatCondition::Failed)
+        .await;
     world.seats.heal();
     world.orchestrator.retry(key(id, 2));
-    world.until_condition(key(id, 2), SeatCondition::Ready).await;
+    world
+        .until_condition(key(id, 2), SeatCondition::Ready)
+        .await;
     assert_eq!(world.seats.creations(&key(id, 1)), 1);
 }
 
@@ -110,7 +114,9 @@ async fn a_killed_seat_recovers() {
             world.incarnation(key(id, 1)).await != before
         })
         .await;
-    world.until_condition(key(id, 1), SeatCondition::Ready).await;
+    world
+        .until_condition(key(id, 1), SeatCondition::Ready)
+        .await;
     assert_eq!(world.seats.creations(&key(id, 1)), 2);
     assert_eq!(world.seats.creations(&key(id, 2)), 1);
     assert_eq!(world.status(id).await.0, WorkshopStatus::Ready);
@@ -126,7 +132,9 @@ async fn a_hanging_seat_is_restarted() {
             world.seats.creations(&key(id, 1)) == 2
         })
         .await;
-    world.until_condition(key(id, 1), SeatCondition::Ready).await;
+    world
+        .until_condition(key(id, 1), SeatCondition::Ready)
+        .await;
     assert_eq!(world.seats.creations(&key(id, 2)), 1);
 }
 
@@ -140,7 +148,9 @@ async fn a_seat_removed_by_hand_is_made_again() {
             world.seats.creations(&key(id, 1)) == 2
         })
         .await;
-    world.until_condition(key(id, 1), SeatCondition::Ready).await;
+    world
+        .until_condition(key(id, 1), SeatCondition::Ready)
+        .await;
 }
 
 #[tokio::test]

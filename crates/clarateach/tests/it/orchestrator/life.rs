@@ -71,7 +71,9 @@ async fn deleting_while_seats_are_made_leaves_nothing() {
         world.seats.inject(number(seat), Fault::CreateHangs);
     }
     let id = world.create(5).await;
-    world.until_condition(key(id, 1), SeatCondition::Ready).await;
+    world
+        .until_condition(key(id, 1), SeatCondition::Ready)
+        .await;
     world.delete(id).await;
     world.until_status(id, WorkshopStatus::Ended).await;
     assert_eq!(world.seats.list_workshops().await.unwrap(), []);
@@ -99,7 +101,9 @@ async fn a_restart_finishes_what_was_begun() {
     let mut world = World::new();
     world.seats.inject(number(2), Fault::CreateHangs);
     let id = world.create(3).await;
-    world.until_condition(key(id, 3), SeatCondition::Ready).await;
+    world
+        .until_condition(key(id, 3), SeatCondition::Ready)
+        .await;
     world.stop().await;
     world.seats.heal();
     world.start_again();
@@ -167,8 +171,12 @@ async fn added_seats_are_made_while_the_class_goes_on() {
     let id = world.create_ready(1).await;
     world.store.add_seats(id, 2, 200).await.unwrap();
     world.orchestrator.wake(id);
-    world.until_condition(key(id, 3), SeatCondition::Ready).await;
-    world.until_condition(key(id, 2), SeatCondition::Ready).await;
+    world
+        .until_condition(key(id, 3), SeatCondition::Ready)
+        .await;
+    world
+        .until_condition(key(id, 2), SeatCondition::Ready)
+        .await;
     assert_eq!(world.status(id).await.0, WorkshopStatus::Ready);
     assert_eq!(world.seats.creations(&key(id, 1)), 1);
 }

@@ -8,9 +8,7 @@ use clarateach::model::{
     BrowserPolicy, EgressPolicy, Reason, Resources, Seat, SeatCondition, Secrets, Workshop,
     WorkshopSpec, WorkshopStatus,
 };
-use clarateach::orchestrator::{
-    Backoff, Deadlines, HealthSettings, Orchestrator, Parts, Settings,
-};
+use clarateach::orchestrator::{Backoff, Deadlines, HealthSettings, Orchestrator, Parts, Settings};
 use clarateach::provider::Provider;
 use clarateach::provider::simulated::SimulatedProvider;
 use clarateach::store::{NewWorkshop, Occupancy, Store};
