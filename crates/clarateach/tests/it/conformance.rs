@@ -319,6 +319,7 @@ async fn changes_are_hinted(room: &Room<'_>) {
         loop {
             room.bench.provider.stop(&key).await.unwrap();
             room.create(1).await;
+            tokio::task::yield_now().await;
         }
     };
     tokio::select! {
