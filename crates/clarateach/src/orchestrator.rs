@@ -18,7 +18,6 @@ mod supervisor;
 mod workshop;
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use clarateach_protocol::id::{SeatKey, WorkshopId};
 use clarateach_protocol::token::SigningKey;
@@ -37,9 +36,6 @@ pub use progress::{ProgressPhase, ProgressView};
 pub use settings::{Backoff, Deadlines, HealthSettings, Settings};
 use supervisor::{Message, Supervisor};
 
-/// How long somebody waits for an answer about the provider.
-const ANSWER: Duration = Duration::from_secs(15);
-
 /// What the orchestrator works with.
 pub struct Parts {
     /// What should be, and what was observed.
@@ -55,7 +51,7 @@ pub struct Parts {
 
 /// A running orchestrator; dropping it stops it.
 pub struct Orchestrator {
-    provider: Arc<dyn Provider>,
+    hands: Hands,
     board: Arc<Board>,
     mail: Arc<Mailbox<Message>>,
     cancel: CancellationToken,
@@ -70,7 +66,6 @@ impl Orchestrator {
         let board = Arc::new(Board::new());
         let mail = Arc::new(Mailbox::new());
         let cancel = CancellationToken::new();
-        let provider = Arc::clone(&parts.provider);
         let hands = Hands {
             provider: parts.provider,
             store: parts.store,
@@ -79,7 +74,7 @@ impl Orchestrator {
             settings: Arc::new(settings),
         };
         let supervisor = Supervisor::new(
-            hands,
+            hands.clone(),
             parts.directory,
             Arc::clone(&board),
             Arc::clone(&mail),
@@ -88,7 +83,7 @@ impl Orchestrator {
         let mut tasks = JoinSet::new();
         tasks.spawn(supervisor.run());
         Self {
-            provider,
+            hands,
             board,
             mail,
             cancel,
@@ -101,19 +96,15 @@ impl Orchestrator {
     /// # Errors
     /// Why it could not.
     pub async fn preflight(&self, workshop: &WorkshopSpec) -> Result<(), ProviderError> {
-        in_time(
-            "look whether seats can be made",
-            self.provider.preflight(workshop),
-        )
-        .await
+        self.hands.preflight(workshop).await
     }
 
-    /// What works of the provider, what doesn't, and what to do.
+    /// What of the provider works, what doesn't, and what to do.
     ///
     /// # Errors
-    /// When not even that can be told.
+    /// When it can't even be asked.
     pub async fn check(&self) -> Result<ProviderReport, ProviderError> {
-        in_time("check the provider", self.provider.check()).await
+        self.hands.check().await
     }
 
     /// Says that what is wanted of a workshop may have changed; call it after the commit.
@@ -144,19 +135,5 @@ impl Orchestrator {
         let mut tasks =
             std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         while tasks.join_next().await.is_some() {}
-    }
-}
-
-/// A question that somebody waits for.
-async fn in_time<T>(
-    operation: &str,
-    asked: impl Future<Output = Result<T, ProviderError>>,
-) -> Result<T, ProviderError> {
-    match tokio::time::timeout(ANSWER, asked).await {
-        Ok(answer) => answer,
-        Err(_) => Err(ProviderError::Deadline {
-            operation: operation.to_owned(),
-            after: ANSWER,
-        }),
     }
 }

@@ -13,7 +13,7 @@ use super::probe::{self, ProbeError};
 use super::seat_client::SeatClient;
 use super::settings::Settings;
 use crate::model::{DesiredWorkshop, WorkshopSpec};
-use crate::provider::{Instance, Progress, Provider, ProviderError, SeatSpec};
+use crate::provider::{Instance, Progress, Provider, ProviderError, ProviderReport, SeatSpec};
 use crate::store::{Store, StoreError};
 
 /// What outward calls need.
@@ -97,6 +97,21 @@ impl Hands {
         found.sort_unstable();
         found.dedup();
         Ok(found)
+    }
+
+    pub(super) async fn preflight(&self, workshop: &WorkshopSpec) -> Result<(), ProviderError> {
+        let after = self.settings.deadlines.check;
+        within(
+            "checking the workshop",
+            after,
+            self.provider.preflight(workshop),
+        )
+        .await
+    }
+
+    pub(super) async fn check(&self) -> Result<ProviderReport, ProviderError> {
+        let after = self.settings.deadlines.check;
+        within("checking the provider", after, self.provider.check()).await
     }
 
     /// What should be and what is of one workshop.

@@ -39,6 +39,8 @@ pub struct HealthSettings {
 /// How long outward calls may take.
 #[derive(Debug, Clone)]
 pub struct Deadlines {
+    /// Questions that somebody waits for: whether the engine works, whether a workshop could be made.
+    pub check: Duration,
     /// A listing, a read or a write of the store.
     pub look: Duration,
     /// Image, network, firewall; an image may have to be pulled.
@@ -76,6 +78,7 @@ impl Default for Settings {
                 misses: 3,
             },
             deadlines: Deadlines {
+                check: Duration::from_secs(15),
                 look: Duration::from_secs(15),
                 prepare: Duration::from_secs(900),
                 create: Duration::from_secs(60),

@@ -226,7 +226,7 @@ impl Drop for Creating<'_> {
 
 #[async_trait]
 impl Provider for SimulatedProvider {
-    async fn preflight(&self, _: &WorkshopSpec) -> Result<(), ProviderError> {
+    async fn preflight(&self, _workshop: &WorkshopSpec) -> Result<(), ProviderError> {
         Ok(())
     }
 

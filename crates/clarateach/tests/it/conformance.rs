@@ -3,6 +3,9 @@
 //! A provider joins by a line at the end of this file: its name, and what makes its [`Bench`].
 
 use std::any::Any;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +13,7 @@ use bytes::Bytes;
 use clarateach::model::{BrowserPolicy, EgressPolicy, Resources, WorkshopSpec};
 use clarateach::orchestrator::probe;
 use clarateach::orchestrator::seat_client::{Call, CallError, SeatClient};
+use clarateach::provider::docker::{DockerConfig, DockerProvider, WeakIsolation};
 use clarateach::provider::simulated::SimulatedProvider;
 use clarateach::provider::{
     Instance, InstanceStatus, Level, Progress, Provider, ProviderError, SeatSpec,
@@ -300,19 +304,29 @@ async fn a_workshop_goes_with_all_its_seats(room: &Room<'_>) {
 }
 
 async fn changes_are_hinted(room: &Room<'_>) {
+    let key = room.create(1).await.key();
     let mut hints = room.bench.provider.changes();
-    let instance = room.create(1).await;
-    room.bench.provider.stop(&instance.key()).await.unwrap();
     let hinted = async {
-        while let Some(key) = hints.next().await {
-            if key == instance.key() {
+        while let Some(hint) = hints.next().await {
+            if hint == key {
                 return;
             }
         }
         panic!("the hints ended");
     };
-    let in_time = tokio::time::timeout(PATIENCE, hinted).await;
-    in_time.expect("no hint of the seat came");
+    // A stream may begin to listen only once it is polled.
+    let changing = async {
+        loop {
+            room.bench.provider.stop(&key).await.unwrap();
+            room.create(1).await;
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        () = hinted => {}
+        _never = changing => {}
+        () = tokio::time::sleep(PATIENCE) => panic!("no hint of the seat came"),
+    }
 }
 
 /// Runs every test of the suite over one provider.
@@ -358,4 +372,48 @@ async fn simulated_bench() -> Bench {
     }
 }
 
+/// An installation of its own on the machine's engine, as `./x test` prepares it.
+async fn docker_bench() -> Bench {
+    let key = Arc::new(SigningKey::from_seed(&[5; 32]));
+    let data = tempfile::tempdir().unwrap();
+    let runtime = tempfile::tempdir().unwrap();
+    let readable = |path: &Path| {
+        std::fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+    };
+    let server = runtime.path().join("clarateach-workspace");
+    std::fs::copy(seat_server(), &server).unwrap();
+    let keys = runtime.path().join("keys.json");
+    std::fs::write(&keys, key.verifying_keys().to_jwks()).unwrap();
+    for path in [runtime.path(), &server, &keys] {
+        readable(path);
+    }
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).unwrap();
+    let config = DockerConfig {
+        data_dir: data.path().to_owned(),
+        instance: WorkshopId::from_random(random).short().parse().unwrap(),
+        seat_networks: "198.18.0.0/15".parse().unwrap(),
+        runtime_dir: runtime.path().to_owned(),
+        weak_isolation: WeakIsolation::Refuse,
+        resolvers: Vec::new(),
+    };
+    Bench {
+        provider: Arc::new(DockerProvider::new(config)),
+        key,
+        image: "clarateach/workspace:latest".to_owned(),
+        _keeps: Box::new((data, runtime)),
+    }
+}
+
+/// The in-seat server that `./x test` built, or the one beside this test.
+fn seat_server() -> PathBuf {
+    let built = std::env::var_os("CLARATEACH_WORKSPACE_BINARY").map(PathBuf::from);
+    built.unwrap_or_else(|| {
+        let test = std::env::current_exe().unwrap();
+        let target = test.ancestors().nth(2).unwrap();
+        target.join("clarateach-workspace")
+    })
+}
+
 conforms!(simulated, super::simulated_bench());
+conforms!(docker, super::docker_bench());
