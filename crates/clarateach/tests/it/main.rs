@@ -1,3 +1,5 @@
-//! Integration tests of the server crate: real engines, real sockets, one binary.
+//! Integration tests of the server crate: the real server, real sockets, real engines; one binary.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod docker;
