@@ -129,21 +129,7 @@ impl Seat {
 
     /// The claims of a right token; tests change one thing in it.
     pub(crate) fn claims(&self) -> WorkspaceClaims {
-        let now = now();
-        WorkspaceClaims {
-            seat: seat_key(3),
-            generation: Generation(2),
-            scope: vec![
-                Scope::Terminal,
-                Scope::Files,
-                Scope::Stats,
-                Scope::Bind,
-                Scope::Exec,
-            ],
-            mode: Mode::Control,
-            issued_at: now,
-            expires_at: now + 60,
-        }
+        right_claims()
     }
 
     pub(crate) fn token(&self, mode: Mode) -> String {
@@ -266,6 +252,29 @@ pub(crate) fn seat_key(number: u16) -> SeatKey {
         workshop: "ws-abcdefgh".parse().unwrap(),
         seat: SeatNumber::new(number).unwrap(),
     }
+}
+
+fn right_claims() -> WorkspaceClaims {
+    let now = now();
+    WorkspaceClaims {
+        seat: seat_key(3),
+        generation: Generation(2),
+        scope: vec![
+            Scope::Terminal,
+            Scope::Files,
+            Scope::Stats,
+            Scope::Bind,
+            Scope::Exec,
+        ],
+        mode: Mode::Control,
+        issued_at: now,
+        expires_at: now + 60,
+    }
+}
+
+/// A token for every seat that is started with the tests' key, number and generation.
+pub(crate) fn right_token() -> String {
+    right_claims().sign(&SigningKey::from_seed(&[7; 32]))
 }
 
 pub(crate) fn now() -> u64 {
