@@ -7,7 +7,7 @@ use clarateach_workspace::Limits;
 use tokio::time::{Instant, timeout};
 
 use crate::client::{Acks, Event, TerminalClient};
-use crate::seat::Seat;
+use crate::seat::{Seat, until};
 
 /// RFC 6455 "protocol error".
 const PROTOCOL_ERROR: u16 = 1002;
@@ -145,8 +145,7 @@ async fn a_silent_connection_is_closed_and_an_answering_one_is_not() {
         // Answers pings by receiving, and gets nothing else.
         while !matches!(answering.receive().await, Event::Closed(_)) {}
     };
-    let noticed =
-        async { while seat.get("/terminals").await.json()["terminals"][0]["clients"] != 1 {} };
+    let noticed = until("one client is left", async || seat.clients().await == 1);
     tokio::select! {
         () = quiet => panic!("the answering connection was closed"),
         () = noticed => {}

@@ -153,6 +153,12 @@ impl Seat {
         self.call(Method::GET, target).await
     }
 
+    /// How many connections the first terminal has.
+    pub(crate) async fn clients(&self) -> u64 {
+        let listed = self.get("/terminals").await.json();
+        listed["terminals"][0]["clients"].as_u64().unwrap()
+    }
+
     pub(crate) async fn put(&self, target: &str, content: impl Into<Bytes>) -> Answer {
         self.send(Method::PUT, target, &[], content.into()).await
     }
@@ -225,6 +231,13 @@ impl Seat {
         )
         .await
     }
+}
+
+/// Asks again until the answer is yes; each question is a round trip, so this never spins.
+pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let asking = async { while !holds().await {} };
+    let asked = tokio::time::timeout(DEADLINE, asking).await;
+    asked.unwrap_or_else(|_| panic!("never came: {what}"));
 }
 
 async fn exchange(port: u16, request: Request<Full<Bytes>>) -> Answer {

@@ -6,7 +6,7 @@ use clarateach_protocol::terminal::{ClientFrame, Mode, ServerFrame, close};
 use clarateach_workspace::Limits;
 
 use crate::client::{Acks, TerminalClient};
-use crate::seat::Seat;
+use crate::seat::{Seat, until};
 
 #[tokio::test]
 async fn two_clients_see_the_same() {
@@ -70,6 +70,22 @@ async fn a_stalled_viewer_is_closed_and_stalls_nobody() {
     assert!(printed.ends_with("200000"));
     assert_eq!(code, Some(close::TOO_SLOW));
     assert_eq!(learner.run("echo alive").await, "alive");
+}
+
+#[tokio::test]
+async fn a_viewer_who_reads_nothing_is_let_go_and_stalls_nobody() {
+    let seat = Seat::with_limits(Limits {
+        ack_deadline: Duration::from_millis(500),
+        ..Limits::default()
+    })
+    .await;
+    let mut learner = TerminalClient::main(&seat).await;
+    learner.run("true").await;
+    let deaf = TerminalClient::attach(&seat, "", Mode::View).await;
+    assert!(learner.run("seq 1 800000").await.ends_with("800000"));
+    until("the deaf one is gone", async || seat.clients().await == 1).await;
+    assert_eq!(learner.run("echo alive").await, "alive");
+    drop(deaf);
 }
 
 #[tokio::test]

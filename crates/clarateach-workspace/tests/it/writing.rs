@@ -9,7 +9,7 @@ use hyper::Method;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::seat::{Answer, Seat};
+use crate::seat::{Answer, Seat, until};
 
 fn outcome(answer: &Answer) -> (u16, String) {
     (answer.status.as_u16(), answer.code())
@@ -173,14 +173,15 @@ async fn a_broken_upload_leaves_the_old_file() {
     let mut upload = Upload::begin(&seat, "f").await;
     upload.chunk(&[b'x'; 600_000]).await;
     // The temporary file is there, so the upload has begun.
-    while std::fs::read_dir(seat.root()).unwrap().count() < 2 {
-        seat.get("/health").await;
-    }
+    until("the temporary file", async || entries(&seat).await == 2).await;
     drop(upload);
-    while std::fs::read_dir(seat.root()).unwrap().count() > 1 {
-        seat.get("/health").await;
-    }
+    until("its removal", async || entries(&seat).await == 1).await;
     assert_eq!(seat.read("f"), "old");
+}
+
+async fn entries(seat: &Seat) -> usize {
+    let listed = seat.get("/files").await.json();
+    listed["entries"].as_array().unwrap().len()
 }
 
 /// A chunked upload, made by hand so that it can be broken.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn session() -> Session {
@@ -259,4 +261,74 @@ fn viewers_neither_type_nor_resize() {
     session.resize(id, Size { cols: 1, rows: 1 });
     assert!(session.waiting_input().is_empty());
     assert_eq!(session.size(), Size { cols: 80, rows: 24 });
+}
+
+/// What can happen to a terminal with one client, which may leave and come back.
+#[derive(Debug, Clone)]
+enum Step {
+    Output(usize),
+    Receive(usize),
+    Ack,
+    Resume,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        (1usize..200_000).prop_map(Step::Output),
+        (1usize..20).prop_map(Step::Receive),
+        Just(Step::Ack),
+        Just(Step::Resume),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    /// Whatever happens in whatever order: the client's bytes are the output's, from its offset on,
+    /// and what can't be resumed says so.
+    #[test]
+    fn no_byte_is_lost_or_doubled(steps in prop::collection::vec(step(), 1..60)) {
+        let (mut session, now) = (session(), Instant::now());
+        let mut all: Vec<u8> = Vec::new();
+        let mut id = attach(&mut session, Mode::Control);
+        let mut position = 0;
+        for step in steps {
+            match step {
+                Step::Output(length) => {
+                    let from = all.len();
+                    all.extend((from..from + length).map(|index| b'a' + (index % 23) as u8));
+                    session.output(&all[from..]);
+                }
+                Step::Receive(pieces) => for _ in 0..pieces {
+                    let Next::Output(bytes) = session.next(id, now) else { break };
+                    prop_assert_eq!(&bytes[..], &all[position..position + bytes.len()]);
+                    position += bytes.len();
+                },
+                Step::Ack => prop_assert!(session.ack(id, position as u64, now).is_ok()),
+                Step::Resume => {
+                    session.detach(id);
+                    let kept = all.len() - position <= RING_BYTES;
+                    let back = AttachQuery {
+                        epoch: Some("e1".to_owned()),
+                        offset: Some(position as u64),
+                        ..query()
+                    };
+                    id = session.attach(&back, Mode::Control).0;
+                    let first = session.next(id, now);
+                    let Next::Frame(ServerFrame::Attached { offset, resumed, mut replay_bytes, .. }) = first else {
+                        panic!("attached comes first");
+                    };
+                    prop_assert_eq!(resumed, kept);
+                    prop_assert_eq!(offset, if kept { position } else { all.len() } as u64);
+                    while replay_bytes > 0 {
+                        let Next::Output(bytes) = session.next(id, now) else {
+                            panic!("the replay is cut short");
+                        };
+                        replay_bytes -= bytes.len() as u64;
+                    }
+                    position = usize::try_from(offset).unwrap();
+                }
+            }
+        }
+    }
 }
