@@ -56,7 +56,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         check_origin(request.method(), request.headers(), request.extensions())?;
-        let is_json = request.headers().get(header::CONTENT_TYPE).is_some_and(is_json);
+        let is_json = request
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .is_some_and(is_json);
         let bytes = read_body(request.into_body()).await?;
         if !is_json {
             return Err(ApiError::new(
@@ -65,16 +68,30 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
                 "send the body as application/json",
             ));
         }
-        axum::Json::from_bytes(&bytes).map(|axum::Json(body)| Self(body)).map_err(|rejection| {
-            let text = rejection.body_text();
-            ApiError::invalid(field_of(&text), format!("the body is not what this call takes: {text}"))
-        })
+        axum::Json::from_bytes(&bytes)
+            .map(|axum::Json(body)| Self(body))
+            .map_err(|rejection| {
+                let text = rejection.body_text();
+                let detail = text
+                    .strip_prefix("Failed to deserialize the JSON body into the target type: ")
+                    .unwrap_or(&text);
+                ApiError::invalid(
+                    field_of(&text),
+                    format!("the body is not what this call takes: {detail}"),
+                )
+            })
     }
 }
 
 fn is_json(content_type: &HeaderValue) -> bool {
-    let essence = content_type.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
-    essence.trim_ascii().eq_ignore_ascii_case(b"application/json")
+    let essence = content_type
+        .as_bytes()
+        .split(|byte| *byte == b';')
+        .next()
+        .unwrap_or_default();
+    essence
+        .trim_ascii()
+        .eq_ignore_ascii_case(b"application/json")
 }
 
 /// Reads a body. One that is too large is read to its end, within reason, and thrown away: who is
@@ -83,7 +100,10 @@ async fn read_body(mut body: axum::body::Body) -> Result<Vec<u8>, ApiError> {
     let (mut kept, mut seen) = (Vec::new(), 0);
     let reading = async {
         while let Some(frame) = body.frame().await {
-            let data = frame.map_err(|_| ApiError::invalid("body", "the body was cut off"))?.into_data().unwrap_or_default();
+            let data = frame
+                .map_err(|_| ApiError::invalid("body", "the body was cut off"))?
+                .into_data()
+                .unwrap_or_default();
             seen += data.len();
             if seen <= MAX_BODY_BYTES {
                 kept.extend_from_slice(&data);
@@ -95,11 +115,19 @@ async fn read_body(mut body: axum::body::Body) -> Result<Vec<u8>, ApiError> {
     };
     let in_time = tokio::time::timeout(BODY_DEADLINE, reading).await;
     if seen > MAX_BODY_BYTES {
-        return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("the body has more than {MAX_BODY_BYTES} bytes")));
+        return Err(ApiError::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too_large",
+            format!("the body has more than {MAX_BODY_BYTES} bytes"),
+        ));
     }
     match in_time {
         Ok(read) => read.map(|()| kept),
-        Err(_) => Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "body_stalled", "the body did not arrive in time")),
+        Err(_) => Err(ApiError::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "body_stalled",
+            "the body did not arrive in time",
+        )),
     }
 }
 

@@ -73,26 +73,22 @@ impl Service {
                 format!("a request id has 1 to {MAX_REQUEST_ID_BYTES} bytes"),
             ));
         }
-        match workshop.status {
-            WorkshopStatus::Ended | WorkshopStatus::Ending => return Err(Error::Ended),
-            WorkshopStatus::Scheduled => {
-                return Err(Error::NotReady {
-                    message: "this workshop has not opened yet",
-                });
-            }
-            WorkshopStatus::Provisioning | WorkshopStatus::Failed => {
-                return Err(Error::NotReady {
-                    message: "this workshop is being prepared: try again in a moment",
-                });
-            }
-            WorkshopStatus::Ready => {}
+        if matches!(
+            workshop.status,
+            WorkshopStatus::Ended | WorkshopStatus::Ending
+        ) {
+            return Err(Error::Ended);
         }
-        let seat = match request
+        // Who has a seat gets it back whatever the workshop does just now; their page waits for it.
+        let code = request
             .reconnect_code
-            .filter(|code| !code.trim().is_empty())
-        {
+            .filter(|code| !code.trim().is_empty());
+        let seat = match code {
             Some(code) => self.seat_of_reconnect(&workshop, &code).await?,
-            None => self.free_seat(&workshop, name, request.request_id).await?,
+            None => {
+                check_open(workshop.status)?;
+                self.free_seat(&workshop, name, request.request_id).await?
+            }
         };
         self.joined(workshop, seat)
     }
@@ -163,5 +159,18 @@ impl Service {
             seat,
             reconnect_code,
         })
+    }
+}
+
+fn check_open(status: WorkshopStatus) -> Result<(), Error> {
+    match status {
+        WorkshopStatus::Ready => Ok(()),
+        WorkshopStatus::Scheduled => Err(Error::NotReady {
+            message: "this workshop has not opened yet",
+        }),
+        WorkshopStatus::Provisioning | WorkshopStatus::Failed => Err(Error::NotReady {
+            message: "this workshop is being prepared: try again in a moment",
+        }),
+        WorkshopStatus::Ending | WorkshopStatus::Ended => Err(Error::Ended),
     }
 }

@@ -1,6 +1,7 @@
 //! The API as its clients meet it, over simulated seats.
 
 use std::collections::HashSet;
+use std::rc::Rc;
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -9,13 +10,13 @@ use tokio::task::{JoinSet, LocalSet};
 use super::app::{Client, PASSWORD, TestApp, config};
 
 /// Runs a scene on one thread, with a server and a signed-in instructor.
-async fn scene<F: Future<Output = ()>>(play: impl FnOnce(TestApp, Client) -> F) {
+async fn scene<F: Future<Output = ()>>(play: impl FnOnce(Rc<TestApp>, Client) -> F) {
     LocalSet::new()
         .run_until(async {
             let dir = tempfile::tempdir().unwrap();
-            let app = TestApp::start(dir.path()).await;
+            let app = Rc::new(TestApp::start(dir.path()).await);
             let instructor = app.instructor().await;
-            play(app, instructor).await;
+            play(Rc::clone(&app), instructor).await;
         })
         .await;
 }
@@ -400,7 +401,9 @@ async fn everything_acknowledged_is_there_after_a_restart() {
             let list = instructor.get("/api/workshops").await.json();
             assert_eq!(list["workshops"][0]["seats"][0]["learner"]["name"], "Ada");
             let again = json!({"code": workshop["code"], "name": "x", "reconnect_code": joined["reconnect_code"]});
-            assert_eq!(app.client().post("/api/join", again).await.json()["seat"], joined["seat"]);
+            let back = app.client().post("/api/join", again).await;
+            assert_eq!(back.status, StatusCode::OK, "{back:?}");
+            assert_eq!(back.json()["seat"], joined["seat"]);
         })
         .await;
 }

@@ -43,7 +43,10 @@ impl TestApp {
 
     pub async fn start_with(config: Config) -> Self {
         // What the server logs stands beside the test that fails; the first test of the binary sets it up.
-        let _ = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_test_writer().try_init();
+        let _ = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::WARN)
+            .with_test_writer()
+            .try_init();
         let app = App::start(config).await.unwrap();
         let stop = CancellationToken::new();
         let (listen, setup_link) = (app.listen, app.setup_link.clone());
@@ -66,7 +69,9 @@ impl TestApp {
     pub fn client(&self) -> Client {
         Client {
             base: format!("http://{}", self.listen),
-            http: HyperClient::builder(TokioExecutor::new()).build_http(),
+            http: HyperClient::builder(TokioExecutor::new())
+                .pool_max_idle_per_host(0)
+                .build_http(),
             cookie: None,
         }
     }
