@@ -15,7 +15,7 @@ async fn seats_become_ready_together() {
     let world = World::new();
     let id = world.create_ready(3).await;
     assert_eq!(world.conditions(id).await, [SeatCondition::Ready; 3]);
-    assert!(world.orchestrator.progress(id).is_none());
+    world.until_no_progress(id).await;
     for seat in 1..=3 {
         assert_eq!(world.seats.creations(&key(id, seat)), 1);
     }
@@ -52,7 +52,7 @@ async fn progress_counts_seats() {
         .await;
     world.delete(id).await;
     world.until_status(id, WorkshopStatus::Ended).await;
-    assert!(world.orchestrator.progress(id).is_none());
+    world.until_no_progress(id).await;
 }
 
 #[tokio::test]

@@ -183,6 +183,12 @@ impl World {
             .await;
     }
 
+    pub(crate) async fn until_no_progress(&self, id: WorkshopId) {
+        let what = format!("{id} to have no progress");
+        self.until(&what, async || self.orchestrator.progress(id).is_none())
+            .await;
+    }
+
     pub(crate) async fn until_condition(&self, key: SeatKey, wanted: SeatCondition) {
         let what = format!("{key} to be {wanted:?}");
         self.until(&what, async || {
