@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 
@@ -17,6 +18,13 @@ pub(crate) enum Extent {
 }
 
 pub(crate) fn run(extent: Extent) -> Result<()> {
+    let start = Instant::now();
+    steps(extent)?;
+    eprintln!("everything passed in {} s", start.elapsed().as_secs());
+    Ok(())
+}
+
+fn steps(extent: Extent) -> Result<()> {
     step("format", || {
         command("cargo", ["fmt", "--all", "--check"]).shown()
     })?;

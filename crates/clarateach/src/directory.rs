@@ -12,6 +12,8 @@ use clarateach_protocol::id::{Generation, SeatKey, WorkshopId};
 use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 
+use crate::attendance::Attendance;
+use crate::model::Presence;
 use crate::provider::Endpoints;
 use crate::proxy::connections::Connections;
 use crate::proxy::minted::MintedTokens;
@@ -55,6 +57,7 @@ pub struct Live {
 pub struct SeatEntry {
     tenancy: Tenancy,
     tenancy_ended: CancellationToken,
+    attendance: Attendance,
     incarnation: Option<Arc<Incarnation>>,
     endpoints: Option<Endpoints>,
 }
@@ -93,6 +96,12 @@ impl SeatEntry {
         &self.tenancy_ended
     }
 
+    /// Its learner's live connections.
+    #[must_use]
+    pub fn attendance(&self) -> &Attendance {
+        &self.attendance
+    }
+
     /// Where it answers; `None` while it isn't live.
     pub(crate) fn upstream(&self) -> Option<(Arc<Incarnation>, Endpoints)> {
         Some((self.incarnation.clone()?, self.endpoints?))
@@ -110,6 +119,13 @@ impl Directory {
     #[must_use]
     pub fn lookup(&self, key: &SeatKey) -> Option<Arc<SeatEntry>> {
         self.seats.load().get(key).cloned()
+    }
+
+    /// Whether the seat's learner is there now.
+    #[must_use]
+    pub fn presence(&self, key: &SeatKey) -> Presence {
+        self.lookup(key)
+            .map_or(Presence::Never, |entry| entry.attendance.presence())
     }
 
     /// Says whose a seat is, and that it exists. Another generation or assignment than before
@@ -130,6 +146,9 @@ impl Directory {
             let mut ended = Ended::default();
             if !after.tenancy.continues(&before.tenancy) {
                 ended.tokens.push(std::mem::take(&mut after.tenancy_ended));
+            }
+            if after.tenancy.assignment != before.tenancy.assignment {
+                after.attendance = Attendance::default();
             }
             if after.tenancy.generation != before.tenancy.generation {
                 ended.incarnation(after.incarnation.take());
@@ -215,6 +234,7 @@ impl SeatEntry {
         Self {
             tenancy,
             tenancy_ended: CancellationToken::new(),
+            attendance: Attendance::default(),
             incarnation: None,
             endpoints: None,
         }

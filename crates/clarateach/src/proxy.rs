@@ -44,6 +44,8 @@ pub struct Limits {
     pub connect: Duration,
     /// For the first byte of an answer, counted from the last movement of the request's body.
     pub first_byte: Duration,
+    /// For the other side of an upgraded connection, once one side is done.
+    pub half_open: Duration,
 }
 
 impl Default for Limits {
@@ -51,6 +53,7 @@ impl Default for Limits {
         Self {
             connect: Duration::from_secs(2),
             first_byte: Duration::from_secs(30),
+            half_open: Duration::from_secs(10),
         }
     }
 }
@@ -176,7 +179,7 @@ impl Gateway {
         received: &Received<'_>,
     ) -> Result<Response<Body>, ProxyError> {
         let route = route?;
-        let (mut parts, body) = request.into_parts();
+        let (parts, body) = request.into_parts();
         refuse_service_worker(&parts)?;
         let exchange = Exchange {
             received_by: self.addresses.origin(received.host),
@@ -220,7 +223,6 @@ impl Gateway {
                     self.upgrade(onward, (handshake, downstream), &grant, upstream)
                         .await
                 } else {
-                    parts.extensions.clear();
                     self.forward(onward, body, &grant, upstream).await
                 }
             }

@@ -4,6 +4,7 @@
 //! id, its host is told from wrong ones, and the client's address is found; nothing is decided
 //! about what it asks for. Start at [`Server::listen`].
 
+mod client;
 mod strict;
 
 use std::convert::Infallible;
@@ -33,6 +34,7 @@ use crate::model::Cidr;
 use crate::proxy::error::{ProxyError, error_response};
 use crate::proxy::route::NoRoute;
 use crate::proxy::{Gateway, Received};
+use client::client_address;
 use strict::{Ambiguous, Following, Watched};
 
 /// The answer's and the extension's name for [`RequestId`].
@@ -121,15 +123,14 @@ impl Server {
                 accepted = accept(&listener, &free) => accepted,
             };
             match accepted {
-                Ok((stream, peer, permit)) => {
+                Ok(accepted) => {
                     let server = Arc::clone(&server);
                     let (stop, kill) = (stop.clone(), kill.clone());
                     connections.spawn(async move {
                         tokio::select! {
-                            () = server.serve(stream, peer, stop) => {}
+                            () = server.serve(accepted, stop) => {}
                             () = kill.cancelled() => {}
                         }
-                        drop(permit);
                     });
                 }
                 Err(error) if is_of_one_connection(&error) => {}
@@ -158,14 +159,19 @@ impl Server {
         outcome
     }
 
-    async fn serve(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, stop: CancellationToken) {
+    async fn serve(self: Arc<Self>, accepted: Accepted, stop: CancellationToken) {
+        let Accepted {
+            stream,
+            peer,
+            place,
+        } = accepted;
         // Without it small answers wait for the client's delayed acknowledgement.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "connection was closed before it began");
             return;
         }
         let limits = self.limits;
-        let (stream, heads) = Watched::new(stream);
+        let (stream, heads) = Watched::new(stream, place);
         let service = service_fn(move |request| {
             let server = Arc::clone(&self);
             let judged = heads.judge();
@@ -330,16 +336,24 @@ impl Refusal {
     }
 }
 
-async fn accept(
-    listener: &TcpListener,
-    free: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let permit = Arc::clone(free)
+/// A connection that found a place.
+struct Accepted {
+    stream: TcpStream,
+    peer: SocketAddr,
+    place: OwnedSemaphorePermit,
+}
+
+async fn accept(listener: &TcpListener, free: &Arc<Semaphore>) -> io::Result<Accepted> {
+    let place = Arc::clone(free)
         .acquire_owned()
         .await
         .map_err(io::Error::other)?;
     let (stream, peer) = listener.accept().await?;
-    Ok((stream, peer, permit))
+    Ok(Accepted {
+        stream,
+        peer,
+        place,
+    })
 }
 
 /// The client hung up before it was accepted (accept(2)).
@@ -358,51 +372,4 @@ fn is_shortage(error: &io::Error) -> bool {
     use rustix::io::Errno;
     let shortages = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
     Errno::from_io_error(error).is_some_and(|errno| shortages.contains(&errno))
-}
-
-/// The peer's address, or behind a trusted proxy the last one that it added to `X-Forwarded-For`.
-fn client_address(peer: IpAddr, headers: &http::HeaderMap, trusted: &[Cidr]) -> IpAddr {
-    let peer = peer.to_canonical();
-    if !is_trusted(peer, trusted) {
-        return peer;
-    }
-    headers
-        .get_all("x-forwarded-for")
-        .iter()
-        .next_back()
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.rsplit(',').next())
-        .and_then(|address| address.trim().parse::<IpAddr>().ok())
-        .map_or(peer, |address| address.to_canonical())
-}
-
-fn is_trusted(peer: IpAddr, trusted: &[Cidr]) -> bool {
-    match peer {
-        IpAddr::V4(ip) => trusted.iter().any(|network| network.contains(ip)),
-        IpAddr::V6(_) => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_trusted_proxies_are_believed() {
-        let mut headers = http::HeaderMap::new();
-        headers.append("x-forwarded-for", HeaderValue::from_static("10.9.9.9"));
-        headers.append(
-            "x-forwarded-for",
-            HeaderValue::from_static("1.1.1.1, 192.0.2.7"),
-        );
-        let caddy: IpAddr = "127.0.0.1".parse().unwrap();
-        let trusted = ["127.0.0.0/8".parse().unwrap()];
-        assert_eq!(client_address(caddy, &headers, &[]), caddy);
-        let client: IpAddr = "192.0.2.7".parse().unwrap();
-        assert_eq!(client_address(caddy, &headers, &trusted), client);
-        let mapped = "::ffff:127.0.0.1".parse().unwrap();
-        assert_eq!(client_address(mapped, &headers, &trusted), client);
-        let other: IpAddr = "192.0.2.99".parse().unwrap();
-        assert_eq!(client_address(other, &headers, &trusted), other);
-    }
 }

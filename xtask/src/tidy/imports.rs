@@ -23,8 +23,8 @@ const RULES: [Rule; 12] = [
     ("service", "provider::docker provider::simulated proxy http cli app server axum:: rusqlite:: bollard::"),
     ("proxy", "provider::docker provider::simulated cli app server rusqlite:: bollard::"),
     ("auth", "provider orchestrator service proxy http cli app server axum:: bollard::"),
-    ("http", "store provider cli server rusqlite:: bollard::"),
-    ("cli", "store orchestrator service proxy http axum:: rusqlite:: bollard::"),
+    ("http", "store provider cli app rusqlite:: bollard::"),
+    ("cli", "store orchestrator service proxy axum:: rusqlite:: bollard::"),
     ("config", "store orchestrator service proxy http cli app server rusqlite:: bollard::"),
 ];
 

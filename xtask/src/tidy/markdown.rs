@@ -1,7 +1,5 @@
 //! Documents name files that exist: link targets, and paths between backticks.
 
-use std::path::Path;
-
 use super::Finding::Error;
 use super::{Finding, SourceFile};
 
@@ -14,13 +12,36 @@ const ENDINGS: [&str; 10] = [
 ];
 
 pub(super) fn check(sources: &[SourceFile]) -> Vec<Finding> {
+    let tree = Tree(sources.iter().map(|source| source.path.as_str()).collect());
     let documents = sources.iter().filter(|source| source.path.ends_with(".md"));
     documents
-        .flat_map(|document| check_document(document, &|path| Path::new(path).exists()))
+        .flat_map(|document| check_document(document, &tree))
         .collect()
 }
 
-fn check_document(document: &SourceFile, exists: &dyn Fn(&str) -> bool) -> Vec<Finding> {
+/// Paths of all files, from the root.
+struct Tree<'a>(Vec<&'a str>);
+
+impl Tree<'_> {
+    /// A file, or a folder with files in it.
+    fn has(&self, path: &str) -> bool {
+        let below = |file: &str| {
+            file.strip_prefix(path)
+                .is_some_and(|rest| rest.starts_with('/'))
+        };
+        self.0.iter().any(|file| *file == path || below(file))
+    }
+
+    /// `http/error.rs` for a text that is about the module it is in.
+    fn has_inside(&self, path: &str) -> bool {
+        let (end, middle) = (format!("/{path}"), format!("/{path}/"));
+        self.0
+            .iter()
+            .any(|file| file.ends_with(&end) || file.contains(&middle))
+    }
+}
+
+fn check_document(document: &SourceFile, tree: &Tree) -> Vec<Finding> {
     let Some(text) = &document.text else {
         return Vec::new();
     };
@@ -28,13 +49,6 @@ fn check_document(document: &SourceFile, exists: &dyn Fn(&str) -> bool) -> Vec<F
         .path
         .rsplit_once('/')
         .map_or("", |(folder, _)| folder);
-    let beside = |path: &str| {
-        if folder.is_empty() {
-            path.to_owned()
-        } else {
-            format!("{folder}/{path}")
-        }
-    };
     let mut findings = Vec::new();
     let mut in_code_block = false;
     for (index, line) in text.lines().enumerate() {
@@ -45,11 +59,11 @@ fn check_document(document: &SourceFile, exists: &dyn Fn(&str) -> bool) -> Vec<F
         if in_code_block {
             continue;
         }
-        let missing_links = link_targets(line).filter(|target| !exists(&beside(target)));
+        let missing_links = link_targets(line).filter(|target| !tree.has(&joined(folder, target)));
         let missing_names = quoted(line)
-            .filter(|name| is_path(name, exists))
+            .filter(|name| is_path(name, tree))
             .map(|name| name.trim_start_matches("./").trim_end_matches('/'))
-            .filter(|name| !exists(name) && !exists(&beside(name)));
+            .filter(|name| !tree.has(name) && !tree.has_inside(name));
         for missing in missing_links.chain(missing_names) {
             findings.push(Error(format!(
                 "{}:{}: there is no {missing}",
@@ -59,6 +73,19 @@ fn check_document(document: &SourceFile, exists: &dyn Fn(&str) -> bool) -> Vec<F
         }
     }
     findings
+}
+
+/// Where a relative link from a document in this folder leads.
+fn joined(folder: &str, target: &str) -> String {
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in target.split('/').filter(|part| !matches!(*part, "" | ".")) {
+        if part == ".." {
+            parts.pop();
+        } else {
+            parts.push(part);
+        }
+    }
+    parts.join("/")
 }
 
 /// `[text](target#part)` → `target`, for files of ours.
@@ -74,7 +101,7 @@ fn quoted(line: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Whether this is meant as a path in the repository: it ends like a file, or starts with a folder that is there.
-fn is_path(name: &str, exists: &dyn Fn(&str) -> bool) -> bool {
+fn is_path(name: &str, tree: &Tree) -> bool {
     let plain = !name.is_empty()
         && name
             .chars()
@@ -96,7 +123,7 @@ fn is_path(name: &str, exists: &dyn Fn(&str) -> bool) -> bool {
     if rest.is_empty() {
         is_file && name.ends_with(".md")
     } else {
-        is_file || exists(first)
+        is_file || tree.has(first)
     }
 }
 
@@ -104,12 +131,11 @@ fn is_path(name: &str, exists: &dyn Fn(&str) -> bool) -> bool {
 mod tests {
     use super::*;
 
-    const THERE: [&str; 5] = [
-        "docs",
+    const FILES: [&str; 4] = [
+        "README.md",
         "docs/operations.md",
         "docs/life.md",
-        "crates",
-        "crates/clarateach",
+        "crates/clarateach/src/http/error.rs",
     ];
 
     fn missing(text: &str) -> Vec<String> {
@@ -118,7 +144,7 @@ mod tests {
             size: 0,
             text: Some(text.to_owned()),
         };
-        let findings = check_document(&document, &|path| THERE.contains(&path));
+        let findings = check_document(&document, &Tree(FILES.to_vec()));
         findings
             .into_iter()
             .map(|finding| match finding {
@@ -135,10 +161,21 @@ mod tests {
             missing("[a](operations.md#part) [b](https://example.org/x) [c](#d)"),
             [""; 0]
         );
-        assert_eq!(missing("[a](security.md)"), ["security.md"]);
+        assert_eq!(
+            missing("[a](security.md) [b](../README.md)"),
+            ["security.md"]
+        );
         assert_eq!(
             missing("`docs/operations.md`, `crates/clarateach/`, `crates/gone`"),
             ["crates/gone"]
+        );
+    }
+
+    #[test]
+    fn a_module_s_files_may_be_named_from_the_module() {
+        assert_eq!(
+            missing("`http/error.rs`, `proxy/error.rs`"),
+            ["proxy/error.rs"]
         );
     }
 

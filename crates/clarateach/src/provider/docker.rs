@@ -4,14 +4,17 @@
 //! the kernel and the data directory. Nothing without our label and our installation's id is touched.
 //! Start at [`DockerProvider`]; what a seat is made of is in `docker/container.rs`.
 
+mod accounts;
 mod check;
 mod command;
+mod config;
 mod connect;
 mod container;
 mod disk;
 mod files;
 mod firewall;
 mod image;
+mod locks;
 mod names;
 mod network;
 mod observe;
@@ -30,46 +33,22 @@ use clarateach_protocol::id::{SeatKey, WorkshopId};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 
+pub use self::config::{DockerConfig, WeakIsolation};
 use self::connect::{Connector, Engine, refused};
 use self::container::Plan;
 use self::disk::Disks;
 use self::image::{Image, Images};
+use self::locks::SeatLocks;
 pub use self::names::{InstanceId, InstanceIdError};
 use self::network::Subnet;
 use self::observe::{Found, Phase as ContainerPhase};
 use super::{
     BrowserState, Instance, Phase, Progress, Provider, ProviderError, ProviderReport, SeatSpec,
 };
-use crate::model::{Cidr, WorkshopSpec};
+use crate::model::WorkshopSpec;
 
 /// Containers removed at once when a workshop ends.
 const REMOVALS: usize = 8;
-
-/// How seats are made here.
-#[derive(Debug, Clone)]
-pub struct DockerConfig {
-    /// Holds the seats' disks, among others; made 0700.
-    pub data_dir: PathBuf,
-    /// Which installation this is.
-    pub instance: InstanceId,
-    /// The pool that workshops' subnets are carved from.
-    pub seat_networks: Cidr,
-    /// Holds `clarateach-workspace` and `keys.json`; mounted into seats read-only.
-    pub runtime_dir: PathBuf,
-    /// What to do where seats can't be isolated.
-    pub weak_isolation: WeakIsolation,
-    /// Name servers for seats; none: the host's, read again by each prepare.
-    pub resolvers: Vec<Ipv4Addr>,
-}
-
-/// What to do where seats can't be isolated from host and neighbours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WeakIsolation {
-    /// Make no seats.
-    Refuse,
-    /// Make them all the same, as the operator said.
-    Allow,
-}
 
 /// Makes seats with a Docker engine.
 #[derive(Debug)]
@@ -90,6 +69,7 @@ impl DockerProvider {
     /// is first needed, and may come up later.
     #[must_use]
     pub fn new(config: DockerConfig) -> Self {
+        let config = config.absolute();
         Self {
             connector: Arc::default(),
             disks: Disks::new(&config.data_dir),
@@ -113,32 +93,40 @@ impl DockerProvider {
             seat_networks,
             ..
         } = &self.config;
-        let resolvers = self.resolvers();
-        let rules = firewall::Rules {
-            table: names::table(instance, &workshop.id),
-            bridge: names::bridge(&workshop.id),
-            egress: &workshop.egress,
-            resolvers: &resolvers,
-            seat_networks: *seat_networks,
-        };
-        // Before the network: no packet of a seat is older than the rules.
-        let asserted = rules.assert().await;
-        self.or_weak("set the firewall", asserted)?;
-        let resolv_conf = self.resolv_conf(&workshop.id);
-        files::write_mounted(&resolv_conf, &resolvers::resolv_conf(&resolvers)).map_err(
-            |source| ProviderError::Engine {
-                operation: "write",
-                subject: resolv_conf.display().to_string(),
-                source: Box::new(source),
-            },
-        )?;
         let subnet = {
             let _choosing = self.choosing_network.lock().await;
             network::ensure(engine, instance, &workshop.id, *seat_networks).await?
         };
+        let resolvers = self.resolvers();
+        let rules = firewall::Rules {
+            table: names::table(instance, &workshop.id),
+            bridge: names::bridge(&workshop.id),
+            subnet: subnet.cidr(),
+            egress: &workshop.egress,
+            resolvers: &resolvers,
+            seat_networks: *seat_networks,
+        };
+        let asserted = rules.assert().await;
+        self.or_weak("set the firewall", asserted)?;
         self.isolate_ports(&workshop.id)?;
+        self.write_resolv_conf(&workshop.id, &resolvers)?;
         self.lock_subnets().insert(workshop.id, subnet);
         Ok(subnet)
+    }
+
+    fn write_resolv_conf(
+        &self,
+        workshop: &WorkshopId,
+        resolvers: &[Ipv4Addr],
+    ) -> Result<(), ProviderError> {
+        let path = self.resolv_conf(workshop);
+        files::write_mounted(&path, &resolvers::resolv_conf(resolvers)).map_err(|source| {
+            ProviderError::Engine {
+                operation: "write",
+                subject: path.display().to_string(),
+                source: Box::new(source),
+            }
+        })
     }
 
     /// The subnet that this process asserted, or asserts now: no seat starts without rules.
@@ -177,7 +165,7 @@ impl DockerProvider {
             container::remove(engine, &container).await?;
             return Err(refused("start the container", key, refusal));
         }
-        self.started(&key).await
+        self.started(seat).await
     }
 
     /// Starts a stopped seat of the wanted generation on the disk that it had.
@@ -190,7 +178,7 @@ impl DockerProvider {
         self.subnet(&seat.workshop).await?;
         self.attach(seat).await?;
         match container::start(engine, &stopped.id).await? {
-            Ok(()) => self.started(&stopped.key()).await,
+            Ok(()) => self.started(seat).await,
             // The network that it was made for is another one now, say: its files are not in it.
             Err(refusal) => {
                 tracing::warn!(seat = %stopped.key(), %refusal, "a stopped seat cannot start and is made anew");
@@ -207,17 +195,21 @@ impl DockerProvider {
     }
 
     /// Isolates a seat that started just now, and reads what became of it.
-    async fn started(&self, key: &SeatKey) -> Result<Instance, ProviderError> {
+    async fn started(&self, seat: &SeatSpec) -> Result<Instance, ProviderError> {
         let engine = self.engine().await?;
+        let key = seat.key();
         self.isolate_ports(&key.workshop)?;
-        let found = observe::seat(engine, &self.config.instance, key).await?;
-        found
-            .map(|found| found.instance)
+        let Found { instance, pid, .. } = observe::seat(engine, &self.config.instance, &key)
+            .await?
             .ok_or_else(|| ProviderError::Engine {
                 operation: "start",
                 subject: key.to_string(),
                 source: "its container was removed meanwhile".into(),
-            })
+            })?;
+        if let Some(pid) = pid {
+            self.disks.assert_seen_by(&key, seat.generation, pid)?;
+        }
+        Ok(instance)
     }
 
     async fn image(&self, seat: &SeatSpec) -> Result<Arc<Image>, ProviderError> {
@@ -301,7 +293,10 @@ impl Provider for DockerProvider {
         let key = seat.key();
         let _alone = self.seats.lock(&key).await;
         let found = observe::seat(engine, &self.config.instance, &key).await?;
-        let Some(Found { instance, phase }) = found else {
+        let Some(Found {
+            instance, phase, ..
+        }) = found
+        else {
             return self.make(seat).await;
         };
         let same = instance.generation == seat.generation && instance.spec_digest == seat.digest();
@@ -316,7 +311,7 @@ impl Provider for DockerProvider {
             }
             ContainerPhase::Paused => {
                 container::unpause(engine, &instance.id).await?;
-                self.started(&key).await
+                self.started(seat).await
             }
             ContainerPhase::Exited => self.restart(seat, &instance).await,
             ContainerPhase::Unusable => self.remake(seat, &instance).await,
@@ -405,23 +400,5 @@ impl Provider for DockerProvider {
 
     async fn check(&self) -> Result<ProviderReport, ProviderError> {
         Ok(self.report().await)
-    }
-}
-
-/// One change to a seat at a time; a fixed number of locks, seats of one workshop never share one.
-#[derive(Debug)]
-struct SeatLocks([tokio::sync::Mutex<()>; 256]);
-
-impl Default for SeatLocks {
-    fn default() -> Self {
-        Self(std::array::from_fn(|_| tokio::sync::Mutex::default()))
-    }
-}
-
-impl SeatLocks {
-    async fn lock(&self, seat: &SeatKey) -> tokio::sync::MutexGuard<'_, ()> {
-        let workshop: usize = seat.workshop.short().bytes().map(usize::from).sum();
-        let index = (workshop + usize::from(seat.seat.get())) % self.0.len();
-        self.0[index].lock().await
     }
 }

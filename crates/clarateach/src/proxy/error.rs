@@ -55,6 +55,9 @@ pub enum ProxyError {
     /// Downstream: the request's body stopped coming.
     #[error("the request's body stopped coming")]
     UploadStalled,
+    /// Downstream: the request's body broke off, or its chunks are none.
+    #[error("the request's body broke off")]
+    UploadBroken,
     /// The seat has no browser.
     #[error("this seat has no browser")]
     BrowserOff,
@@ -131,6 +134,7 @@ impl ProxyError {
             Self::Gone(why) => (StatusCode::GONE, why.code()),
             Self::BadHandshake { .. } => (StatusCode::BAD_REQUEST, "bad_handshake"),
             Self::WebSocketVersion => (StatusCode::UPGRADE_REQUIRED, "websocket_version"),
+            Self::UploadBroken => (StatusCode::BAD_REQUEST, "bad_body"),
             Self::UploadStalled => (StatusCode::REQUEST_TIMEOUT, "upload_stalled"),
             Self::SeatUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "seat_unavailable"),
             Self::Connect(_) | Self::ConnectDeadline { .. } => {

@@ -57,12 +57,11 @@ impl Gateway {
         path_and_query: &PathAndQuery,
     ) -> Result<Request<()>, ProxyError> {
         let scope = route.scope.ok_or(ProxyError::NotFound)?;
-        let mode = grant.claims.mode;
         let generation = upstream.incarnation.generation;
         let bearer = upstream.incarnation.tokens.bearer(
             &self.signing,
             (grant.claims.seat, generation),
-            (scope, mode),
+            (scope, grant.claims.mode),
             exchange.now,
         );
         let mut onward = Request::new(());
@@ -77,7 +76,6 @@ impl Gateway {
                 upstream: upstream.host.clone(),
                 bearer,
                 request_id: exchange.request_id,
-                mode,
             },
         );
         Ok(onward)
@@ -117,33 +115,28 @@ impl Gateway {
         Ok(Response::from_parts(head, Body::new(download)))
     }
 
-    /// Sends on an idle connection if there is one, else on a new one. What an idle connection
-    /// refused before a byte was sent goes out again on a new one (RFC 9112, section 9.3.1).
+    /// Sends on an idle connection if there is one, else on a new one. That the seat has closed an
+    /// idle one is often noticed only when no answer comes, so what can't be asked twice (a body,
+    /// an effect; RFC 9110, section 9.2.2) goes out on a new one at once.
     async fn exchange(
         &self,
         onward: Request<()>,
         upload: Upload,
         upstream: &Upstream,
     ) -> Result<(SendRequest<Upload>, Response<Incoming>), ProxyError> {
-        // A closed idle connection is often noticed only when the answer doesn't come; what has no
-        // body and no effect is asked again.
-        let again = can_repeat(&onward, &upload).then(|| onward.clone());
-        let mut request = onward.map(|()| upload);
-        while let Some(mut sender) = upstream.incarnation.connections.take(upstream.service) {
-            match sender.try_send_request(request).await {
-                Ok(response) => return Ok((sender, response)),
-                Err(mut refused) => match (refused.take_message(), &again) {
-                    (Some(unsent), _) => request = unsent,
-                    (None, Some(again)) => request = again.clone().map(|()| Upload::empty()),
-                    (None, None) => return Err(ProxyError::Broken(refused.into_error())),
-                },
+        if can_repeat(&onward, &upload)
+            && let Some(mut sender) = upstream.incarnation.connections.take(upstream.service)
+        {
+            let request = onward.clone().map(|()| Upload::empty());
+            if let Ok(response) = sender.send_request(request).await {
+                return Ok((sender, response));
             }
         }
         let mut sender = self.connect(upstream).await?;
         let response = sender
-            .send_request(request)
+            .send_request(onward.map(|()| upload))
             .await
-            .map_err(ProxyError::Broken)?;
+            .map_err(broken)?;
         Ok((sender, response))
     }
 
@@ -183,11 +176,20 @@ impl Gateway {
         tokio::time::timeout(after, answer)
             .await
             .map_err(|_| ProxyError::AnswerDeadline { after })?
-            .map_err(ProxyError::Broken)
+            .map_err(broken)
     }
 }
 
 fn can_repeat(onward: &Request<()>, upload: &Upload) -> bool {
     matches!(*onward.method(), Method::GET | Method::HEAD)
         && hyper::body::Body::is_end_stream(upload)
+}
+
+/// hyper says "user" for the body that we gave it: the client's.
+fn broken(error: hyper::Error) -> ProxyError {
+    if error.is_user() {
+        ProxyError::UploadBroken
+    } else {
+        ProxyError::Broken(error)
+    }
 }

@@ -6,7 +6,6 @@
 
 use std::net::IpAddr;
 
-use clarateach_protocol::token::Mode;
 use http::header::{
     ACCEPT_RANGES, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_DISPOSITION,
     CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY,
@@ -39,10 +38,7 @@ fn is_ours_to_set(name: &HeaderName) -> bool {
     static NAMES: [HeaderName; 4] = [COOKIE, AUTHORIZATION, FORWARDED, HOST];
     NAMES.contains(name)
         || name.as_str().starts_with("x-forwarded-")
-        || matches!(
-            name.as_str(),
-            "x-real-ip" | "x-request-id" | "x-clarateach-mode" | "referer"
-        )
+        || matches!(name.as_str(), "x-real-ip" | "x-request-id" | "referer")
 }
 
 /// What passes from a seat. Not among them, each for its reason: `Set-Cookie`, `Clear-Site-Data`
@@ -66,9 +62,6 @@ static FROM_SEAT: [HeaderName; 13] = [
     VARY,
 ];
 
-/// The seat's own fields that pages read.
-const SEAT_PREFIX: &str = "x-clarateach-";
-
 /// What the gateway says about a request that it passes on.
 pub(crate) struct Onward<'a> {
     /// The client's address.
@@ -81,8 +74,6 @@ pub(crate) struct Onward<'a> {
     pub(crate) bearer: HeaderValue,
     /// Finds the request in the log.
     pub(crate) request_id: &'a HeaderValue,
-    /// Look, or also touch.
-    pub(crate) mode: Mode,
 }
 
 /// Makes a client's header fields those that a seat gets.
@@ -97,10 +88,6 @@ pub(crate) fn clean_request(headers: &mut HeaderMap, onward: Onward<'_>) {
         headers.remove(name);
     }
     let text = |text: &str| HeaderValue::from_str(text).expect("addresses and origins are ASCII");
-    let mode = match onward.mode {
-        Mode::View => "view",
-        Mode::Control => "control",
-    };
     headers.insert(HOST, onward.upstream);
     headers.insert(AUTHORIZATION, onward.bearer);
     headers.insert("x-forwarded-for", text(&onward.client.to_string()));
@@ -110,7 +97,6 @@ pub(crate) fn clean_request(headers: &mut HeaderMap, onward: Onward<'_>) {
     );
     headers.insert("x-forwarded-host", text(onward.origin.authority()));
     headers.insert("x-request-id", onward.request_id.clone());
-    headers.insert("x-clarateach-mode", HeaderValue::from_static(mode));
 }
 
 /// Makes a seat's header fields those that a client gets.
@@ -118,7 +104,7 @@ pub(crate) fn clean_response(headers: &mut HeaderMap) {
     strip_hop_by_hop(headers);
     let dropped: Vec<HeaderName> = headers
         .keys()
-        .filter(|name| !FROM_SEAT.contains(name) && !name.as_str().starts_with(SEAT_PREFIX))
+        .filter(|name| !FROM_SEAT.contains(name))
         .cloned()
         .collect();
     for name in dropped {
@@ -198,7 +184,6 @@ mod tests {
             upstream: HeaderValue::from_static("198.18.0.10:3002"),
             bearer: HeaderValue::from_static("Bearer minted"),
             request_id: &REQUEST_ID,
-            mode: Mode::Control,
         }
     }
 
@@ -232,7 +217,6 @@ mod tests {
             ("x-forwarded-proto", "https"),
             ("x-forwarded-host", "class.test"),
             ("x-request-id", "r-1"),
-            ("x-clarateach-mode", "control"),
             ("accept", "*/*"),
         ]);
         assert_eq!(headers, expected);
@@ -282,13 +266,11 @@ mod tests {
             ("connection", "etag"),
             ("etag", "\"1\""),
             ("content-type", "text/html"),
-            ("x-clarateach-head", "7"),
             ("cache-control", "no-cache"),
         ]);
         clean_response(&mut headers);
         let expected = map(&[
             ("content-type", "text/html"),
-            ("x-clarateach-head", "7"),
             ("cache-control", "no-cache"),
             ("content-security-policy", "sandbox; default-src 'none'"),
             ("x-content-type-options", "nosniff"),

@@ -4,9 +4,14 @@
 //! is no next request when the handshake is refused, for the server closes the connection then.
 //! No WebSocket frame is written or read here; a connection that must end is closed as TCP.
 
+use std::io;
+use std::pin::pin;
+use std::time::Duration;
+
 use axum::body::Body;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use clarateach_protocol::token::Role;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
     SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
@@ -15,7 +20,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use tokio::io::copy_bidirectional_with_sizes;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, split};
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::Instrument;
 
@@ -26,9 +32,6 @@ use super::connections::Lease;
 use super::error::ProxyError;
 use super::forward::Upstream;
 use super::headers::{clean_response, tokens};
-
-/// Bytes buffered in each direction of a live connection: a screenful of terminal output.
-const PUMP_BUFFER_BYTES: usize = 8 * 1024;
 
 /// A client's opening handshake, checked.
 pub(crate) struct Handshake {
@@ -150,8 +153,15 @@ impl Gateway {
                 () = draining.cancelled() => {}
             }
         };
-        self.tasks
-            .spawn(pump(downstream, seat, ended).in_current_span());
+        // A learner with a live connection is there; an instructor who looks in is not the learner.
+        let attending =
+            (grant.claims.role == Role::Learner).then(|| grant.entry.attendance().begin());
+        let half_open = self.limits.half_open;
+        let pumping = async move {
+            let _attending = attending;
+            pump((downstream, seat), half_open, ended).await;
+        };
+        self.tasks.spawn(pumping.in_current_span());
         Ok(response)
     }
 }
@@ -169,25 +179,42 @@ fn refused(
 }
 
 /// Copies bytes both ways until both sides are done or the tenancy is. Dropping closes both.
-async fn pump(downstream: OnUpgrade, upstream: OnUpgrade, ended: impl Future<Output = ()>) {
+async fn pump(
+    (downstream, upstream): (OnUpgrade, OnUpgrade),
+    half_open: Duration,
+    ended: impl Future<Output = ()>,
+) {
     let copied = async {
         let (downstream, upstream) =
-            tokio::try_join!(downstream, upstream).map_err(std::io::Error::other)?;
-        copy_bidirectional_with_sizes(
-            &mut TokioIo::new(downstream),
-            &mut TokioIo::new(upstream),
-            PUMP_BUFFER_BYTES,
-            PUMP_BUFFER_BYTES,
-        )
-        .await
+            tokio::try_join!(downstream, upstream).map_err(io::Error::other)?;
+        let (mut from_client, mut to_client) = split(TokioIo::new(downstream));
+        let (mut from_seat, mut to_seat) = split(TokioIo::new(upstream));
+        let mut up = pin!(relay(&mut from_client, &mut to_seat));
+        let mut down = pin!(relay(&mut from_seat, &mut to_client));
+        // When one side is done the other may say its last, but not for ever.
+        tokio::select! {
+            up = up.as_mut() => { up?; timeout(half_open, down).await? }
+            down = down.as_mut() => { down?; timeout(half_open, up).await? }
+        }
     };
     tokio::select! {
         copied = copied => match copied {
-            Ok((up, down)) => tracing::debug!(up, down, "connection closed"),
+            Ok(()) => tracing::debug!("connection closed"),
             Err(error) => tracing::debug!(%error, "connection broke"),
         },
-        () = ended => tracing::debug!("connection ended with its tenancy, its token, its seat or this server"),
+        () = ended => {
+            tracing::debug!("connection ended with its tenancy, its token, its seat or this server");
+        }
     }
+}
+
+/// Copies one direction to its end and says so to the other side. The buffer is tokio's, 8 KiB.
+async fn relay(
+    from: &mut (impl AsyncRead + Unpin),
+    to: &mut (impl AsyncWrite + Unpin),
+) -> io::Result<()> {
+    tokio::io::copy(from, to).await?;
+    to.shutdown().await
 }
 
 /// The field's value when it is there exactly once.

@@ -11,11 +11,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::OwnedSemaphorePermit;
 
-/// A connection whose header sections are kept.
+/// A connection whose header sections are kept. It occupies a place as long as its socket is
+/// open, upgraded or not.
 pub(super) struct Watched<S> {
     stream: S,
     heads: Heads,
+    _place: OwnedSemaphorePermit,
 }
 
 /// The header sections of one connection that are yet to be judged.
@@ -46,12 +49,13 @@ pub(super) enum Following {
 }
 
 impl<S> Watched<S> {
-    /// A connection, and its header sections.
-    pub(super) fn new(stream: S) -> (Self, Heads) {
+    /// A connection in its place, and its header sections.
+    pub(super) fn new(stream: S, place: OwnedSemaphorePermit) -> (Self, Heads) {
         let heads = Heads::default();
         let watched = Self {
             stream,
             heads: heads.clone(),
+            _place: place,
         };
         (watched, heads)
     }

@@ -1,5 +1,6 @@
 //! The real server between hostile clients and hostile seats, all on raw sockets.
 
+mod client;
 mod faults;
 mod fields;
 mod framing;

@@ -124,6 +124,14 @@ describe('replay and counting', () => {
     const effects = [...protocol.binary(bytes(4)), ...protocol.binary(bytes(9))]
     expect(effects.map((effect) => (effect.type === 'write' ? effect.bytes.length : 0))).toEqual([4, 6, 3])
     expect(marks(effects).map((mark) => mark.position)).toEqual([null, null, 503])
+  })
+
+  it('lasts_until_the_replay_is_drawn', () => {
+    const protocol = new TerminalProtocol('main')
+    attach(protocol, { replay_bytes: 10 })
+    const effects = protocol.binary(bytes(10))
+    expect(protocol.isReplaying).toBe(true)
+    draw(protocol, effects)
     expect(protocol.isReplaying).toBe(false)
   })
 

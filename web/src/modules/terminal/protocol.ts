@@ -36,6 +36,8 @@ interface Attachment {
   drawn: number
   acked: number
   replayLeft: number
+  /** Replayed pieces that the emulator has not drawn yet. */
+  replayUndrawn: number
   ackEvery: number
   /** The PTY's size, as the server last told. */
   size: Size
@@ -88,8 +90,9 @@ export class TerminalProtocol {
     return this.attachment !== null
   }
 
+  /** Until the replay is drawn: what old bytes make the emulator say is for nobody's ears. */
   get isReplaying(): boolean {
-    return this.attachment !== null && this.attachment.replayLeft > 0
+    return this.attachment !== null && (this.attachment.replayLeft > 0 || this.attachment.replayUndrawn > 0)
   }
 
   text(data: string): Effect[] {
@@ -116,6 +119,7 @@ export class TerminalProtocol {
     const replayed = Math.min(attachment.replayLeft, bytes.length)
     if (replayed > 0) {
       attachment.replayLeft -= replayed
+      attachment.replayUndrawn += 1
       effects.push(this.write(bytes.subarray(0, replayed), null))
     }
     if (bytes.length > replayed) {
@@ -127,8 +131,9 @@ export class TerminalProtocol {
 
   /** The emulator has drawn everything up to this mark. */
   drawn(mark: Mark): void {
-    if (!this.attachment || mark.attachment !== this.attachmentNumber || mark.position === null) return
-    this.attachment.drawn = Math.max(this.attachment.drawn, mark.position)
+    if (!this.attachment || mark.attachment !== this.attachmentNumber) return
+    if (mark.position === null) this.attachment.replayUndrawn -= 1
+    else this.attachment.drawn = Math.max(this.attachment.drawn, mark.position)
   }
 
   /** Whether an acknowledgement should not wait for the interval. */
@@ -176,6 +181,7 @@ export class TerminalProtocol {
       drawn: offset,
       acked: offset,
       replayLeft: replayBytes,
+      replayUndrawn: 0,
       ackEvery: isCount(window) && window > 0 ? Math.min(ACK_BYTES, Math.ceil(window / 4)) : ACK_BYTES,
       size,
     }

@@ -213,13 +213,16 @@ describe('a terminal’s socket', () => {
   })
 
   it('drops_what_is_typed_while_detached_or_replaying', () => {
-    const { socket } = scene()
+    const { socket, emulator } = scene()
     const typed = new TextEncoder().encode('ls')
     socket.input(typed)
     server().accept({ replay_bytes: 5 })
     socket.input(typed)
     expect(server().sent).toEqual([])
     server().bytes(5)
+    socket.input(typed)
+    expect(server().sent).toEqual([])
+    emulator.draw()
     socket.input(typed)
     expect(server().sent).toEqual([typed])
   })

@@ -376,3 +376,6 @@ pub(super) async fn ids(
         .filter_map(|container| container.id)
         .collect())
 }
+
+#[cfg(test)]
+mod tests;

@@ -62,7 +62,7 @@ impl Disks {
     ) -> Result<PathBuf, ProviderError> {
         let result = async {
             let folder = self.seat_folder(seat);
-            let point = folder.join(format!("g{generation}"));
+            let point = self.point(seat, generation);
             let file = folder.join(format!("g{generation}.ext4"));
             private_dir(&folder)?;
             let has_file = file.exists();
@@ -82,6 +82,29 @@ impl Disks {
         result
             .await
             .map_err(|error| disk_error("attach", seat, &error))
+    }
+
+    /// Whether a seat's process sees its disk. An engine in another mount namespace (systemd's
+    /// `PrivateMounts`, `ProtectSystem` and the like make one) mounts the empty folder below instead,
+    /// without a word and without a limit.
+    pub(super) fn assert_seen_by(
+        &self,
+        seat: &SeatKey,
+        generation: Generation,
+        pid: u32,
+    ) -> Result<(), ProviderError> {
+        let identity = |path: &Path| path.metadata().map(|meta| (meta.dev(), meta.ino()));
+        let seen = identity(Path::new(&format!("/proc/{pid}/root/workspace")));
+        let meant = identity(&self.point(seat, generation));
+        match (seen, meant) {
+            (Ok(seen), Ok(meant)) if seen != meant => Err(ProviderError::Disk {
+                operation: "show",
+                seat: *seat,
+                detail: "the engine does not see what this process mounts. Hint: run both in one mount namespace".to_owned(),
+            }),
+            // A process that ended already is its status' business.
+            _ => Ok(()),
+        }
     }
 
     /// Removes every disk of a seat; an absent one is fine.
@@ -132,6 +155,10 @@ impl Disks {
     /// The folder of what a workshop's seats have in common.
     pub(super) fn workshop_folder(&self, workshop: &WorkshopId) -> PathBuf {
         self.seats.join(workshop.to_string())
+    }
+
+    fn point(&self, seat: &SeatKey, generation: Generation) -> PathBuf {
+        self.seat_folder(seat).join(format!("g{generation}"))
     }
 
     fn seat_folder(&self, seat: &SeatKey) -> PathBuf {

@@ -2,7 +2,9 @@
 //!
 //! The engine does not keep a container from host services, other networks' gateways, metadata
 //! addresses or private ranges; these rules do. A table is replaced in one transaction, so asserting it
-//! again leaves no gap, and one workshop's end removes exactly its own table.
+//! again leaves no gap, and one workshop's end removes exactly its own table. Seats' addresses are
+//! translated here after the engine had its chance: `nft flush ruleset` takes its rules along, and only
+//! a restart of it would bring them back.
 
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
@@ -34,6 +36,8 @@ const LINK_LOCAL: &str = "169.254.0.0/16";
 pub(super) struct Rules<'a> {
     pub(super) table: String,
     pub(super) bridge: String,
+    /// Where the workshop's seats are numbered.
+    pub(super) subnet: Cidr,
     pub(super) egress: &'a EgressPolicy,
     /// Where port 53 is open although the ranges around it are shut.
     pub(super) resolvers: &'a [Ipv4Addr],
@@ -51,7 +55,12 @@ impl Rules<'_> {
 
     /// The rules as one nft transaction.
     fn render(&self) -> String {
-        let Self { table, bridge, .. } = self;
+        let Self {
+            table,
+            bridge,
+            subnet,
+            ..
+        } = self;
         let dns = self.dns();
         let policy = self.policy();
         format!(
@@ -64,6 +73,7 @@ table inet {table} {{
   }}
   chain to_host {{
     meta nfproto ipv6 drop
+    ip saddr != {subnet} drop
     ct state established,related accept
 {dns}    drop
   }}
@@ -75,12 +85,17 @@ table inet {table} {{
   chain from_seats {{
     oifname "{bridge}" drop
     meta nfproto ipv6 drop
+    ip saddr != {subnet} drop
     ct state established,related accept
 {dns}    ct status dnat drop
 {policy}  }}
   chain to_seats {{
     ct state established,related accept
     drop
+  }}
+  chain postrouting {{
+    type nat hook postrouting priority srcnat + 10; policy accept;
+    ip saddr {subnet} oifname != "{bridge}" masquerade
   }}
 }}
 "#
@@ -164,6 +179,7 @@ mod tests {
         Rules {
             table: "clarateach_aaaa1111_abcd1234".to_owned(),
             bridge: "ct-abcd1234".to_owned(),
+            subnet: "198.18.5.0/24".parse().unwrap(),
             egress,
             resolvers: &[
                 Ipv4Addr::new(10, 255, 255, 53),

@@ -30,6 +30,11 @@ const ATTEMPTS: usize = 8;
 pub(super) struct Subnet(Cidr);
 
 impl Subnet {
+    /// Its addresses.
+    pub(super) fn cidr(self) -> Cidr {
+        self.0
+    }
+
     fn gateway(self) -> Ipv4Addr {
         self.address(1)
     }

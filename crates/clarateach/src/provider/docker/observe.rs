@@ -35,6 +35,8 @@ const KILLED: i64 = 137;
 pub(super) struct Found {
     pub(super) instance: Instance,
     pub(super) phase: Phase,
+    /// Its first process, where the engine's machine is this one.
+    pub(super) pid: Option<u32>,
 }
 
 /// Where a container is in its life, as far as making a seat minds.
@@ -148,7 +150,7 @@ fn read(inspect: &ContainerInspectResponse, ours: &InstanceId) -> Option<Found> 
         incarnation: format!("{}@{started}", id.get(..12).unwrap_or(&id)),
         spec_digest,
         ip,
-        status: status(phase, state),
+        status: status(&key, phase, state),
         endpoints: Endpoints {
             terminal: SocketAddr::new(ip, Service::Terminal.port()),
             files: SocketAddr::new(ip, Service::Files.port()),
@@ -156,7 +158,12 @@ fn read(inspect: &ContainerInspectResponse, ours: &InstanceId) -> Option<Found> 
         },
         id,
     };
-    Some(Found { instance, phase })
+    let pid = state.pid.and_then(|pid| u32::try_from(pid).ok());
+    Some(Found {
+        instance,
+        phase,
+        pid: pid.filter(|pid| *pid > 0),
+    })
 }
 
 /// The fixed address, which a stopped container has too.
@@ -176,19 +183,19 @@ fn phase(state: &ContainerState) -> Phase {
     }
 }
 
-fn status(phase: Phase, state: &ContainerState) -> InstanceStatus {
+fn status(key: &SeatKey, phase: Phase, state: &ContainerState) -> InstanceStatus {
     let reason = match phase {
         Phase::Running => return InstanceStatus::Running,
         Phase::Paused => Reason::new("paused", "somebody paused the seat's container"),
         Phase::Unusable => Reason::new("half_made", "the seat was not made to its end"),
-        Phase::Exited => exit_reason(state),
+        Phase::Exited => exit_reason(key, state),
     };
     InstanceStatus::Stopped {
         reason: Some(reason),
     }
 }
 
-fn exit_reason(state: &ContainerState) -> Reason {
+fn exit_reason(key: &SeatKey, state: &ContainerState) -> Reason {
     let code = state.exit_code.unwrap_or_default();
     let said = state.error.as_deref().unwrap_or_default();
     if state.oom_killed == Some(true) {
@@ -203,7 +210,7 @@ fn exit_reason(state: &ContainerState) -> Reason {
     } else {
         Reason::new(
             "exited",
-            format!("the in-seat server ended with code {code}"),
+            format!("the in-seat server ended with code {code}. Hint: `docker logs {key}`"),
         )
     }
 }
@@ -268,11 +275,15 @@ mod tests {
     use super::*;
 
     fn stopped(state: ContainerState) -> Reason {
+        let key = SeatKey {
+            workshop: "ws-abcd1234".parse().unwrap(),
+            seat: "1".parse().unwrap(),
+        };
         let state = ContainerState {
             status: Some(State::EXITED),
             ..state
         };
-        match status(phase(&state), &state) {
+        match status(&key, phase(&state), &state) {
             InstanceStatus::Stopped {
                 reason: Some(reason),
             } => reason,

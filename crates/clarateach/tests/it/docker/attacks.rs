@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clarateach::model::{EgressPolicy, WorkshopSpec};
+use clarateach::model::{Cidr, EgressPolicy, WorkshopSpec};
 use clarateach::provider::docker::DockerConfig;
 use clarateach::provider::{Instance, Provider};
 
@@ -90,6 +90,11 @@ async fn a_seat_reaches_the_internet_and_nothing_around_it() {
         ] {
             assert!(without[target], "no defence, but {target}: {without:?}");
         }
+        // The engine's address translation goes with a flush, too.
+        let (subnet, bridge) = (subnet(&lab.attacker), format!("ct-{}", mine.id.short()));
+        let rule = format!("-t nat -D POSTROUTING -s {subnet} ! -o {bridge} -j MASQUERADE");
+        host("iptables", &rule.split(' ').collect::<Vec<_>>());
+        assert!(!attack(&world, &lab).await[PUBLIC], "translated by whom?");
         world.prepared(&mine).await;
         world.prepared(&theirs).await;
         assert_only_public(&world, &lab).await;
@@ -236,12 +241,16 @@ fn isolate(workshop: &WorkshopSpec, on: &str) {
     }
 }
 
-fn gateway(seat: &Instance) -> IpAddr {
+fn subnet(seat: &Instance) -> Cidr {
     let IpAddr::V4(ip) = seat.ip else {
         panic!("{} is no IPv4 address", seat.ip)
     };
-    let [a, b, c, _] = ip.octets();
-    Ipv4Addr::new(a, b, c, 1).into()
+    Cidr::new(ip, 24).unwrap()
+}
+
+fn gateway(seat: &Instance) -> IpAddr {
+    let base = subnet(seat).network().to_bits();
+    Ipv4Addr::from_bits(base + 1).into()
 }
 
 fn docker_gateway() -> IpAddr {

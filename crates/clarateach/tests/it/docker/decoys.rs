@@ -1,6 +1,7 @@
 //! Services at addresses that seats must not reach, or may: in a network namespace of the test's own.
 //!
-//! Each address answers TCP on port 80 and, as a name server, UDP on port 53.
+//! Each address answers TCP on port 80 and, as a name server, UDP on port 53; but only to the host's
+//! own address, since the internet doesn't know the way to seats either.
 
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::os::fd::AsFd;
@@ -54,7 +55,6 @@ impl Decoys {
         inside("link set lo up");
         inside(&format!("addr add {INNER_IP}/30 dev {INNER}"));
         inside(&format!("link set {INNER} up"));
-        inside(&format!("route add default via {OUTER_IP}"));
         for address in ALL {
             inside(&format!("addr add {address}/32 dev lo"));
             outside(&format!(

@@ -58,7 +58,8 @@ async fn what_a_kill_left_half_done_is_no_obstacle_and_goes_with_the_seat() {
         std::fs::write(folder.join("g2.ext4.1-1.tmp"), "half").unwrap();
         let again = world.restarted();
         let second = again.create(&seat(&spec, 1, 2)).await.unwrap();
-        assert_eq!(world.sh(&second, "ls -A /workspace").await.ok(), "");
+        let disk = "grep -c '^/dev/loop.* /workspace ext4' /proc/mounts";
+        assert_eq!(world.sh(&second, disk).await.ok(), "1");
         let stray = folder.join("stray");
         std::fs::write(&stray, vec![0; 1 << 20]).unwrap();
         host("losetup", &["--find", &stray.to_string_lossy()]);

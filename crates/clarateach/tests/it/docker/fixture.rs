@@ -14,6 +14,7 @@ use clarateach::model::{EgressPolicy, Resources, WorkshopSpec};
 use clarateach::provider::docker::{DockerConfig, DockerProvider, InstanceId, WeakIsolation};
 use clarateach::provider::{Instance, Progress, Provider, SeatSpec};
 use clarateach_protocol::id::{Generation, SeatKey, SeatNumber, WorkshopId};
+use clarateach_protocol::token::SigningKey;
 use futures_util::{FutureExt, StreamExt};
 
 pub(super) const IMAGE: &str = "clarateach/workspace:latest";
@@ -285,7 +286,8 @@ fn runtime() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let server = folder.path().join("clarateach-workspace");
     std::fs::copy(seat_server(), &server).unwrap();
-    std::fs::write(folder.path().join("keys.json"), r#"{"keys":[]}"#).unwrap();
+    let keys = SigningKey::from_seed(&[7; 32]).verifying_keys();
+    std::fs::write(folder.path().join("keys.json"), keys.to_jwks()).unwrap();
     use std::os::unix::fs::PermissionsExt;
     let readable = |path: &Path, mode| {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();

@@ -6,6 +6,9 @@ use clarateach::provider::{InstanceStatus, Level, Progress, Provider, ProviderEr
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
 use super::fixture::{eventually, host, scene, seat, workshop};
 
 #[tokio::test]
@@ -20,8 +23,12 @@ async fn every_call_can_be_repeated() {
 
         let again = world.restarted();
         assert_eq!(again.create(&seat(&spec, 1, 1)).await.unwrap(), first);
-        assert_eq!(again.list(None).await.unwrap(), [first.clone()]);
-        assert_eq!(again.list(Some(&spec.id)).await.unwrap(), [first.clone()]);
+        assert_eq!(
+            again.list(None).await.unwrap(),
+            std::slice::from_ref(&first)
+        );
+        let of_workshop = again.list(Some(&spec.id)).await.unwrap();
+        assert_eq!(of_workshop, std::slice::from_ref(&first));
         assert_eq!(again.list(Some(&workshop().id)).await.unwrap(), []);
         assert_eq!(again.list_workshops().await.unwrap(), [spec.id]);
 
@@ -88,6 +95,7 @@ async fn another_generation_or_spec_is_a_conflict() {
         let spec = workshop();
         world.prepared(&spec).await;
         let first = world.seat(&spec, 1).await;
+        world.sh(&first, "echo old > /workspace/file").await.ok();
         let mut larger = spec.clone();
         larger.resources.memory_mib *= 2;
         for other in [seat(&spec, 1, 2), seat(&larger, 1, 1)] {
@@ -99,7 +107,7 @@ async fn another_generation_or_spec_is_a_conflict() {
         world.provider.destroy(&first.key()).await.unwrap();
         let second = world.provider.create(&seat(&spec, 1, 2)).await.unwrap();
         assert_eq!(second.ip, first.ip);
-        assert_eq!(world.sh(&second, "ls /workspace").await.ok(), "");
+        world.sh(&second, "test ! -e /workspace/file").await.ok();
     })
     .await;
 }
@@ -248,16 +256,68 @@ async fn an_image_that_is_nowhere_says_so() {
     .await;
 }
 
+/// An image that knows nothing of us, and wants things that seats don't give.
+const FOREIGN_IMAGE: &str = r#"FROM clarateach/workspace:latest
+USER root
+RUN sed -i '/:1000:/d' /etc/passwd /etc/group
+VOLUME /data
+WORKDIR /nowhere
+HEALTHCHECK CMD false
+ENTRYPOINT ["/bin/false"]
+"#;
+
 #[tokio::test]
-async fn a_bare_image_becomes_a_seat() {
+async fn an_image_that_knows_nothing_of_us_becomes_a_seat() {
     scene(|world| async move {
         let mut spec = workshop();
-        spec.image = "debian:bookworm-slim".to_owned();
+        spec.image = format!("test-{}:latest", world.config.instance);
+        let context = tempfile::tempdir().unwrap();
+        std::fs::write(context.path().join("Dockerfile"), FOREIGN_IMAGE).unwrap();
+        let folder = context.path().to_string_lossy();
+        host("docker", &["build", "-q", "-t", &spec.image, &folder]);
         world.prepared(&spec).await;
         let made = world.seat(&spec, 1).await;
-        assert_eq!(world.sh(&made, "whoami").await.ok(), "learner");
-        assert_eq!(world.sh(&made, "id -gn").await.ok(), "learner");
-        world.sh(&made, "echo x > /workspace/file").await.ok();
+        for (line, answer) in [
+            ("whoami", "learner"),
+            ("id -gn", "learner"),
+            ("pwd", "/workspace"),
+            (
+                "touch /data/x && df --output=size -m /data | tail -1 | tr -d ' '",
+                "64",
+            ),
+        ] {
+            assert_eq!(world.sh(&made, line).await.ok(), answer, "{line}");
+        }
+        let volumes = "{{range .Mounts}}{{if eq .Type \"volume\"}}{{.Name}}{{end}}{{end}}";
+        let volumes = host("docker", &["inspect", "--format", volumes, &made.id]);
+        assert_eq!(volumes.trim(), "");
+        world.provider.destroy_workshop(&spec.id).await.unwrap();
+        host("docker", &["rmi", &spec.image]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_in_seat_server_answers_the_host() {
+    scene(|world| async move {
+        let spec = workshop();
+        world.prepared(&spec).await;
+        let made = world.seat(&spec, 1).await;
+        eventually("the file server answers", || async {
+            let ask = async {
+                let mut stream = TcpStream::connect(made.endpoints.files).await?;
+                let request = "GET /health HTTP/1.1\r\nHost: seat\r\nConnection: close\r\n\r\n";
+                stream.write_all(request.as_bytes()).await?;
+                let mut answer = String::new();
+                stream.read_to_string(&mut answer).await?;
+                Ok::<_, std::io::Error>(answer)
+            };
+            match ask.await {
+                Ok(answer) if answer.starts_with("HTTP/1.1 200") => Ok(()),
+                other => Err(format!("{other:?}")),
+            }
+        })
+        .await;
     })
     .await;
 }

@@ -7,7 +7,7 @@ use clarateach::server::ServerLimits;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
-use super::seat::{SOON, Seat, read_request};
+use super::seat::{SOON, Seat, read_request, switching};
 use super::world::{Setup, World, eventually};
 
 const SHORT: Duration = Duration::from_millis(200);
@@ -17,6 +17,7 @@ fn impatient() -> Setup {
         gateway: Limits {
             connect: SHORT,
             first_byte: SHORT,
+            half_open: SHORT,
         },
         server: ServerLimits {
             header: SHORT,
@@ -251,4 +252,105 @@ async fn a_stopping_server_lets_requests_end_and_no_longer() {
         .unwrap()
         .unwrap();
     upstream.wait_closed(1).await;
+}
+
+/// A seat that takes WebSockets and never lets go of one.
+async fn clinging() -> Seat {
+    Seat::scripted(|mut stream, seen| async move {
+        let request = read_request(&mut stream, &seen).await.unwrap();
+        stream
+            .write_all(switching(&request).as_bytes())
+            .await
+            .unwrap();
+        std::future::pending().await
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_seat_that_does_not_hang_up_is_hung_up_on() {
+    let upstream = clinging().await;
+    let world = World::with(impatient()).await;
+    world.live(&upstream, "one");
+    let ask = world
+        .ask("GET", "terminal")
+        .bearer(&world.token())
+        .websocket();
+    let mut client = ask.open(b"").await;
+    assert_eq!(client.reply().await.status, 101);
+    client.stream.shutdown().await.unwrap();
+    assert!(client.closed().await < SOON);
+}
+
+#[tokio::test]
+async fn upgraded_connections_keep_their_place() {
+    let upstream = clinging().await;
+    let mut setup = Setup::default();
+    setup.server.connections = 1;
+    let world = World::with(setup).await;
+    world.live(&upstream, "one");
+    let ask = world
+        .ask("GET", "terminal")
+        .bearer(&world.token())
+        .websocket();
+    let mut first = ask.open(b"").await;
+    assert_eq!(first.reply().await.status, 101);
+    let mut second = world.ask_path("GET", "/api/health").open(b"").await;
+    let waiting = tokio::time::timeout(SHORT, second.stream.readable()).await;
+    assert!(waiting.is_err(), "the second was served beside the first");
+    world.tenancy(3, 3, None);
+    assert_eq!(second.reply().await.status, 200);
+}
+
+/// Bytes of a right request changed at random, the same at every run.
+fn malformed(right: &str, seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut draw = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % below as u64).unwrap()
+    };
+    let mut bytes = right.as_bytes().to_vec();
+    for _ in 0..=draw(6) {
+        let at = draw(bytes.len());
+        match draw(4) {
+            0 => bytes[at] = u8::try_from(draw(256)).unwrap(),
+            1 => drop(bytes.remove(at)),
+            2 => bytes.insert(at, b"\r\n:%/ \0\xff"[draw(8)]),
+            _ => bytes.truncate(at.max(1)),
+        }
+    }
+    bytes
+}
+
+#[tokio::test]
+async fn a_thousand_malformed_requests_break_nothing() {
+    let upstream = Seat::answering("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+    let world = World::with(impatient()).await;
+    world.live(&upstream, "one");
+    let right = world
+        .ask("PUT", "files/x")
+        .bearer(&world.token())
+        .field("Content-Length", 2);
+    let right = format!("{}\r\nhi", right.text);
+    let mut clients = tokio::task::JoinSet::new();
+    for seed in 1..=1000 {
+        let mut client = world.connect().await;
+        let bytes = malformed(&right, seed);
+        clients.spawn(async move {
+            client.write(&bytes).await;
+            client.reply().await.status
+        });
+        if seed % 50 == 0 {
+            while let Some(status) = clients.join_next().await {
+                let status = status.unwrap();
+                assert!(matches!(status, 0 | 200 | 400..500), "{status}");
+            }
+        }
+    }
+    assert_eq!(
+        world.ask_path("GET", "/api/health").send().await.status,
+        200
+    );
 }

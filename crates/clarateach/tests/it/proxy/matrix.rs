@@ -7,8 +7,9 @@ use clarateach_protocol::route::SEAT_ROUTES;
 use clarateach_protocol::token::{Mode, Role, Scope, SigningKey, WorkspaceClaims};
 use serde_json::json;
 
+use super::client::Ask;
 use super::seat::Seat;
-use super::world::{Ask, World, now, seat};
+use super::world::{World, now, seat};
 
 /// A way to show a credential, and what must come of it.
 struct Case {

@@ -5,8 +5,9 @@ use clarateach_protocol::id::Generation;
 use clarateach_protocol::token::{Mode, Role, SeatClaims};
 use time::OffsetDateTime;
 
+use super::client::Reply;
 use super::seat::Seat;
-use super::world::{COOKIE, LEARNER, Reply, Setup, World, now, seat};
+use super::world::{COOKIE, LEARNER, Setup, World, now, seat};
 
 fn cookie_of(reply: &Reply) -> String {
     let field = reply.field("set-cookie").expect("a cookie");

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 
+use super::client::Client;
 use super::seat::{Seat, read_request, switching};
-use super::world::{Client, LEARNER, Setup, World, eventually, now, seat};
+use super::world::{LEARNER, Setup, World, eventually, now, seat};
 
 /// A live connection to the seat's terminal, checked with an echo.
 async fn attached(world: &World) -> Client {

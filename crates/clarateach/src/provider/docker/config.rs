@@ -1,0 +1,46 @@
+//! What the provider is told when it is made.
+
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+
+use super::names::InstanceId;
+use crate::model::Cidr;
+
+/// How seats are made here.
+#[derive(Debug, Clone)]
+pub struct DockerConfig {
+    /// Holds the seats' disks, among others; made 0700.
+    pub data_dir: PathBuf,
+    /// Which installation this is.
+    pub instance: InstanceId,
+    /// The pool that workshops' subnets are carved from.
+    pub seat_networks: Cidr,
+    /// Holds `clarateach-workspace` and `keys.json`; mounted into seats read-only.
+    pub runtime_dir: PathBuf,
+    /// What to do where seats can't be isolated.
+    pub weak_isolation: WeakIsolation,
+    /// Name servers for seats; none: the host's, read again by each prepare.
+    pub resolvers: Vec<Ipv4Addr>,
+}
+
+impl DockerConfig {
+    /// The same with folders that the engine understands, whose working directory is another.
+    pub(super) fn absolute(self) -> Self {
+        // It fails for an empty path only; then the engine says what is wrong with it.
+        let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+        Self {
+            data_dir: absolute(self.data_dir),
+            runtime_dir: absolute(self.runtime_dir),
+            ..self
+        }
+    }
+}
+
+/// What to do where seats can't be isolated from host and neighbours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WeakIsolation {
+    /// Make no seats.
+    Refuse,
+    /// Make them all the same, as the operator said.
+    Allow,
+}

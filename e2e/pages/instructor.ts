@@ -1,0 +1,76 @@
+// An instructor in their browser: sets up, creates a workshop, watches it, deletes it.
+
+import assert from 'node:assert/strict'
+import type { Page } from 'playwright-core'
+import { PATIENCE_MS, until } from '../fixtures/until.js'
+
+/** Seats are real, and the machine is busy. */
+const SEATS_PATIENCE_MS = 60_000
+
+export class Instructor {
+  constructor(readonly page: Page) {}
+
+  async setUp(link: string, password: string): Promise<void> {
+    await this.page.goto(link)
+    const form = this.page.getByTestId('setup-form')
+    await form.getByLabel('Your name').fill('Grace Hopper')
+    await form.getByLabel('Password').fill(password)
+    await form.getByRole('button').click()
+    await this.page.getByRole('heading', { name: 'Workshops', exact: true }).waitFor()
+  }
+
+  async createWorkshop(workshop: { name: string; seats: number; apiKey?: string }): Promise<void> {
+    await this.page.getByTestId('create-workshop').click()
+    const form = this.page.getByTestId('create-form')
+    await form.getByLabel('Name', { exact: true }).fill(workshop.name)
+    await form.getByLabel('Seats').fill(String(workshop.seats))
+    if (workshop.apiKey !== undefined) {
+      await form.getByText('More options').click()
+      await form.getByLabel('API key').fill(workshop.apiKey)
+    }
+    await form.getByRole('button', { name: 'Create workshop' }).click()
+  }
+
+  async seesProgress(): Promise<void> {
+    await this.page.getByRole('progressbar').waitFor()
+  }
+
+  async seesStatus(status: string): Promise<void> {
+    await this.page
+      .locator(`[data-testid="workshop"][data-status="${status}"]`)
+      .waitFor({ timeout: SEATS_PATIENCE_MS })
+  }
+
+  get workshopId(): string {
+    const id = /\/workshops\/(ws-[a-z0-9]{8})$/.exec(this.page.url())?.[1]
+    assert(id, `${this.page.url()} is no workshop's page`)
+    return id
+  }
+
+  /** By the button, as people do. */
+  async copyJoinLink(): Promise<string> {
+    await this.page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+    await this.page.getByTestId('copy-link').click()
+    await this.page.getByTestId('copy-link').getByText('Copied').waitFor()
+    return this.page.evaluate(() => navigator.clipboard.readText())
+  }
+
+  /** The learners on the seats, by seat, once all of these are there. */
+  async seesLearners(names: string[], presence: string): Promise<void> {
+    const cards = this.page.getByTestId('seat-card')
+    await until(
+      `${names.join(', ')} to be ${presence} on the dashboard`,
+      async () => {
+        const texts = await cards.allInnerTexts()
+        return names.every((name) => texts.some((text) => text.includes(name) && text.includes(presence))) || undefined
+      },
+      { patienceMs: PATIENCE_MS, seen: async () => (await cards.allInnerTexts()).join('\n---\n') },
+    )
+  }
+
+  async deleteWorkshop(): Promise<void> {
+    await this.page.getByTestId('delete-workshop').click()
+    await this.page.getByTestId('delete-dialog').getByRole('button', { name: 'Delete workshop' }).click()
+    await this.page.getByTestId('workshop-gone').waitFor({ timeout: SEATS_PATIENCE_MS })
+  }
+}
