@@ -137,3 +137,6 @@ impl Orchestrator {
         while tasks.join_next().await.is_some() {}
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::probe::{self, ProbeError};
 use super::seat_client::SeatClient;
 use super::settings::Settings;
-use crate::model::{DesiredWorkshop, WorkshopSpec};
+use crate::model::{DesiredWorkshop, Seat, Workshop, WorkshopSpec};
 use crate::provider::{Instance, Progress, Provider, ProviderError, ProviderReport, SeatSpec};
 use crate::store::{Store, StoreError};
 
@@ -52,10 +52,27 @@ pub(super) struct Answer {
     pub(super) result: Result<(), ProbeError>,
 }
 
-/// What should be and what is, at one time.
+/// What should be, what is, and what was said of it before, at one time.
 pub(super) struct Look {
     pub(super) desired: Option<DesiredWorkshop>,
     pub(super) instances: Vec<Instance>,
+    pub(super) told: Told,
+}
+
+/// What the store says of a workshop and its seats: this process or one before it told it so.
+#[derive(Default)]
+pub(super) struct Told {
+    pub(super) workshop: Option<Workshop>,
+    pub(super) seats: Vec<Seat>,
+}
+
+/// Whose word counts for what was before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Memory {
+    /// The loop's own.
+    Own,
+    /// The store's: the loop has none yet.
+    Stored,
 }
 
 /// Why nothing could be seen.
@@ -114,13 +131,28 @@ impl Hands {
         within("checking the provider", after, self.provider.check()).await
     }
 
-    /// What should be and what is of one workshop.
-    pub(super) async fn look(&self, workshop: WorkshopId) -> Result<Look, LookError> {
+    /// What should be and what is of one workshop; what was told of it where that is asked for.
+    pub(super) async fn look(
+        &self,
+        workshop: WorkshopId,
+        memory: Memory,
+    ) -> Result<Look, LookError> {
         let after = self.settings.deadlines.look;
         let instances = within("listing seats", after, self.provider.list(Some(&workshop)));
         let instances = instances.await?;
         let desired = self.read(self.store.desired(&workshop)).await?;
-        Ok(Look { desired, instances })
+        let told = match memory {
+            Memory::Own => Told::default(),
+            Memory::Stored => Told {
+                workshop: self.read(self.store.workshop(workshop)).await?,
+                seats: self.read(self.store.seats(workshop)).await?,
+            },
+        };
+        Ok(Look {
+            desired,
+            instances,
+            told,
+        })
     }
 
     pub(super) async fn prepare(

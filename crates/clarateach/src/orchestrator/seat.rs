@@ -37,11 +37,38 @@ pub(super) struct SeatTrack {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum History {
     /// Nobody looked yet, or it ran when first seen: the store's word stands until it was probed.
-    Unknown,
+    Unproven(Past),
     /// Never ready.
     New,
     /// Was ready: learners' files may be in it.
     WasReady,
+}
+
+/// What the store says of a seat that this process has not seen yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Past {
+    /// It was never ready, as far as is known.
+    New,
+    /// It was ready.
+    Ready,
+}
+
+impl Past {
+    pub(super) fn of(condition: SeatCondition) -> Self {
+        match condition {
+            SeatCondition::Ready | SeatCondition::Recovering => Self::Ready,
+            SeatCondition::Provisioning | SeatCondition::Failed | SeatCondition::Terminating => {
+                Self::New
+            }
+        }
+    }
+
+    fn history(self) -> History {
+        match self {
+            Self::New => History::New,
+            Self::Ready => History::WasReady,
+        }
+    }
 }
 
 /// How a failure is to be met.
@@ -54,7 +81,7 @@ pub(super) enum Retry {
 }
 
 impl SeatTrack {
-    pub(super) fn new(generation: Generation) -> Self {
+    pub(super) fn new(generation: Generation, past: Past) -> Self {
         Self {
             generation,
             instance: None,
@@ -65,7 +92,7 @@ impl SeatTrack {
             trouble: None,
             failures: 0,
             removal_failures: 0,
-            history: History::Unknown,
+            history: History::Unproven(past),
             deaths: VecDeque::new(),
             misses: 0,
             next_question: None,
@@ -78,7 +105,7 @@ impl SeatTrack {
             instance: self.instance.take(),
             busy: self.busy,
             history: History::New,
-            ..Self::new(generation)
+            ..Self::new(generation, Past::New)
         };
     }
 
@@ -102,13 +129,14 @@ impl SeatTrack {
         self.busy = false;
     }
 
-    /// When it wants attention by itself: a pause is over, or a health question is due.
+    /// When it wants attention by itself: a pause is over, or a health question is due. Never while
+    /// something is being done to it: that comes to an end by itself.
     pub(super) fn due(&self) -> Option<Instant> {
+        if self.busy {
+            return None;
+        }
         let question = self.next_question.filter(|_| self.is_live());
-        [self.not_before.filter(|_| !self.busy), question]
-            .into_iter()
-            .flatten()
-            .min()
+        [self.not_before, question].into_iter().flatten().min()
     }
 
     pub(super) fn observation(&self, now: Instant) -> SeatObservation {
@@ -153,7 +181,7 @@ impl SeatTrack {
             (SeatCondition::Ready, None)
         } else {
             let condition = match self.history {
-                History::Unknown => return None,
+                History::Unproven(_) => return None,
                 History::New => SeatCondition::Provisioning,
                 History::WasReady => SeatCondition::Recovering,
             };
@@ -165,10 +193,9 @@ impl SeatTrack {
     /// What the provider has of it now.
     pub(super) fn seen(&mut self, instance: Option<Instance>, now: Instant, settings: &Settings) {
         let was_live = self.is_live();
-        let first = self.history == History::Unknown;
         self.instance = instance;
-        if first {
-            self.history = self.first_impression();
+        if let History::Unproven(past) = self.history {
+            self.history = self.first_impression(past);
         }
         if was_live && !self.is_live() {
             let reason = self.death_reason();
@@ -176,14 +203,22 @@ impl SeatTrack {
         }
     }
 
-    fn first_impression(&self) -> History {
-        match &self.instance {
-            Some(instance) if instance.generation == self.generation => match instance.status {
-                InstanceStatus::Running => History::Unknown,
-                InstanceStatus::Stopped { .. } => History::WasReady,
-                InstanceStatus::Error { .. } => History::New,
-            },
-            Some(_) | None => History::New,
+    fn first_impression(&self, past: Past) -> History {
+        let ours = self
+            .instance
+            .as_ref()
+            .filter(|instance| instance.generation == self.generation);
+        match ours.map(|instance| &instance.status) {
+            Some(InstanceStatus::Running) => History::Unproven(past),
+            Some(InstanceStatus::Stopped { .. }) => History::WasReady,
+            Some(InstanceStatus::Error { .. }) | None => past.history(),
+        }
+    }
+
+    /// The store's word stands no longer.
+    fn proved_otherwise(&mut self) {
+        if let History::Unproven(past) = self.history {
+            self.history = past.history();
         }
     }
 
@@ -233,9 +268,7 @@ impl SeatTrack {
     pub(super) fn created(&mut self, instance: Instance) {
         self.instance = Some(instance);
         self.liveness = Liveness::Unproven;
-        if self.history == History::Unknown {
-            self.history = History::New;
-        }
+        self.proved_otherwise();
     }
 
     /// Its terminal, files and binding answered.
@@ -251,7 +284,11 @@ impl SeatTrack {
     /// It was probed in vain: it is restarted, a few times.
     pub(super) fn not_proven(&mut self, reason: Reason, now: Instant, settings: &Settings) {
         self.liveness = Liveness::Silent;
-        self.attempt_failed(reason, Retry::Later, now, settings);
+        self.proved_otherwise();
+        match self.history {
+            History::WasReady => self.died(reason, now, settings),
+            _ => self.attempt_failed(reason, Retry::Later, now, settings),
+        }
     }
 
     /// It was stopped on our word.
@@ -275,7 +312,8 @@ impl SeatTrack {
         self.trouble = Some(reason);
     }
 
-    /// Making, starting, stopping or probing it failed.
+    /// Making, starting or stopping it failed. What was ready once is tried for ever: that an engine
+    /// is away for a while must not cost a class its seats.
     pub(super) fn attempt_failed(
         &mut self,
         reason: Reason,
@@ -283,23 +321,15 @@ impl SeatTrack {
         now: Instant,
         settings: &Settings,
     ) {
-        if self.history == History::Unknown {
-            self.history = History::New;
-        }
+        self.proved_otherwise();
         self.failures = self.failures.saturating_add(1);
-        if retry == Retry::Useless {
+        let used_up = self.history != History::WasReady && self.failures >= settings.attempts;
+        if retry == Retry::Useless || used_up {
             self.failed = Some(reason);
-            return;
-        }
-        if self.history == History::WasReady {
-            self.died(reason, now, settings);
-        } else if self.failures >= settings.attempts {
-            self.failed = Some(reason);
-            return;
         } else {
             self.trouble = Some(reason);
+            self.not_before = Some(now + settings.backoff.pause(self.failures));
         }
-        self.not_before = Some(now + settings.backoff.pause(self.failures));
     }
 
     /// What it waits for can't be had: it fails, unless it was ready once, when it goes on waiting.
@@ -329,7 +359,7 @@ impl SeatTrack {
 
     /// Whether its health is to be asked now; the caller asks then.
     pub(super) fn question_due(&mut self, now: Instant) -> bool {
-        let due = self.is_live() && self.next_question.is_some_and(|at| at <= now);
+        let due = !self.busy && self.is_live() && self.next_question.is_some_and(|at| at <= now);
         if due {
             // Nobody asks again before this one is answered.
             self.next_question = None;

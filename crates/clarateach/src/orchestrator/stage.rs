@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{ObservedSeat, Reason, SeatCondition, WorkshopStatus};
+use crate::model::{ObservedSeat, Reason, SeatCondition, Workshop, WorkshopStatus};
 
 /// How far a workshop that should exist is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// This process has not seen enough of it: the store's word stands.
+    /// Nobody looked yet: the store's word stands.
     Unknown,
     /// Its first seats are being made.
     Provisioning,
@@ -18,6 +18,18 @@ pub(super) enum Stage {
 }
 
 impl Stage {
+    /// The stage that a workshop was in by the store's word.
+    pub(super) fn of(workshop: &Workshop) -> Self {
+        match workshop.status {
+            WorkshopStatus::Provisioning => Self::Provisioning,
+            WorkshopStatus::Ready => Self::Ready,
+            WorkshopStatus::Failed => Self::Failed(workshop.reason.clone().unwrap_or_else(no_seat)),
+            WorkshopStatus::Scheduled | WorkshopStatus::Ending | WorkshopStatus::Ended => {
+                Self::Unknown
+            }
+        }
+    }
+
     /// The status and reason that the store should hold.
     pub(super) fn status(&self) -> Option<(WorkshopStatus, Option<Reason>)> {
         match self {
@@ -30,8 +42,8 @@ impl Stage {
 
     /// The stage after this one, given every seat's condition; `None`: not known yet.
     pub(super) fn next(self, seats: &[Option<ObservedSeat>]) -> Self {
-        if self == Self::Ready {
-            // Seats come and go from now on; the class goes on.
+        if matches!(self, Self::Unknown | Self::Ready) {
+            // Seats of a ready workshop come and go; the class goes on.
             return self;
         }
         let count = |wanted: SeatCondition| {
@@ -39,19 +51,12 @@ impl Stage {
             conditions.filter(|seat| seat.condition == wanted).count()
         };
         let failed = count(SeatCondition::Failed);
-        let ready = count(SeatCondition::Ready);
-        let making = count(SeatCondition::Provisioning);
-        let unknown = seats.iter().filter(|seat| seat.is_none()).count();
         if failed == seats.len() && failed > 0 {
-            return Self::Failed(most_telling(seats));
-        }
-        if making + unknown == 0 && (ready > 0 || seats.is_empty()) {
-            return Self::Ready;
-        }
-        match self {
-            Self::Unknown if making > 0 && making + failed == seats.len() => Self::Provisioning,
-            Self::Failed(_) => Self::Provisioning,
-            other => other,
+            Self::Failed(most_telling(seats))
+        } else if failed + count(SeatCondition::Ready) == seats.len() {
+            Self::Ready
+        } else {
+            Self::Provisioning
         }
     }
 }
@@ -78,13 +83,17 @@ fn most_telling(seats: &[Option<ObservedSeat>]) -> Reason {
     reasons()
         .find(|reason| counts.get(reason.code.as_str()) == most)
         .cloned()
-        .unwrap_or_else(|| Reason::new("no_seat", "no seat could be made"))
+        .unwrap_or_else(no_seat)
+}
+
+fn no_seat() -> Reason {
+    Reason::new("no_seat", "no seat could be made")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use SeatCondition::{Failed, Provisioning, Ready, Recovering};
+    use SeatCondition::{Failed, Provisioning, Ready};
 
     fn seats(conditions: &[SeatCondition]) -> Vec<Option<ObservedSeat>> {
         let seat = |condition: &SeatCondition| ObservedSeat {
@@ -111,14 +120,13 @@ mod tests {
     }
 
     #[test]
-    fn after_a_restart_nothing_is_said_before_it_is_known() {
-        let mut mixed = seats(&[Provisioning, Ready]);
+    fn a_seat_that_is_not_known_yet_is_waited_for() {
+        let mut mixed = seats(&[Failed, Ready]);
         mixed.push(None);
+        assert_eq!(Stage::Provisioning.next(&mixed), Stage::Provisioning);
+        let again = Stage::Failed(no_seat()).next(&seats(&[Failed, Provisioning]));
+        assert_eq!(again, Stage::Provisioning);
         assert_eq!(Stage::Unknown.next(&mixed), Stage::Unknown);
-        let all_down = seats(&[Recovering, Recovering]);
-        assert_eq!(Stage::Unknown.next(&all_down), Stage::Unknown);
-        let one_up = seats(&[Recovering, Ready]);
-        assert_eq!(Stage::Unknown.next(&one_up), Stage::Ready);
     }
 
     #[test]

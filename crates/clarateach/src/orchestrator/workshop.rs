@@ -104,6 +104,8 @@ pub(super) struct WorkshopLoop {
     told_stage: Stage,
     telling: Attempts,
     look_wanted: bool,
+    /// When hints that were gathered are looked after.
+    look_at: Option<Instant>,
     look_attempts: Attempts,
     /// When the look under way began, by [`WorkshopLoop::clock`].
     look_began: u64,
@@ -136,6 +138,7 @@ impl WorkshopLoop {
             told_stage: Stage::Unknown,
             telling: Attempts::default(),
             look_wanted: true,
+            look_at: None,
             look_attempts: Attempts::default(),
             look_began: 0,
             clock: 0,
@@ -181,7 +184,9 @@ impl WorkshopLoop {
     /// When something is due by itself; far away when nothing is.
     fn next_due(&self) -> Instant {
         let seats = self.seats.values().filter_map(|seat| seat.track.due());
+        let seats = seats.filter(|_| self.may_act());
         let rest = [
+            self.look_at,
             self.groundwork_attempts.not_before,
             self.telling.not_before,
             self.look_attempts.not_before.filter(|_| self.look_wanted),
@@ -192,7 +197,8 @@ impl WorkshopLoop {
 
     fn read(&mut self, letter: Letter) {
         match letter {
-            Letter::Wake | Letter::Hint => {}
+            Letter::Hint => return self.look_soon(),
+            Letter::Wake => {}
             Letter::Reconcile => {
                 self.groundwork_is_stale();
                 // The directory is told again: it takes nothing of a generation that it doesn't know.
@@ -228,6 +234,10 @@ impl WorkshopLoop {
             seat.track.wake(now);
         }
         self.begin_look(now);
+        if self.look_attempts.failures > 0 {
+            // Nothing is known now, so nothing is done.
+            return;
+        }
         let observed = self.observation(now);
         let actions = match &self.goal {
             Goal::Unseen => Vec::new(),
@@ -256,6 +266,11 @@ impl WorkshopLoop {
             Goal::Desired(desired) if desired.wanted == Wanted::Present => Some(desired),
             Goal::Desired(_) | Goal::Orphaned | Goal::Unseen => None,
         }
+    }
+
+    /// Whether seats are wanted, and what is known of them can be acted on.
+    fn may_act(&self) -> bool {
+        self.present().is_some() && self.look_attempts.failures == 0
     }
 
     fn is_under_way(&self, wanted: Work) -> bool {

@@ -14,7 +14,7 @@ mod terminal;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -41,6 +41,9 @@ pub struct SimulatedProvider {
     keys: VerifyingKeys,
     state: Mutex<State>,
     changes: broadcast::Sender<SeatKey>,
+    /// Set while no call gets through.
+    down: AtomicBool,
+    refused: AtomicUsize,
     creating: AtomicUsize,
     most_creating: AtomicUsize,
 }
@@ -66,6 +69,8 @@ impl SimulatedProvider {
             keys,
             state: Mutex::new(State::default()),
             changes: broadcast::Sender::new(BEHIND_AT_MOST),
+            down: AtomicBool::new(false),
+            refused: AtomicUsize::new(0),
             creating: AtomicUsize::new(0),
             most_creating: AtomicUsize::new(0),
         }
@@ -92,6 +97,22 @@ impl SimulatedProvider {
     /// Lets `list` fail, so many times.
     pub fn fail_list(&self, times: u32) {
         self.state().script.fail_list(times);
+    }
+
+    /// Lets no call through, as while an engine is down; its seats go on running.
+    pub fn go_down(&self) {
+        self.down.store(true, Ordering::Relaxed);
+    }
+
+    /// Lets calls through again.
+    pub fn come_back(&self) {
+        self.down.store(false, Ordering::Relaxed);
+    }
+
+    /// How many calls were not let through.
+    #[must_use]
+    pub fn refused(&self) -> usize {
+        self.refused.load(Ordering::Relaxed)
     }
 
     /// Kills a seat's processes, as running out of memory does.
@@ -126,6 +147,19 @@ impl SimulatedProvider {
     #[must_use]
     pub fn most_at_once(&self) -> usize {
         self.most_creating.load(Ordering::Relaxed)
+    }
+
+    /// Begins a call from outside.
+    fn reach(&self) -> Result<(), ProviderError> {
+        if !self.down.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        Err(ProviderError::Unreachable {
+            endpoint: "this process".to_owned(),
+            hint: "it was told to be down".to_owned(),
+            source: "scripted failure".into(),
+        })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -227,7 +261,7 @@ impl Drop for Creating<'_> {
 #[async_trait]
 impl Provider for SimulatedProvider {
     async fn preflight(&self, _workshop: &WorkshopSpec) -> Result<(), ProviderError> {
-        Ok(())
+        self.reach()
     }
 
     async fn prepare(
@@ -235,6 +269,7 @@ impl Provider for SimulatedProvider {
         workshop: &WorkshopSpec,
         progress: &Progress,
     ) -> Result<(), ProviderError> {
+        self.reach()?;
         progress.begin(Phase::Image);
         progress.begin(Phase::Network);
         let mut state = self.state();
@@ -256,6 +291,7 @@ impl Provider for SimulatedProvider {
     }
 
     async fn create(&self, spec: &SeatSpec) -> Result<Instance, ProviderError> {
+        self.reach()?;
         let _creating = Creating::begin(self);
         let key = spec.key();
         let steps = self.state().script.next_create(key.seat);
@@ -278,6 +314,7 @@ impl Provider for SimulatedProvider {
         seat: &SeatKey,
         want: BrowserState,
     ) -> Result<Instance, ProviderError> {
+        self.reach()?;
         match (want, self.seat(seat)) {
             (BrowserState::Absent, Some(seat)) => Ok(seat.instance()),
             _ => Err(ProviderError::Unsupported { what: "a browser" }),
@@ -285,6 +322,7 @@ impl Provider for SimulatedProvider {
     }
 
     async fn stop(&self, key: &SeatKey) -> Result<(), ProviderError> {
+        self.reach()?;
         if let Some(seat) = self.seat(key) {
             seat.stop(None);
             self.changed(*key);
@@ -293,12 +331,14 @@ impl Provider for SimulatedProvider {
     }
 
     async fn destroy(&self, key: &SeatKey) -> Result<(), ProviderError> {
+        self.reach()?;
         self.take(key);
         self.changed(*key);
         Ok(())
     }
 
     async fn destroy_workshop(&self, id: &WorkshopId) -> Result<(), ProviderError> {
+        self.reach()?;
         let taken = self.state().workshops.remove(id);
         for seat in taken.iter().flat_map(|workshop| workshop.seats.values()) {
             seat.stop(None);
@@ -307,6 +347,7 @@ impl Provider for SimulatedProvider {
     }
 
     async fn list(&self, workshop: Option<&WorkshopId>) -> Result<Vec<Instance>, ProviderError> {
+        self.reach()?;
         let mut state = self.state();
         if let Some(failure) = state.script.next_list() {
             return Err(failure.error("list", "seats"));
@@ -322,6 +363,7 @@ impl Provider for SimulatedProvider {
     }
 
     async fn list_workshops(&self) -> Result<Vec<WorkshopId>, ProviderError> {
+        self.reach()?;
         Ok(self.state().workshops.keys().copied().collect())
     }
 
@@ -340,6 +382,7 @@ impl Provider for SimulatedProvider {
     }
 
     async fn check(&self) -> Result<ProviderReport, ProviderError> {
+        self.reach()?;
         Ok(ProviderReport {
             provider: "simulated",
             findings: vec![Finding {

@@ -50,7 +50,7 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         Self {
-            track: SeatTrack::new(Generation::FIRST),
+            track: SeatTrack::new(Generation::FIRST, Past::New),
             now: Instant::now(),
             settings: Settings::default(),
         }
@@ -229,6 +229,40 @@ fn what_ran_before_this_process_keeps_its_status_until_probed() {
 }
 
 #[test]
+fn an_absent_engine_never_fails_a_seat_that_was_ready() {
+    let mut scene = Scene::ready();
+    scene.seen(stopped());
+    for _attempt in 0..100 {
+        scene.fail();
+        assert_eq!(scene.condition(), Some(SeatCondition::Recovering));
+        assert_eq!(scene.hold(), Hold::Waiting);
+        scene.now += scene.settings.backoff.longest;
+        assert_eq!(scene.hold(), Hold::Free);
+    }
+}
+
+#[test]
+fn what_was_ready_before_this_process_and_is_silent_is_recovering() {
+    let mut scene = Scene::new();
+    scene.track = SeatTrack::new(Generation::FIRST, Past::Ready);
+    scene.seen(running("one"));
+    assert_eq!(scene.condition(), None);
+    scene.track.not_proven(why(), scene.now, &scene.settings);
+    assert_eq!(scene.condition(), Some(SeatCondition::Recovering));
+}
+
+#[test]
+fn nothing_is_due_while_something_is_done() {
+    let mut scene = Scene::ready();
+    scene.now += scene.settings.health.every;
+    scene.track.begin();
+    assert_eq!(scene.track.due(), None);
+    assert!(!scene.track.question_due(scene.now));
+    scene.track.end();
+    assert!(scene.track.question_due(scene.now));
+}
+
+#[test]
 fn what_stopped_before_this_process_is_recovering() {
     let mut scene = Scene::new();
     scene.seen(stopped());
@@ -238,9 +272,9 @@ fn what_stopped_before_this_process_is_recovering() {
 #[test]
 fn another_generation_forgets_failures_and_keeps_what_is_to_be_removed() {
     let mut scene = Scene::ready();
-    for _attempt in 0..9 {
-        scene.fail();
-    }
+    scene
+        .track
+        .attempt_failed(why(), Retry::Useless, scene.now, &scene.settings);
     assert_eq!(scene.condition(), Some(SeatCondition::Failed));
     scene.track.regenerated(Generation(2));
     assert_eq!(scene.condition(), Some(SeatCondition::Provisioning));

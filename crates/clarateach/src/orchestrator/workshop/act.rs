@@ -107,11 +107,11 @@ impl WorkshopLoop {
 
     /// Asks the ready seats whose time has come for their health.
     pub(super) fn begin_questions(&mut self, now: Instant) {
-        if self.present().is_none() {
+        if !self.may_act() {
             return;
         }
         let due = |(number, entry): (&SeatNumber, &mut super::SeatEntry)| {
-            let due = !entry.track.is_busy() && entry.track.question_due(now);
+            let due = entry.track.question_due(now);
             due.then(|| Some((*number, entry.track.instance()?.clone())))?
         };
         let due: Vec<(SeatNumber, Instance)> = self.seats.iter_mut().filter_map(due).collect();
@@ -133,7 +133,9 @@ impl WorkshopLoop {
             if let Some(entry) = self.seats.get_mut(&number) {
                 entry.track.end();
                 entry.touched = now;
-                self.look_wanted |= std::mem::take(&mut entry.overlooked);
+                if std::mem::take(&mut entry.overlooked) {
+                    self.look_soon();
+                }
             }
         }
         match outcome {

@@ -1,32 +1,46 @@
 //! Looking: what should be and what is, taken over into what the loop knows.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use clarateach_protocol::id::SeatNumber;
 use tokio::time::Instant;
 
-use super::super::hands::{Look, LookError, Outcome};
+use super::super::hands::{Look, LookError, Memory, Outcome, Told};
 use super::super::reconcile::Groundwork;
-use super::super::seat::SeatTrack;
+use super::super::seat::{Past, SeatTrack};
 use super::super::stage::Stage;
 use super::{Attempts, Goal, SeatEntry, Work, WorkshopLoop};
 use crate::model::{DesiredWorkshop, Wanted};
 use crate::provider::Instance;
 
+/// How long hints are gathered before one look at what they are about.
+const GATHER_FOR: Duration = Duration::from_millis(100);
+
 impl WorkshopLoop {
     /// Begins a look where one is wanted; one at a time.
     pub(super) fn begin_look(&mut self, now: Instant) {
+        self.look_wanted |= self.look_at.take_if(|at| *at <= now).is_some();
         let held = self.look_attempts.is_waiting(now) || self.is_under_way(Work::Look);
         if !self.look_wanted || held {
             return;
         }
         self.look_wanted = false;
         self.look_began = self.tick();
+        let memory = match self.stage {
+            Stage::Unknown => Memory::Stored,
+            Stage::Provisioning | Stage::Ready | Stage::Failed(_) => Memory::Own,
+        };
         let (hands, id) = (self.hands.clone(), self.id);
-        self.spawn(
-            Work::Look,
-            async move { Outcome::Looked(hands.look(id).await) },
-        );
+        self.spawn(Work::Look, async move {
+            Outcome::Looked(hands.look(id, memory).await)
+        });
+    }
+
+    /// Looks in a moment, once for all that happens until then.
+    pub(super) fn look_soon(&mut self) {
+        self.look_at
+            .get_or_insert_with(|| Instant::now() + GATHER_FOR);
     }
 
     pub(super) fn looked(&mut self, look: Result<Look, LookError>) {
@@ -40,7 +54,7 @@ impl WorkshopLoop {
             Some(desired) if desired.wanted == Wanted::Absent => {
                 self.unwanted(Goal::Desired(Box::new(desired)));
             }
-            Some(desired) => self.wanted(desired),
+            Some(desired) => self.wanted(desired, &look.told),
         }
         self.take_over(look.instances);
     }
@@ -55,10 +69,22 @@ impl WorkshopLoop {
         tracing::warn!(workshop = %self.id, %error, "cannot look at the workshop; trying again");
     }
 
-    fn wanted(&mut self, desired: DesiredWorkshop) {
+    fn wanted(&mut self, desired: DesiredWorkshop, told: &Told) {
+        if let Some(workshop) = told
+            .workshop
+            .as_ref()
+            .filter(|_| self.stage == Stage::Unknown)
+        {
+            self.stage = Stage::of(workshop);
+            self.told_stage = self.stage.clone();
+        }
         for seat in &desired.seats {
             let Some(entry) = self.seats.get_mut(&seat.number) else {
-                let entry = SeatEntry::new(SeatTrack::new(seat.generation));
+                let mut before = told.seats.iter();
+                let past = before
+                    .find(|it| it.key.seat == seat.number && it.generation == seat.generation)
+                    .map_or(Past::New, |it| Past::of(it.observed.condition));
+                let entry = SeatEntry::new(SeatTrack::new(seat.generation, past));
                 self.seats.insert(seat.number, entry);
                 continue;
             };
@@ -100,14 +126,14 @@ impl WorkshopLoop {
         for instance in there.values() {
             self.seats
                 .entry(instance.seat)
-                .or_insert_with(|| SeatEntry::new(SeatTrack::new(instance.generation)));
+                .or_insert_with(|| SeatEntry::new(SeatTrack::new(instance.generation, Past::New)));
         }
-        let mut died = false;
+        let (mut died, mut overlooked) = (false, false);
         for (number, entry) in &mut self.seats {
             if entry.track.is_busy() || entry.touched > self.look_began {
                 // It was seen before or while something was done to it: look again afterwards.
                 entry.overlooked = entry.track.is_busy();
-                self.look_wanted |= !entry.overlooked;
+                overlooked |= !entry.overlooked;
                 continue;
             }
             let was_live = entry.track.is_live();
@@ -117,6 +143,9 @@ impl WorkshopLoop {
         }
         if died {
             self.groundwork_is_stale();
+        }
+        if overlooked {
+            self.look_soon();
         }
         self.seats.retain(|number, entry| {
             wanted.contains(number) || entry.track.is_busy() || entry.track.instance().is_some()

@@ -1,5 +1,7 @@
 //! What goes wrong, and what becomes of it.
 
+use std::time::Duration;
+
 use clarateach::model::{SeatCondition, WorkshopStatus};
 use clarateach::provider::Provider;
 use clarateach::provider::simulated::{Failure, Fault};
@@ -196,4 +198,49 @@ async fn nothing_is_removed_while_the_engine_is_silent() {
         assert_eq!(world.seats.creations(&key(id, seat)), 1);
     }
     assert_eq!(world.status(other).await.0, WorkshopStatus::Ready);
+}
+
+#[tokio::test]
+async fn an_outage_of_the_engine_costs_no_seat() {
+    let world = World::new();
+    let id = world.create_ready(3).await;
+    world.seats.go_down();
+    world.seats.kill(&key(id, 1));
+    world.seats.hang(&key(id, 2));
+    world.orchestrator.wake(id);
+    let mut polls = tokio::time::interval(Duration::from_millis(10));
+    let refusals = async {
+        while world.seats.refused() < 10 {
+            polls.tick().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), refusals)
+        .await
+        .expect("nobody asked again");
+    world.seats.come_back();
+    for seat in 1..=2 {
+        world
+            .until("another start", async || {
+                world.seats.creations(&key(id, seat)) == 2
+            })
+            .await;
+        world
+            .until_condition(key(id, seat), SeatCondition::Ready)
+            .await;
+    }
+    assert_eq!(world.seats.creations(&key(id, 3)), 1);
+    assert_eq!(world.status(id).await.0, WorkshopStatus::Ready);
+}
+
+#[tokio::test]
+async fn a_workshop_is_removed_once_the_engine_is_back() {
+    let world = World::new();
+    let id = world.create_ready(2).await;
+    world.seats.go_down();
+    world.delete(id).await;
+    let other = world.create(1).await;
+    world.seats.come_back();
+    world.until_status(id, WorkshopStatus::Ended).await;
+    world.until_status(other, WorkshopStatus::Ready).await;
+    assert_eq!(world.seats.list_workshops().await.unwrap(), [other]);
 }

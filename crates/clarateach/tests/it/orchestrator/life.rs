@@ -15,7 +15,7 @@ async fn seats_become_ready_together() {
     let world = World::new();
     let id = world.create_ready(3).await;
     assert_eq!(world.conditions(id).await, [SeatCondition::Ready; 3]);
-    assert!(world.orchestrator.progress(id).is_none());
+    world.until_no_progress(id).await;
     for seat in 1..=3 {
         assert_eq!(world.seats.creations(&key(id, seat)), 1);
     }
@@ -52,7 +52,7 @@ async fn progress_counts_seats() {
         .await;
     world.delete(id).await;
     world.until_status(id, WorkshopStatus::Ended).await;
-    assert!(world.orchestrator.progress(id).is_none());
+    world.until_no_progress(id).await;
 }
 
 #[tokio::test]
@@ -179,4 +179,43 @@ async fn added_seats_are_made_while_the_class_goes_on() {
         .await;
     assert_eq!(world.status(id).await.0, WorkshopStatus::Ready);
     assert_eq!(world.seats.creations(&key(id, 1)), 1);
+}
+
+#[tokio::test]
+async fn a_learner_is_bound_while_the_seat_stays_ready() {
+    let world = World::new();
+    let id = world.create_ready(2).await;
+    world.join(id, "Ada").await;
+    let wanted = world.store.desired(&id).await.unwrap().unwrap();
+    let wanted = wanted.seats[0].binding.digest();
+    let mut polls = tokio::time::interval(Duration::from_millis(5));
+    let bound = async {
+        while world.bound(key(id, 1)).await.as_ref() != Some(&wanted) {
+            assert_eq!(world.conditions(id).await, [SeatCondition::Ready; 2]);
+            polls.tick().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), bound)
+        .await
+        .expect("the learner was not bound");
+    assert_eq!(world.seats.creations(&key(id, 1)), 1);
+}
+
+#[tokio::test]
+async fn a_restarted_seat_gets_its_learner_back() {
+    let world = World::new();
+    let id = world.create_ready(1).await;
+    world.join(id, "Ada").await;
+    let wanted = world.store.desired(&id).await.unwrap().unwrap();
+    let wanted = wanted.seats[0].binding.digest();
+    world.seats.kill(&key(id, 1));
+    world
+        .until("another start", async || {
+            world.seats.creations(&key(id, 1)) == 2
+        })
+        .await;
+    world
+        .until_condition(key(id, 1), SeatCondition::Ready)
+        .await;
+    assert_eq!(world.bound(key(id, 1)).await, Some(wanted));
 }

@@ -8,10 +8,11 @@ use clarateach::model::{
     BrowserPolicy, EgressPolicy, Reason, Resources, Seat, SeatCondition, Secrets, Workshop,
     WorkshopSpec, WorkshopStatus,
 };
+use clarateach::orchestrator::seat_client::SeatClient;
 use clarateach::orchestrator::{Backoff, Deadlines, HealthSettings, Orchestrator, Parts, Settings};
 use clarateach::provider::Provider;
 use clarateach::provider::simulated::SimulatedProvider;
-use clarateach::store::{NewWorkshop, Occupancy, Store};
+use clarateach::store::{NewAssignment, NewWorkshop, Occupancy, Seated, Store};
 use clarateach_protocol::code::JoinCode;
 use clarateach_protocol::id::{Generation, SeatKey, SeatNumber, WorkshopId};
 use clarateach_protocol::token::SigningKey;
@@ -134,6 +135,29 @@ impl World {
         self.orchestrator.wake(id);
     }
 
+    /// Puts a learner on the first free seat.
+    pub(crate) async fn join(&self, workshop: WorkshopId, name: &str) {
+        let new = NewAssignment {
+            id: format!("as-{name}"),
+            workshop,
+            name: name.to_owned(),
+            reconnect_hash: [1; 32],
+            request_id: None,
+            joined_at: OffsetDateTime::now_utc(),
+        };
+        let seated = self.store.assign_seat(new).await.unwrap();
+        assert!(matches!(seated, Seated::On(_)));
+        self.orchestrator.wake(workshop);
+    }
+
+    /// The binding that a seat itself tells.
+    pub(crate) async fn bound(&self, key: SeatKey) -> Option<String> {
+        let there = self.seats.list(Some(&key.workshop)).await.unwrap();
+        let instance = there.iter().find(|it| it.seat == key.seat)?;
+        let client = SeatClient::new(Arc::clone(&self.key), instance, PATIENCE);
+        client.health().await.ok()?.bound
+    }
+
     pub(crate) async fn reset(&self, key: SeatKey) {
         self.store.renew_seat(key, Occupancy::Keep).await.unwrap();
         self.orchestrator.wake(key.workshop);
@@ -156,6 +180,12 @@ impl World {
     pub(crate) async fn until_status(&self, id: WorkshopId, wanted: WorkshopStatus) {
         let what = format!("{id} to be {wanted:?}");
         self.until(&what, async || self.status(id).await.0 == wanted)
+            .await;
+    }
+
+    pub(crate) async fn until_no_progress(&self, id: WorkshopId) {
+        let what = format!("{id} to have no progress");
+        self.until(&what, async || self.orchestrator.progress(id).is_none())
             .await;
     }
 
