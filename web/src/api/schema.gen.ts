@@ -395,25 +395,25 @@ export interface components {
              * @description Thousandths of a CPU.
              * @default 1000
              */
-            cpu_millis?: number;
+            cpu_millis: number;
             /**
              * Format: int32
              * @description Size of `/workspace`, MiB.
              * @default 2048
              */
-            disk_mb?: number;
+            disk_mb: number;
             /**
              * Format: int32
              * @description Memory without swap, MiB.
              * @default 1024
              */
-            memory_mb?: number;
+            memory_mb: number;
             /**
              * Format: int32
              * @description Processes and threads.
              * @default 512
              */
-            pids?: number;
+            pids: number;
         };
         /** @description A seat. */
         Seat: {
