@@ -258,19 +258,27 @@ impl TerminalClient {
 
     /// Receives until the output since the last wait holds `text`; what came up to its end.
     pub(crate) async fn wait_for(&mut self, text: &str) -> String {
+        let mut searched = self.seen;
         loop {
-            let new = &self.output[self.seen..];
-            if let Some(at) = memchr::memmem::find(new, text.as_bytes()) {
-                let until = at + text.len();
-                let found = String::from_utf8_lossy(&new[..until]).into_owned();
-                self.seen += until;
+            if let Some(at) = memchr::memmem::find(&self.output[searched..], text.as_bytes()) {
+                let until = searched + at + text.len();
+                let found = String::from_utf8_lossy(&self.output[self.seen..until]).into_owned();
+                self.seen = until;
                 return found;
             }
+            searched = self.output.len().saturating_sub(text.len()).max(self.seen);
             if let Event::Closed(code) = self.receive().await {
                 let got = String::from_utf8_lossy(&self.output[self.seen..]).into_owned();
                 panic!("closed with {code:?} before {text:?}; got {got:?}");
             }
         }
+    }
+
+    /// Lets go of everything up to now; later waits begin here.
+    pub(crate) fn forget(&mut self) {
+        self.attached.offset = self.position();
+        self.output.clear();
+        self.seen = 0;
     }
 
     /// Runs a command and returns what it printed.

@@ -222,14 +222,7 @@ async fn huge_sparse_files_cost_nothing_to_look_at() {
 #[tokio::test]
 async fn deep_trees_end_in_an_error_not_in_a_crash() {
     let seat = Seat::start().await;
-    let status = std::process::Command::new("bash")
-        .args([
-            "-c",
-            "for i in $(seq 400); do mkdir d && cd d || exit 1; done",
-        ])
-        .current_dir(seat.root())
-        .status();
-    assert!(status.unwrap().success());
+    std::fs::create_dir_all(seat.root().join(["d"; 400].join("/"))).unwrap();
     let removed = seat.call(Method::DELETE, "/files/d?recursive=true").await;
     assert_eq!(outcome(&removed), (413, "too_deep".to_owned()));
     let copied = seat.call(Method::POST, "/files/d?op=copy&to=e").await;

@@ -192,6 +192,7 @@ async fn flood(page: &mut crate::client::TerminalClient, bytes: u64) {
     let begun = page.position();
     while page.position() < begun + bytes {
         page.receive().await;
+        page.forget();
     }
     page.type_text("\x03").await;
     page.wait_for("^C").await;

@@ -84,7 +84,7 @@ async fn bad_wishes_are_refused() {
         (json!({"cols": "wide"}), 400, "invalid_input"),
         (json!({"cwd": "../.."}), 400, "bad_path"),
         (json!({"cwd": "missing"}), 404, "not_found"),
-        (json!("one"), 400, "invalid_input"),
+        (json!([]), 400, "invalid_input"),
         (json!({"name": "x".repeat(20_000)}), 413, "too_large"),
     ] {
         let answer = seat.post_json("/terminals", &body).await;
