@@ -100,7 +100,11 @@ function endpoint(): string {
 async function statusFrom(learner: Learner, path: string, token?: string): Promise<number> {
   const headers: Record<string, string> = token === undefined ? {} : { Authorization: `Bearer ${token}` }
   return learner.page.evaluate(
-    async ([url, sent]) => (await fetch(url, { headers: sent, credentials: sent['Authorization'] ? 'omit' : 'include' })).status,
+    async ([url, sent]) => {
+      const answer = await fetch(url, { headers: sent, credentials: sent['Authorization'] ? 'omit' : 'include' })
+      await answer.arrayBuffer()
+      return answer.status
+    },
     [`${endpoint()}/${path}`, headers] as const,
   )
 }

@@ -83,7 +83,7 @@ export class Learner {
   }
 
   async chooseTerminal(terminal: Terminal): Promise<void> {
-    await this.page.locator(`[role="tab"][data-tab="${terminal.name}"]`).click()
+    await this.page.locator(`[data-testid="tab"][data-tab="${terminal.name}"]`).click()
     await terminal.isAttached()
   }
 

@@ -16,7 +16,7 @@ export class Terminal {
   /** Attached, and its shell asks for a command. */
   async isReady(): Promise<void> {
     await this.isAttached()
-    await this.shows('a prompt', (rows) => /[$#%>]\s*$/.test(rows.findLast((row) => row !== '') ?? ''))
+    await this.shows('a prompt', (rows) => /[$#]$/.test(rows.findLast((row) => row !== '') ?? ''))
   }
 
   async isAttached(): Promise<void> {
@@ -61,7 +61,7 @@ export class Terminal {
     })
   }
 
-  /** Somewhere above what is in view. */
+  /** Somewhere above what is in view; typing leads back down. */
   async hasInScrollback(row: string): Promise<void> {
     await until(
       `the row “${row}” in the scrollback`,
@@ -72,7 +72,6 @@ export class Terminal {
       },
       { seen: async () => (await this.rows()).join('\n') },
     )
-    await this.press('Shift+End')
   }
 
   /** What the shell's `$$` is: the same number is the same shell. */
