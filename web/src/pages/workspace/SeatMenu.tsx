@@ -5,6 +5,10 @@ import { Icon } from '../../components/Icon'
 import type { SeatRecord } from '../../modules/auth/seatRecords'
 import styles from './workspace.module.css'
 
+function visitLabel(learner: string): string {
+  return learner === '' ? 'Free seat' : `${learner}’s seat`
+}
+
 /** Who sits here, and the way back. A popover of the platform: it closes by Escape and by a click elsewhere. */
 export function SeatMenu({ record }: { record: SeatRecord }) {
   const id = useId()
@@ -13,7 +17,7 @@ export function SeatMenu({ record }: { record: SeatRecord }) {
     <>
       <Button look="quiet" size="small" className={styles.me} popoverTarget={id} data-testid="seat-menu">
         <Icon name="person" />
-        <bdi className={styles.meName}>{record.name || (isInstructor ? 'Nobody here yet' : 'You')}</bdi>
+        <bdi className={styles.meName}>{isInstructor ? visitLabel(record.name) : record.name}</bdi>
       </Button>
       <div id={id} popover="auto" className={styles.popover} role="dialog" aria-label="This seat">
         {record.role === 'learner' ? (
