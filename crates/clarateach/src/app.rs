@@ -106,7 +106,6 @@ impl App {
         });
         let api = ApiState {
             service,
-            orchestrator: Arc::clone(&orchestrator),
             addresses: Arc::clone(&addresses),
             keys,
         };

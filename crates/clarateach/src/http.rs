@@ -25,7 +25,6 @@ use utoipa_axum::routes;
 
 use crate::addresses::Addresses;
 use crate::auth::keys::PlatformKeys;
-use crate::orchestrator::Orchestrator;
 use crate::service::Service;
 
 /// What handlers need; clones share it.
@@ -33,8 +32,6 @@ use crate::service::Service;
 pub struct ApiState {
     /// The rules.
     pub service: Service,
-    /// For readiness only: whether the provider can work.
-    pub orchestrator: Arc<Orchestrator>,
     /// URLs that answers hold.
     pub addresses: Arc<Addresses>,
     /// The public keys, and the session cookie's name.

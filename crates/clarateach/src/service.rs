@@ -24,8 +24,10 @@ use crate::auth::keys::PlatformKeys;
 use crate::directory::{Directory, Tenancy};
 use crate::model::{Reason, Seat, Workshop};
 use crate::orchestrator::Orchestrator;
+use crate::provider::Level;
 use crate::store::{Store, StoreError};
 
+pub use crate::store::Occupancy;
 pub use instructors::SignedIn;
 pub use join::{JoinRequest, Joined};
 pub use workshops::{CreateWorkshop, SeatView, WorkshopView};
@@ -105,6 +107,15 @@ impl Error {
     }
 }
 
+/// Whether workshops can be made.
+#[derive(Debug, Clone)]
+pub struct Readiness {
+    /// Nothing is in the way.
+    pub ready: bool,
+    /// What is in the way, or weaker than it could be.
+    pub reasons: Vec<Reason>,
+}
+
 /// The rules, over everything that they need; clones share it.
 #[derive(Clone)]
 pub struct Service {
@@ -151,6 +162,26 @@ impl Service {
         self.inner
             .directory
             .set_tenancy(seat.key, tenancy(seat, ends_at));
+    }
+
+    /// Whether workshops can be made, and what is in the way or weaker than it could be.
+    pub async fn readiness(&self) -> Readiness {
+        match self.inner.orchestrator.check().await {
+            Err(error) => Readiness {
+                ready: false,
+                reasons: vec![error.reason()],
+            },
+            Ok(report) => {
+                let findings = report.findings;
+                let ready = findings.iter().all(|finding| finding.level < Level::Error);
+                let reasons = findings
+                    .into_iter()
+                    .filter(|finding| finding.level > Level::Good)
+                    .map(|finding| Reason::new(finding.code, finding.message))
+                    .collect();
+                Readiness { ready, reasons }
+            }
+        }
     }
 
     /// A token for one seat and when it ends: with the workshop, or after twelve hours.

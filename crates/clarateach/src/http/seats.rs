@@ -8,7 +8,7 @@ use super::body::{AddSeats, CreateSeatToken, ErrorBody, Seat, SeatToken, Worksho
 use super::error::ApiError;
 use super::extract::{Body, From, SeatPath, SignedIn, WorkshopPath};
 use crate::addresses::HostKind;
-use crate::store::Occupancy;
+use crate::service::Occupancy;
 
 /// Adds seats; they are made in the background.
 #[utoipa::path(post, path = "/api/workshops/{id}/seats", tag = "workshops", params(("id" = String, Path)), request_body = AddSeats, responses(

@@ -7,7 +7,6 @@ use axum::response::{IntoResponse, Response};
 
 use super::ApiState;
 use super::body::{Health, Ready, ReadyReason};
-use crate::provider::Level;
 
 /// The process answers.
 #[utoipa::path(get, path = "/api/health", tag = "system", responses((status = 200, body = Health)))]
@@ -21,30 +20,13 @@ pub(super) async fn get_health() -> Json<Health> {
 /// Whether workshops can be made, and what is in the way or weaker than it could be.
 #[utoipa::path(get, path = "/api/ready", tag = "system", responses((status = 200, body = Ready), (status = 503, body = Ready)))]
 pub(super) async fn get_ready(State(state): State<ApiState>) -> (StatusCode, Json<Ready>) {
-    let (ready, reasons) = match state.orchestrator.check().await {
-        Ok(report) => {
-            let ready = report
-                .findings
-                .iter()
-                .all(|finding| finding.level < Level::Error);
-            let reasons = report
-                .findings
-                .into_iter()
-                .filter(|finding| finding.level > Level::Good);
-            let told = reasons.map(|finding| ReadyReason {
-                code: finding.code.to_owned(),
-                message: finding.message,
-            });
-            (ready, told.collect())
-        }
-        Err(error) => (
-            false,
-            vec![ReadyReason {
-                code: error.code().to_owned(),
-                message: error.to_string(),
-            }],
-        ),
-    };
+    let readiness = state.service.readiness().await;
+    let ready = readiness.ready;
+    let reasons = readiness.reasons.into_iter().map(|reason| ReadyReason {
+        code: reason.code,
+        message: reason.message,
+    });
+    let reasons = reasons.collect();
     let status = if ready {
         StatusCode::OK
     } else {

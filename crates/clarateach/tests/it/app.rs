@@ -15,17 +15,17 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub const PASSWORD: &str = "correct horse battery";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 
 /// A server with simulated seats; stopped when it is dropped.
-pub struct TestApp {
-    pub listen: SocketAddr,
-    pub setup_link: Option<String>,
+pub(crate) struct TestApp {
+    pub(crate) listen: SocketAddr,
+    pub(crate) setup_link: Option<String>,
     stop: CancellationToken,
     running: Option<JoinHandle<anyhow::Result<()>>>,
 }
 
-pub fn config(data_dir: &Path) -> Config {
+pub(crate) fn config(data_dir: &Path) -> Config {
     let settings = Settings {
         listen: Some(([127, 0, 0, 1], 0).into()),
         data_dir: Some(data_dir.to_owned()),
@@ -37,11 +37,11 @@ pub fn config(data_dir: &Path) -> Config {
 }
 
 impl TestApp {
-    pub async fn start(data_dir: &Path) -> Self {
+    pub(crate) async fn start(data_dir: &Path) -> Self {
         Self::start_with(config(data_dir)).await
     }
 
-    pub async fn start_with(config: Config) -> Self {
+    pub(crate) async fn start_with(config: Config) -> Self {
         // What the server logs stands beside the test that fails; the first test of the binary sets it up.
         let _ = tracing_subscriber::fmt()
             .with_max_level(tracing::Level::WARN)
@@ -61,12 +61,12 @@ impl TestApp {
     }
 
     /// Stops it as SIGTERM does, and waits until it has ended.
-    pub async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         self.stop.cancel();
         self.running.take().unwrap().await.unwrap().unwrap();
     }
 
-    pub fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         Client {
             base: format!("http://{}", self.listen),
             http: HyperClient::builder(TokioExecutor::new())
@@ -77,7 +77,7 @@ impl TestApp {
     }
 
     /// A client signed in as the instructor, through the set-up link.
-    pub async fn instructor(&self) -> Client {
+    pub(crate) async fn instructor(&self) -> Client {
         let mut client = self.client();
         let secret = self
             .setup_link
@@ -104,39 +104,39 @@ impl Drop for TestApp {
 }
 
 #[derive(Clone)]
-pub struct Client {
-    pub base: String,
+pub(crate) struct Client {
+    pub(crate) base: String,
     http: HyperClient<HttpConnector, Full<Bytes>>,
-    pub cookie: Option<String>,
+    pub(crate) cookie: Option<String>,
 }
 
 #[derive(Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub text: String,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
 }
 
 impl Answer {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {:?}", self.text))
     }
 
-    pub fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         self.json()["error"]["code"]
             .as_str()
             .unwrap_or_default()
             .to_owned()
     }
 
-    pub fn cookie(&self) -> Option<String> {
+    pub(crate) fn cookie(&self) -> Option<String> {
         let cookie = self.headers.get(header::SET_COOKIE)?.to_str().unwrap();
         cookie.split(';').next().map(ToOwned::to_owned)
     }
 }
 
 impl Client {
-    pub async fn send(
+    pub(crate) async fn send(
         &self,
         method: Method,
         path: &str,
@@ -166,15 +166,15 @@ impl Client {
         }
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, &[], "").await
     }
 
-    pub async fn delete(&self, path: &str) -> Answer {
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
         self.send(Method::DELETE, path, &[], "").await
     }
 
-    pub async fn post(&self, path: &str, body: Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
         self.send(
             Method::POST,
             path,
@@ -185,7 +185,7 @@ impl Client {
     }
 
     /// A workshop that is made.
-    pub async fn workshop(&self, seats: u16) -> Value {
+    pub(crate) async fn workshop(&self, seats: u16) -> Value {
         let answer = self
             .post(
                 "/api/workshops",
@@ -196,7 +196,7 @@ impl Client {
         answer.json()
     }
 
-    pub async fn join(&self, workshop: &Value, name: &str) -> Answer {
+    pub(crate) async fn join(&self, workshop: &Value, name: &str) -> Answer {
         self.post("/api/join", json!({"code": workshop["code"], "name": name}))
             .await
     }

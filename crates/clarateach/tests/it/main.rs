@@ -1,8 +1,14 @@
 //! Integration tests of the server crate: the real server, real sockets, real engines; one binary.
 
+#[cfg(test)]
 mod api;
+#[cfg(test)]
 mod app;
+#[cfg(test)]
 mod conformance;
+#[cfg(test)]
 mod docker;
+#[cfg(test)]
 mod orchestrator;
+#[cfg(test)]
 mod proxy;
