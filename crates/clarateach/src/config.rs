@@ -101,6 +101,10 @@ pub struct Settings {
     /// In-seat server to use instead of the one in this binary
     #[arg(long, env = "CLARATEACH_SEAT_SERVER", value_name = "FILE")]
     pub workspace_binary: Option<PathBuf>,
+    /// CA bundle that seats trust; a school's intercepting proxy has its certificate there
+    /// [default: this machine's own bundle]
+    #[arg(long, env = "CLARATEACH_SEAT_CA_FILE", value_name = "FILE")]
+    pub seat_ca_file: Option<PathBuf>,
     /// Networks of proxies in front whose X-Forwarded-For is believed, comma-separated [default: none]
     #[arg(
         long,
@@ -156,6 +160,8 @@ pub struct Config {
     pub seat_networks: Cidr,
     /// Whether seats may be made without a firewall.
     pub isolation: Isolation,
+    /// What seats trust, where it isn't this machine's own bundle.
+    pub seat_ca_file: Option<PathBuf>,
     /// Proxies whose word on the client's address is believed.
     pub trusted_proxies: Vec<Cidr>,
     /// An in-seat server from outside this binary.
@@ -196,6 +202,7 @@ impl Settings {
             allow_weak_isolation: self.allow_weak_isolation.or(file.allow_weak_isolation),
             insecure_dev: self.insecure_dev.or(file.insecure_dev),
             workspace_binary: self.workspace_binary.or(file.workspace_binary),
+            seat_ca_file: self.seat_ca_file.or(file.seat_ca_file),
             trusted_proxies: self.trusted_proxies.or(file.trusted_proxies),
             log_format: self.log_format.or(file.log_format),
             log: self.log.or(file.log),
@@ -270,6 +277,7 @@ impl Settings {
             } else {
                 Isolation::Required
             },
+            seat_ca_file: self.seat_ca_file,
             trusted_proxies: self.trusted_proxies.unwrap_or_default(),
             workspace_binary: self.workspace_binary,
         })

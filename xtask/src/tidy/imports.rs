@@ -28,8 +28,12 @@ const RULES: [Rule; 12] = [
     ("config", "store orchestrator service proxy http cli app server rusqlite:: bollard::"),
 ];
 
+/// Test files may name what they try: a rule is about what is shipped.
 pub(super) fn check(sources: &[SourceFile]) -> Vec<Finding> {
-    sources.iter().flat_map(check_file).collect()
+    let shipped = sources
+        .iter()
+        .filter(|source| !source.path.ends_with("tests.rs"));
+    shipped.flat_map(check_file).collect()
 }
 
 fn check_file(source: &SourceFile) -> Vec<Finding> {
