@@ -34,7 +34,7 @@ scene.step('both_work_on_a_seat_of_their_own', async () => {
 scene.step('files_of_one_are_not_the_others', async () => {
   assert.equal(await ada.treeItem('of-Blaise.txt').count(), 0)
   assert.equal(await blaise.treeItem('of-Ada.txt').count(), 0)
-  await ada.terminal.answers('ls /workspace', 'of-Ada.txt')
+  await ada.terminal.answers('ls', 'of-Ada.txt')
 })
 
 scene.step('token_of_one_seat_is_refused_on_every_other', async () => {

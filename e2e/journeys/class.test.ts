@@ -58,7 +58,7 @@ scene.step('file_written_in_the_editor_is_there_in_the_terminal', async () => {
   await Promise.all(
     learners.map(async (learner) => {
       await learner.createFile('hello.py')
-      await learner.writeAndSave(`print('saved by', ${learner.seat})`)
+      await learner.writeAndSave(`print('saved by', ${learner.seat})\n`)
       await learner.terminal.answers('cat hello.py', `print('saved by', ${learner.seat})`)
       await learner.terminal.answers('python3 hello.py', `saved by ${learner.seat}`)
     }),

@@ -5,7 +5,7 @@ import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Page } from 'playwright-core'
 import { CURATED_SCREENSHOT } from '../fixtures/folders.js'
-import { assertLooksRight } from '../fixtures/looks.js'
+import { Looks } from '../fixtures/looks.js'
 import { PASSWORD, Scene } from '../fixtures/scene.js'
 import { Instructor } from '../pages/instructor.js'
 import { Learner } from '../pages/learner.js'
@@ -33,6 +33,7 @@ const scene = await Scene.open('looks')
 const { server, observer } = scene
 const instructor = new Instructor(await scene.person('instructor'))
 const ada = new Learner(await scene.person('Ada Lovelace'), 'Ada Lovelace')
+const looks = new Looks()
 let joinLink = ''
 let workshop = ''
 
@@ -49,13 +50,13 @@ scene.step('policy_violations_would_be_noticed', async () => {
 
 scene.step('start_before_set_up', async () => {
   await instructor.page.getByRole('heading', { name: 'Almost there' }).waitFor()
-  await assertLooksRight(instructor.page, 'start')
+  await looks.at(instructor.page, 'start')
 })
 
 scene.step('set_up', async () => {
   await instructor.page.goto(server.setupLink)
   await instructor.page.getByTestId('setup-form').waitFor()
-  await assertLooksRight(instructor.page, 'set-up')
+  await looks.at(instructor.page, 'set-up')
 })
 
 scene.step('sign_in', async () => {
@@ -65,12 +66,12 @@ scene.step('sign_in', async () => {
   await visitor.getByTestId('signin-form').getByLabel('Password').fill('not the password')
   await visitor.keyboard.press('Enter')
   await visitor.getByText('This is not the password.').waitFor()
-  await assertLooksRight(visitor, 'sign-in')
+  await looks.at(visitor, 'sign-in')
 })
 
 scene.step('dashboard_without_workshops', async () => {
   await instructor.page.getByTestId('workshops-empty').waitFor()
-  await assertLooksRight(instructor.page, 'dashboard-empty')
+  await looks.at(instructor.page, 'dashboard-empty')
 })
 
 scene.step('create_dialog_with_an_error', async () => {
@@ -79,7 +80,7 @@ scene.step('create_dialog_with_an_error', async () => {
   await dialog.getByText('More options').click()
   await dialog.getByRole('button', { name: 'Create workshop' }).click()
   await dialog.getByRole('alert').first().waitFor()
-  await assertLooksRight(instructor.page, 'create-dialog')
+  await looks.at(instructor.page, 'create-dialog')
   await dialog.getByRole('button', { name: 'Cancel' }).click()
 })
 
@@ -90,14 +91,14 @@ scene.step('workshop_and_dashboard', async () => {
   joinLink = await instructor.copyJoinLink()
   await join(ada)
   await instructor.seesLearners([ada.name], 'active')
-  await assertLooksRight(instructor.page, 'workshop')
+  await looks.at(instructor.page, 'workshop')
   await instructor.page.getByTestId('delete-workshop').click()
   await instructor.page.getByTestId('delete-dialog').waitFor()
-  await assertLooksRight(instructor.page, 'delete-dialog')
+  await looks.at(instructor.page, 'delete-dialog')
   await instructor.page.keyboard.press('Escape')
   await instructor.page.goto(`${server.origin}/workshops`)
   await instructor.page.getByTestId('workshop-card').waitFor()
-  await assertLooksRight(instructor.page, 'dashboard')
+  await looks.at(instructor.page, 'dashboard')
 })
 
 scene.step('join_with_an_error', async () => {
@@ -105,25 +106,25 @@ scene.step('join_with_an_error', async () => {
   await visitor.goto(`${server.origin}/join`)
   await visitor.getByRole('button', { name: 'Join' }).click()
   await visitor.getByRole('alert').first().waitFor()
-  await assertLooksRight(visitor, 'join')
+  await looks.at(visitor, 'join')
 })
 
 scene.step('join_again', async () => {
   const again = await ada.page.context().newPage()
   await again.goto(joinLink)
   await again.getByTestId('continue-as').waitFor()
-  await assertLooksRight(again, 'join-again')
+  await looks.at(again, 'join-again')
   await again.close()
 })
 
 scene.step('workspace', async () => {
   const { page, terminal } = ada
-  await assertLooksRight(page, 'workspace-new', () => terminal.isAttached())
+  await looks.at(page, 'workspace-new', () => terminal.isAttached())
   await page.getByTestId('reconnect-note').getByRole('button', { name: 'Got it' }).click()
   await writeProgram(page)
   await ada.openFile('primes.py')
   await terminal.answers('python3 primes.py', PRIMES)
-  await assertLooksRight(page, 'workspace', async (size) => {
+  await looks.at(page, 'workspace', async (size) => {
     if (size === 'narrow') await page.getByTestId('pane-terminal').click()
     await terminal.isAttached()
   })
@@ -136,7 +137,7 @@ scene.step('workspace', async () => {
 scene.step('panes_of_a_phone', async () => {
   const { page } = ada
   for (const pane of ['files', 'editor'] as const) {
-    await assertLooksRight(page, `workspace-${pane}`, async (size) => {
+    await looks.at(page, `workspace-${pane}`, async (size) => {
       if (size === 'narrow') await page.getByTestId(`pane-${pane}`).click()
       const content = pane === 'files' ? page.getByTestId('file-tree') : page.locator('.monaco-editor')
       await content.first().waitFor()
@@ -147,15 +148,23 @@ scene.step('panes_of_a_phone', async () => {
 scene.step('seat_menu', async () => {
   await ada.page.getByTestId('seat-menu').click()
   await ada.page.getByTestId('reconnect-code').waitFor()
-  await assertLooksRight(ada.page, 'seat-menu')
+  await looks.at(ada.page, 'seat-menu')
 })
 
 scene.step('end_of_the_workshop', async () => {
   await instructor.page.goto(`${server.origin}/workshops/${workshop}`)
   await instructor.deleteWorkshop()
-  await assertLooksRight(instructor.page, 'workshop-gone')
+  await looks.at(instructor.page, 'workshop-gone')
   await ada.seesTheEnd()
-  await assertLooksRight(ada.page, 'seat-ended')
+  await looks.at(ada.page, 'seat-ended')
+})
+
+scene.step('nothing_is_wider_than_the_room_it_has', async () => {
+  assert.deepEqual(looks.tooWide, [])
+})
+
+scene.step('axe_finds_nothing_serious', async () => {
+  assert.deepEqual(looks.inaccessible, [])
 })
 
 scene.endsWithoutLeaks({ secrets: ['code', 'token', 'reconnect_code'], logged: () => workshop })

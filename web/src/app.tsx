@@ -3,7 +3,8 @@
 import { QueryCache, QueryClient, QueryClientProvider, MutationCache } from '@tanstack/react-query'
 import { lazy, Suspense } from 'react'
 import { BrowserRouter, Route, Routes } from 'react-router'
-import { isApiError } from './api/client'
+import { backoffDelay } from './api/backoff'
+import { isApiError, isPassing } from './api/client'
 import { setSession } from './api/session'
 import { Loading } from './components/State'
 import { TooltipProvider } from './components/Tooltip'
@@ -31,8 +32,12 @@ const queryClient: QueryClient = new QueryClient({
   }),
   defaultOptions: {
     queries: {
-      // A refusal stays one; only an unreachable server is worth asking again.
-      retry: (failures, error) => failures < 2 && isApiError(error, 'network_error'),
+      // A refusal stays one; a server or a seat that is not there just now is worth asking again.
+      retry: (failures, error) => failures < 4 && isPassing(error),
+      retryDelay: (failures, error) =>
+        isApiError(error) && error.details.retryAfter !== undefined
+          ? error.details.retryAfter * 1000
+          : backoffDelay(failures),
       networkMode: 'always',
     },
     mutations: { networkMode: 'always' },

@@ -90,7 +90,7 @@ impl Default for Limits {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The root is missing, unwritable, or the kernel doesn't confine.
-    #[error("cannot use {path} as root: {source}. Hint: {hint}")]
+    #[error("cannot use {path} as root (hint: {hint})")]
     Root {
         /// The folder.
         path: PathBuf,
@@ -100,7 +100,7 @@ pub enum StartError {
         hint: &'static str,
     },
     /// Nobody can listen there.
-    #[error("cannot listen on {address}: {source}. Hint: is another server running here?")]
+    #[error("cannot listen on {address} (hint: is another server running here?)")]
     Listen {
         /// Where.
         address: SocketAddr,

@@ -284,6 +284,17 @@ impl SeatCondition {
     }
 }
 
+/// Whether a learner is there now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// Joined, and never opened the seat.
+    Never,
+    /// Has the seat open.
+    Active,
+    /// Had it open before.
+    Away,
+}
+
 /// A learner on a seat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assignment {

@@ -109,6 +109,11 @@ export function isApiError(error: unknown, ...codes: string[]): error is ApiErro
   return error instanceof ApiError && (codes.length === 0 || codes.includes(error.code))
 }
 
+/** Whether the same call may well work in a moment. */
+export function isPassing(error: unknown): boolean {
+  return isApiError(error) && (error.code === NETWORK_ERROR || [502, 503, 504].includes(error.status))
+}
+
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : 'Something unexpected went wrong.'
 }

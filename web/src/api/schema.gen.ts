@@ -3,82 +3,424 @@
  * Do not make direct changes to the file.
  */
 
-export type paths = Record<string, never>;
+export interface paths {
+    "/api/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The process answers. */
+        get: operations["get_health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/join": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Joins a workshop, or comes back to one's seat. */
+        post: operations["join"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ready": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether workshops can be made, and what is in the way or weaker than it could be. */
+        get: operations["get_ready"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who is signed in. */
+        get: operations["get_session"];
+        put?: never;
+        /** Signs in. */
+        post: operations["create_session"];
+        /** Signs out. */
+        delete: operations["delete_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/setup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sets the first password, with the secret of the set-up link. */
+        post: operations["set_up"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workshops": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every workshop that has not ended, newest first. */
+        get: operations["list_workshops"];
+        put?: never;
+        /**
+         * Makes a workshop. Waits until every seat is ready or failed; with `Prefer: respond-async` it
+         *     answers at once (RFC 7240, section 4.1).
+         */
+        post: operations["create_workshop"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workshops/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One workshop. */
+        get: operations["get_workshop"];
+        put?: never;
+        post?: never;
+        /**
+         * Ends a workshop. Answers when nothing of it is left; twice is fine. With `Prefer: respond-async`
+         *     it answers at once.
+         */
+        delete: operations["delete_workshop"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workshops/{id}/seats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Adds seats; they are made in the background. */
+        post: operations["add_seats"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workshops/{id}/seats/{number}/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends a learner's assignment and makes the seat anew. */
+        post: operations["release_seat"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workshops/{id}/seats/{number}/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes a seat anew; its learner stays. */
+        post: operations["reset_seat"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workshops/{id}/seats/{number}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tries a failed seat again. */
+        post: operations["retry_seat"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workshops/{id}/seats/{number}/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A token with which the instructor opens a seat. */
+        post: operations["create_seat_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description More seats. */
+        AddSeats: {
+            /**
+             * Format: int32
+             * @description How many.
+             */
+            count: number;
+        };
+        /**
+         * @description When a seat's browser runs.
+         * @enum {string}
+         */
+        Browser: "on_demand" | "always" | "off";
+        /** @description An instructor opening a seat. */
+        CreateSeatToken: {
+            /** @description To look, or to help. */
+            mode: components["schemas"]["Mode"];
+        };
+        /** @description A workshop to make. */
         CreateWorkshop: {
+            /** @description A key for an AI service; shells get it as `ANTHROPIC_API_KEY` or `api_key_name`. */
             api_key?: string | null;
+            /** @description The variable's name for the key. */
             api_key_name?: string | null;
-            browser?: string | null;
-            egress?: unknown;
+            /** @description When browsers run. */
+            browser?: components["schemas"]["Browser"];
+            /** @description Where seats may send packets: `"open"`, `"none"` or `{"allow": ["10.1.0.0/16"]}`. */
+            egress?: components["schemas"]["Egress"];
+            /**
+             * Format: date-time
+             * @description When it ends by itself (RFC 3339).
+             */
             ends_at?: string | null;
+            /** @description More environment of every shell. */
             env?: {
                 [key: string]: string;
-            } | null;
+            };
+            /** @description OCI image of the seats. */
             image?: string | null;
+            /** @description 1 to 80 characters. */
             name: string;
-            resources?: components["schemas"]["Resources"] | null;
-            /** Format: int32 */
+            /** @description Limits of each seat. */
+            resources?: components["schemas"]["Resources"];
+            /**
+             * Format: int32
+             * @description 1 to 200.
+             */
             seats: number;
+            /**
+             * Format: date-time
+             * @description When it should be there (RFC 3339).
+             */
             starts_at?: string | null;
         };
+        /** @description Where seats may send packets. */
+        Egress: "open" | "none" | {
+            /** @description Name resolution and these IPv4 networks only. */
+            allow: string[];
+        };
+        /** @description The body of every error, described; `clarateach_protocol::error::ErrorBody` is what is sent. */
         ErrorBody: {
             error: components["schemas"]["ErrorDetail"];
         };
+        /** @description What went wrong. */
         ErrorDetail: {
+            /** @description Stable, snake_case; what a client matches on. */
             code: string;
+            /** @description The input field that was wrong. */
             field?: string | null;
+            /** @description A sentence that names the thing and the remedy. */
             message: string;
+            /** @description Finds the cause in the server's log. */
             request_id?: string | null;
         };
+        /** @description The server runs. */
+        Health: {
+            status: string;
+            version: string;
+        };
+        /** @description An instructor. */
+        Instructor: {
+            id: string;
+            name: string;
+        };
+        /** @description A seat of one's own. */
         JoinAnswer: {
+            /** @description `/vm/{seat}/…` is below it. */
             endpoint: string;
             /** Format: date-time */
             expires_at: string;
+            /** @description Brings the learner back from any device. */
             reconnect_code: string;
             /** Format: int32 */
             seat: number;
+            /** @description Opens the seat. */
             token: string;
-            workshop: {
-                id: string;
-                name: string;
-            };
+            workshop: components["schemas"]["JoinedWorkshop"];
         };
+        /** @description Joining. */
         JoinRequest: {
+            /** @description The workshop's code; case, spaces and hyphens don't matter. */
             code: string;
+            /** @description 1 to 80 characters; need not be unique. */
             name: string;
+            /** @description One's own code, to come back to one's seat. */
             reconnect_code?: string | null;
+            /** @description Made by the client: a repeat gets the same seat. */
             request_id?: string | null;
         };
+        /** @description The workshop that was joined. */
+        JoinedWorkshop: {
+            id: string;
+            name: string;
+        };
+        /** @description A learner on a seat. */
         Learner: {
             /** Format: date-time */
             joined_at: string;
             name: string;
             presence: components["schemas"]["Presence"];
         };
-        /** @enum {string} */
-        Presence: "never" | "active" | "idle" | "away" | "left";
+        /**
+         * @description What a token allows.
+         * @enum {string}
+         */
+        Mode: "view" | "control";
+        /**
+         * @description What is being done for a workshop.
+         * @enum {string}
+         */
+        Phase: "image" | "network" | "seats" | "ending";
+        /**
+         * @description Whether a learner is there now.
+         * @enum {string}
+         */
+        Presence: "never" | "active" | "away";
+        /** @description How far a workshop is, while it is being made or removed. */
         Progress: {
-            /** Format: int32 */
+            /**
+             * Format: int32
+             * @description Seats that are done with it.
+             */
             done: number;
-            phase: string;
-            /** Format: int32 */
+            /** @description What is being done. */
+            phase: components["schemas"]["Phase"];
+            /**
+             * Format: int32
+             * @description Seats in all.
+             */
             total: number;
         };
+        /** @description Whether workshops can be made. */
+        Ready: {
+            ready: boolean;
+            reasons: components["schemas"]["ReadyReason"][];
+        };
+        /** @description What is in the way, or weaker than it could be. */
+        ReadyReason: {
+            code: string;
+            message: string;
+        };
+        /** @description Why something is as it is. */
         Reason: {
             code: string;
             message: string;
         };
+        /** @description Limits of each seat. */
         Resources: {
-            cpus?: number | null;
-            /** Format: int64 */
-            disk_mib?: number | null;
-            /** Format: int64 */
-            memory_mib?: number | null;
+            /**
+             * Format: int32
+             * @description Thousandths of a CPU.
+             * @default 1000
+             */
+            cpu_millis: number;
+            /**
+             * Format: int32
+             * @description Size of `/workspace`, MiB.
+             * @default 2048
+             */
+            disk_mb: number;
+            /**
+             * Format: int32
+             * @description Memory without swap, MiB.
+             * @default 1024
+             */
+            memory_mb: number;
+            /**
+             * Format: int32
+             * @description Processes and threads.
+             * @default 512
+             */
+            pids: number;
         };
+        /** @description A seat. */
         Seat: {
-            /** Format: int32 */
+            /**
+             * Format: int32
+             * @description How often it was made.
+             */
             generation: number;
             learner?: components["schemas"]["Learner"] | null;
             /** Format: int32 */
@@ -86,8 +428,12 @@ export interface components {
             reason?: components["schemas"]["Reason"] | null;
             status: components["schemas"]["SeatStatus"];
         };
-        /** @enum {string} */
+        /**
+         * @description A seat's state.
+         * @enum {string}
+         */
         SeatStatus: "provisioning" | "ready" | "occupied" | "recovering" | "failed" | "terminating";
+        /** @description Opens one seat. */
         SeatToken: {
             endpoint: string;
             /** Format: date-time */
@@ -96,46 +442,60 @@ export interface components {
             seat: number;
             token: string;
         };
+        /** @description A session. */
         Session: {
             /** Format: date-time */
             expires_at: string;
-            instructor: {
-                id: string;
-                name: string;
-            };
+            instructor: components["schemas"]["Instructor"];
         };
+        /** @description First password. */
         SetupRequest: {
+            /** @description How to call the instructor. */
             name?: string | null;
+            /** @description At least 10 characters. */
             password: string;
+            /** @description The set-up link's fragment. */
             secret: string;
         };
+        /** @description Signing in. */
         SignInRequest: {
+            /** @description Whose, where there are several instructors. */
             name?: string | null;
+            /** @description The password. */
             password: string;
         };
+        /** @description A workshop with its seats. */
         Workshop: {
-            browser: string;
+            browser: components["schemas"]["Browser"];
+            /** @description What learners type, `XXXX-XXXX`. */
             code: string;
             /** Format: date-time */
             created_at: string;
+            /** @description Where its seats are reached; `/vm/{seat}/…` is below it. */
             endpoint: string;
             /** Format: date-time */
             ends_at?: string | null;
             id: string;
             image: string;
+            /** @description What learners open; the code is in its fragment. */
             join_url: string;
             name: string;
             progress?: components["schemas"]["Progress"] | null;
             reason?: components["schemas"]["Reason"] | null;
+            resources: components["schemas"]["Resources"];
             seats: components["schemas"]["Seat"][];
             /** Format: date-time */
             starts_at?: string | null;
             status: components["schemas"]["WorkshopStatus"];
         };
+        /** @description Every workshop that has not ended. */
         WorkshopList: {
             workshops: components["schemas"]["Workshop"][];
         };
-        /** @enum {string} */
+        /**
+         * @description Where a workshop is in its life.
+         * @enum {string}
+         */
         WorkshopStatus: "scheduled" | "provisioning" | "ready" | "ending" | "ended" | "failed";
     };
     responses: never;
@@ -145,4 +505,658 @@ export interface components {
     pathItems: never;
 }
 export type $defs = Record<string, never>;
-export type operations = Record<string, never>;
+export interface operations {
+    get_health: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+        };
+    };
+    join: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JoinRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JoinAnswer"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description `unknown_code` (malformed ones too), `unknown_reconnect_code` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description `no_seats` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description `ended` */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description `not_ready` */
+            425: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_ready: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ready"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ready"];
+                };
+            };
+        };
+    };
+    get_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description `unauthenticated`, or `setup_required` while nobody can sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignInRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    set_up: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetupRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_workshops: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkshopList"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_workshop: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `respond-async`: answer 202 at once */
+                Prefer?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateWorkshop"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Workshop"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Workshop"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Seats can't be made now; nothing was begun */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_workshop: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Workshop"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_workshop: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    add_seats: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AddSeats"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Workshop"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    release_seat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Seat"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    reset_seat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Seat"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    retry_seat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Seat"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_seat_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateSeatToken"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SeatToken"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+}

@@ -29,6 +29,8 @@ export function Workspace({ record, session, state, generation }: Props) {
   const [pane, setPane] = useState<PaneName>('terminal')
   const [centre, setCentre] = useState<'editor' | 'browser'>('editor')
   const root = useRef<HTMLDivElement>(null)
+  const [filesOpen, setFilesOpen] = useState(true)
+  const [terminalOpen, setTerminalOpen] = useState(true)
   const filesPanel = usePanelRef()
   const terminalPanel = usePanelRef()
 
@@ -66,7 +68,13 @@ export function Workspace({ record, session, state, generation }: Props) {
   return (
     <div ref={root} className={styles.workspace} data-pane={pane} data-testid="workspace" data-generation={generation}>
       <TopBar record={record} state={state} canChange={canChange} />
-      <ActivityBar pane={pane} centre={centre} hasUnsaved={editor.hasUnsaved} onChoose={choose} />
+      <ActivityBar
+        pane={pane}
+        centre={centre}
+        open={{ files: filesOpen, terminal: terminalOpen }}
+        hasUnsaved={editor.hasUnsaved}
+        onChoose={choose}
+      />
       <main className={styles.body}>
         <SeatNotice state={state} canChange={canChange} />
         {record.role === 'learner' && <ReconnectNote record={record} />}
@@ -74,6 +82,7 @@ export function Workspace({ record, session, state, generation }: Props) {
           <Panel
             id="panel-files"
             panelRef={filesPanel}
+            onResize={({ inPixels }) => setFilesOpen(inPixels > 0)}
             defaultSize="20%"
             minSize="140px"
             maxSize="50%"
@@ -104,7 +113,14 @@ export function Workspace({ record, session, state, generation }: Props) {
                 {centre === 'browser' && <BrowserPlaceholder />}
               </Panel>
               <Separator className={styles.rowHandle} aria-label="Height of the terminal" />
-              <Panel id="panel-terminal" panelRef={terminalPanel} minSize="90px" collapsible data-pane-root="terminal">
+              <Panel
+                id="panel-terminal"
+                panelRef={terminalPanel}
+                onResize={({ inPixels }) => setTerminalOpen(inPixels > 0)}
+                minSize="90px"
+                collapsible
+                data-pane-root="terminal"
+              >
                 <TerminalPanel
                   address={record}
                   session={session}

@@ -12,11 +12,13 @@ use std::path::Path;
 use clarateach_protocol::seat::Usage;
 use rustix::fs::{
     AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat, fstatvfs, openat2, readlinkat, statat,
+    unlinkat,
 };
 use rustix::io::Errno;
 
 use super::FilesError;
 use super::path::FilePath;
+use super::write::make_temporary_file;
 
 /// The kernel gives up with EAGAIN when folders are renamed during the walk; so often we try again.
 const RESOLVE_TRIES: usize = 128;
@@ -38,13 +40,15 @@ impl Root {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = Self(rustix::fs::open(path, flags, Mode::empty())?);
         root.resolve(OsStr::new("."), OFlags::PATH, Mode::empty())?;
-        rustix::fs::accessat(
-            &root.0,
-            ".",
-            rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK,
-            AtFlags::EACCESS,
-        )?;
+        root.probe_writing()?;
         Ok(root)
+    }
+
+    /// Permission bits don't tell (root, read-only mounts, `/proc`): a file does.
+    fn probe_writing(&self) -> rustix::io::Result<()> {
+        let folder = self.open_folder(&FilePath::root())?;
+        let (name, _file) = make_temporary_file(&folder)?;
+        unlinkat(&folder, &name, AtFlags::empty())
     }
 
     /// Opens what a path leads to, following symlinks that stay below the root.

@@ -228,7 +228,7 @@ fn check_target(
     }
 }
 
-fn make_temporary_file(folder: &OwnedFd) -> rustix::io::Result<(OsString, OwnedFd)> {
+pub(super) fn make_temporary_file(folder: &OwnedFd) -> rustix::io::Result<(OsString, OwnedFd)> {
     let name = temporary_name();
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = openat(folder, &name, flags, Mode::from_raw_mode(0o600))?;

@@ -60,8 +60,16 @@ pub(super) async fn read_json<T: DeserializeOwned>(
             Some(_) => HttpError::BodyTooLarge { limit },
             None => HttpError::BodyBroken,
         })?;
+    let text = collected.to_bytes();
+    // serde would take an array of the fields in order for the object.
+    if text.trim_ascii_start().first() != Some(&b'{') {
+        return Err(HttpError::Input {
+            field: None,
+            message: "the body is not a JSON object".to_owned(),
+        });
+    }
     // Only where it went wrong: what was in it may be secret.
-    serde_json::from_slice(&collected.to_bytes()).map_err(|error| HttpError::Input {
+    serde_json::from_slice(&text).map_err(|error| HttpError::Input {
         field: None,
         message: format!(
             "the body is not the JSON that is expected here, see line {}, column {}",

@@ -17,7 +17,8 @@ use crate::children::{Children, Started};
 
 /// Runs `command` on the PTY whose program side is `slave`. Blocks until it has been executed.
 ///
-/// No descriptor of the server goes along: all are opened close-on-exec.
+/// No other descriptor goes along: neither the server's own, all opened close-on-exec, nor one that
+/// the server inherited.
 pub(super) fn spawn_on(
     slave: OwnedFd,
     mut command: Command,
@@ -27,12 +28,20 @@ pub(super) fn spawn_on(
         .stdin(Stdio::from(slave.try_clone()?))
         .stdout(Stdio::from(slave.try_clone()?))
         .stderr(Stdio::from(slave));
-    // SAFETY: the closure runs in the forked child before exec and makes two system calls; it
-    // neither allocates nor locks, and descriptor 0 is the slave by then.
+    // SAFETY: the closure runs in the forked child before exec and makes three system calls; it
+    // neither allocates nor locks, and descriptors 0 to 2 are the slave by then. Marking the others
+    // leaves them open until exec, so that `spawn` can still report a failure through its own.
     unsafe {
         command.pre_exec(|| {
             rustix::process::setsid()?;
             rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())?;
+            // Kernels before 5.11 don't know it; there only our own are closed.
+            libc::syscall(
+                libc::SYS_close_range,
+                libc::STDERR_FILENO + 1,
+                libc::c_int::MAX,
+                libc::CLOSE_RANGE_CLOEXEC,
+            );
             Ok(())
         });
     }

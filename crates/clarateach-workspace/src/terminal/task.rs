@@ -17,8 +17,10 @@ use super::session::Reading;
 
 /// Taken from the PTY between two looks at everything else.
 const READ_BUDGET: usize = 64 * 1024;
-/// The kernel gives at most 4 KiB at once; a few of them go into the session together.
+/// The kernel gives at most 4 KiB at once (`N_TTY_BUF_SIZE`, less one byte); a few of them go into the
+/// session together.
 const READ_BUFFER: usize = 16 * 1024;
+const FULL_READ: usize = 4095;
 /// Output of so many bytes is sent at once.
 const FLUSH_BYTES: usize = 16 * 1024;
 /// Less output waits so long for more, unless it answers input or nothing was sent for as long.
@@ -93,13 +95,11 @@ pub(super) async fn run(
             ready = master.readable(), if held_until.is_none() && side == Side::Open => {
                 let Ok(mut guard) = ready else { side = Side::HungUp; continue };
                 match read_some(&terminal, master.get_ref(), &mut buffer, &mut flush) {
-                    Read::Budget => {}
                     Read::Empty => guard.clear_ready(),
                     Read::HungUp => side = Side::HungUp,
+                    // Floods must leave room for acks, input and other terminals.
+                    Read::Budget => tokio::task::yield_now().await,
                 }
-                drop(guard);
-                // Floods must leave room for acks, input and other terminals.
-                tokio::task::yield_now().await;
             }
             ready = master.writable(), if has_input => {
                 let Ok(mut guard) = ready else { continue };
@@ -149,13 +149,19 @@ fn read_some(terminal: &Terminal, master: &OwnedFd, buffer: &mut [u8], flush: &m
     Read::Budget
 }
 
-/// Reads until the buffer is nearly full or there is no more.
+/// Reads until the buffer is nearly full or there is no more. Less than a full read was all there was:
+/// what comes later makes the descriptor ready again, so asking once more would only cost.
 fn fill(master: &OwnedFd, buffer: &mut [u8]) -> (usize, Option<Read>) {
     let mut filled = 0;
-    while buffer.len() - filled >= 4096 {
+    while buffer.len() - filled > FULL_READ {
         match rustix::io::read(master, &mut buffer[filled..]) {
             Ok(0) => return (filled, Some(Read::HungUp)),
-            Ok(count) => filled += count,
+            Ok(count) => {
+                filled += count;
+                if count < FULL_READ {
+                    return (filled, Some(Read::Empty));
+                }
+            }
             Err(Errno::INTR) => {}
             Err(Errno::AGAIN) => return (filled, Some(Read::Empty)),
             // EIO: nobody has the other end open any more.
@@ -201,7 +207,10 @@ fn write_some(terminal: &Terminal, master: &OwnedFd) -> Written {
 fn drain(terminal: &Terminal, master: &OwnedFd, buffer: &mut [u8], flush: &mut Flush) {
     let until = Instant::now() + DRAIN_LIMIT;
     while Instant::now() < until {
-        if !matches!(read_some(terminal, master, buffer, flush), Read::Budget) {
+        let before = flush.pending;
+        let end = read_some(terminal, master, buffer, flush);
+        // A short read isn't the end here: nothing will make the descriptor ready for us again.
+        if matches!(end, Read::HungUp) || flush.pending == before {
             return;
         }
     }

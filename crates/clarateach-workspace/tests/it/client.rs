@@ -24,7 +24,7 @@ pub(crate) enum Acks {
 /// What came from the seat.
 #[derive(Debug)]
 pub(crate) enum Event {
-    Output(usize),
+    Output,
     Frame(ServerFrame),
     Closed(Option<u16>),
 }
@@ -61,7 +61,16 @@ pub(crate) async fn open(
     target: &str,
     protocols: Option<&str>,
 ) -> Result<(WebSocketStream<TcpStream>, Response), Error> {
-    let uri = format!("ws://127.0.0.1:{}{target}", seat.terminal_port);
+    open_at(seat.terminal_port, token, target, protocols).await
+}
+
+async fn open_at(
+    port: u16,
+    token: Option<&str>,
+    target: &str,
+    protocols: Option<&str>,
+) -> Result<(WebSocketStream<TcpStream>, Response), Error> {
+    let uri = format!("ws://127.0.0.1:{port}{target}");
     let mut request = uri.into_client_request().unwrap();
     let headers = request.headers_mut();
     if let Some(token) = token {
@@ -74,9 +83,7 @@ pub(crate) async fn open(
             HeaderValue::try_from(protocols).unwrap(),
         );
     }
-    let stream = TcpStream::connect(("127.0.0.1", seat.terminal_port))
-        .await
-        .unwrap();
+    let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     stream.set_nodelay(true).unwrap();
     timeout(DEADLINE, client_async(request, stream))
         .await
@@ -105,9 +112,17 @@ impl TerminalClient {
 
     /// Attaches with a query behind the usual size.
     pub(crate) async fn attach(seat: &Seat, query: &str, mode: Mode) -> Self {
+        Self::attach_at(seat.terminal_port, &seat.token(mode), query).await
+    }
+
+    /// Attaches to `main` of a server in another process.
+    pub(crate) async fn main_at(port: u16, token: &str) -> Self {
+        Self::attach_at(port, token, "").await
+    }
+
+    async fn attach_at(port: u16, token: &str, query: &str) -> Self {
         let target = format!("/terminal?cols=80&rows=24{query}");
-        let token = seat.token(mode);
-        let (socket, response) = open(seat, Some(&token), &target, Some(SUBPROTOCOL))
+        let (socket, response) = open_at(port, Some(token), &target, Some(SUBPROTOCOL))
             .await
             .unwrap();
         assert_eq!(response.headers()[SEC_WEBSOCKET_PROTOCOL], SUBPROTOCOL);
@@ -118,7 +133,7 @@ impl TerminalClient {
             resumed: false,
             cols: 0,
             rows: 0,
-            mode,
+            mode: Mode::View,
         };
         let mut client = Self {
             socket,
@@ -197,7 +212,7 @@ impl TerminalClient {
             match message {
                 Some(Ok(Message::Binary(bytes))) => {
                     self.draw(&bytes).await;
-                    return Event::Output(bytes.len());
+                    return Event::Output;
                 }
                 Some(Ok(Message::Text(text))) => {
                     let frame: ServerFrame = serde_json::from_str(text.as_str()).unwrap();
@@ -243,19 +258,27 @@ impl TerminalClient {
 
     /// Receives until the output since the last wait holds `text`; what came up to its end.
     pub(crate) async fn wait_for(&mut self, text: &str) -> String {
+        let mut searched = self.seen;
         loop {
-            let new = &self.output[self.seen..];
-            if let Some(at) = memchr::memmem::find(new, text.as_bytes()) {
-                let until = at + text.len();
-                let found = String::from_utf8_lossy(&new[..until]).into_owned();
-                self.seen += until;
+            if let Some(at) = memchr::memmem::find(&self.output[searched..], text.as_bytes()) {
+                let until = searched + at + text.len();
+                let found = String::from_utf8_lossy(&self.output[self.seen..until]).into_owned();
+                self.seen = until;
                 return found;
             }
+            searched = self.output.len().saturating_sub(text.len()).max(self.seen);
             if let Event::Closed(code) = self.receive().await {
                 let got = String::from_utf8_lossy(&self.output[self.seen..]).into_owned();
                 panic!("closed with {code:?} before {text:?}; got {got:?}");
             }
         }
+    }
+
+    /// Lets go of everything up to now; later waits begin here.
+    pub(crate) fn forget(&mut self) {
+        self.attached.offset = self.position();
+        self.output.clear();
+        self.seen = 0;
     }
 
     /// Runs a command and returns what it printed.
@@ -266,6 +289,17 @@ impl TerminalClient {
         let all = self.wait_for("END").await;
         let printed = all.rsplit("E''ND\r\n").next().unwrap_or_default();
         printed.trim_end_matches("END").trim().to_owned()
+    }
+
+    /// How much of the output the waits have consumed.
+    pub(crate) fn seen(&self) -> usize {
+        self.seen
+    }
+
+    /// Has somebody else run a command, and waits until this client has seen its end.
+    pub(crate) async fn run_by(&mut self, other: &mut Self, command: &str) {
+        other.run(command).await;
+        self.wait_for("END").await;
     }
 
     /// Receives until the replay is complete.

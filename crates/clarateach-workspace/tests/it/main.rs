@@ -5,3 +5,15 @@ mod client;
 mod seat;
 
 mod attach;
+mod flow;
+mod sharing;
+mod terminals;
+
+mod auth;
+mod binding;
+
+mod confinement;
+mod files;
+mod writing;
+
+mod process;

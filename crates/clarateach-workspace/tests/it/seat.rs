@@ -129,21 +129,7 @@ impl Seat {
 
     /// The claims of a right token; tests change one thing in it.
     pub(crate) fn claims(&self) -> WorkspaceClaims {
-        let now = now();
-        WorkspaceClaims {
-            seat: seat_key(3),
-            generation: Generation(2),
-            scope: vec![
-                Scope::Terminal,
-                Scope::Files,
-                Scope::Stats,
-                Scope::Bind,
-                Scope::Exec,
-            ],
-            mode: Mode::Control,
-            issued_at: now,
-            expires_at: now + 60,
-        }
+        right_claims()
     }
 
     pub(crate) fn token(&self, mode: Mode) -> String {
@@ -165,6 +151,12 @@ impl Seat {
 
     pub(crate) async fn get(&self, target: &str) -> Answer {
         self.call(Method::GET, target).await
+    }
+
+    /// How many connections the first terminal has.
+    pub(crate) async fn clients(&self) -> u64 {
+        let listed = self.get("/terminals").await.json();
+        listed["terminals"][0]["clients"].as_u64().unwrap()
     }
 
     pub(crate) async fn put(&self, target: &str, content: impl Into<Bytes>) -> Answer {
@@ -241,6 +233,13 @@ impl Seat {
     }
 }
 
+/// Asks again until the answer is yes; each question is a round trip, so this never spins.
+pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let asking = async { while !holds().await {} };
+    let asked = tokio::time::timeout(DEADLINE, asking).await;
+    asked.unwrap_or_else(|_| panic!("never came: {what}"));
+}
+
 async fn exchange(port: u16, request: Request<Full<Bytes>>) -> Answer {
     let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
@@ -266,6 +265,29 @@ pub(crate) fn seat_key(number: u16) -> SeatKey {
         workshop: "ws-abcdefgh".parse().unwrap(),
         seat: SeatNumber::new(number).unwrap(),
     }
+}
+
+fn right_claims() -> WorkspaceClaims {
+    let now = now();
+    WorkspaceClaims {
+        seat: seat_key(3),
+        generation: Generation(2),
+        scope: vec![
+            Scope::Terminal,
+            Scope::Files,
+            Scope::Stats,
+            Scope::Bind,
+            Scope::Exec,
+        ],
+        mode: Mode::Control,
+        issued_at: now,
+        expires_at: now + 60,
+    }
+}
+
+/// A token for every seat that is started with the tests' key, number and generation.
+pub(crate) fn right_token() -> String {
+    right_claims().sign(&SigningKey::from_seed(&[7; 32]))
 }
 
 pub(crate) fn now() -> u64 {

@@ -72,12 +72,13 @@ describe('a seat session', () => {
   })
 
   it('enters_again_by_itself_after_a_reset_even_while_the_new_seat_is_not_up', async () => {
-    const { session, asked } = scene({
-      check: [refusal(410, 'reset')],
+    const { session, asked, seen } = scene({
+      check: [refusal(410, 'reset'), refusal(503, 'seat_unavailable', 1), answer(2)],
       enterAgain: [refusal(503, 'seat_unavailable'), answer(2)],
     })
     expect(await session.check()).toBe(true)
-    expect(asked).toEqual(['check', 'enterAgain', 'enterAgain'])
+    expect(asked).toEqual(['check', 'enterAgain', 'enterAgain', 'check', 'check'])
+    expect(seen.slice(0, -1)).toEqual([{ phase: 'waiting', why: 'resetting' }])
     expect(session.getState()).toMatchObject({ phase: 'ready', generation: 2 })
     session.stop()
   })

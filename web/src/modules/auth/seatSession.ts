@@ -73,32 +73,41 @@ export class SeatSession {
 
   private async untilAnswered(): Promise<boolean> {
     const { signal } = this.life
-    let call = this.calls.check
+    let entering = false
+    let reset = false
     for (let attempt = 0; !signal.aborted; attempt++) {
+      let wait: number
       try {
-        const answer = await call()
+        const answer = await (entering ? this.calls.enterAgain() : this.calls.check())
         if (signal.aborted) return false
-        this.entered(answer)
-        return true
+        if (!entering) {
+          this.entered(answer)
+          return true
+        }
+        // The token is good before the new seat is up: `check` says when it is.
+        entering = false
+        wait = 0
       } catch (error) {
-        const verdict = judge(error)
         if (signal.aborted) return false
+        const verdict = judge(error)
         if (verdict.next === 'gone') {
           this.set({ phase: 'gone', why: verdict.why })
           clearTimeout(this.renewal)
           return false
         }
-        if (verdict.next === 'enter_again' && call !== this.calls.enterAgain) {
-          call = this.calls.enterAgain
-          attempt = 0
+        wait = backoffDelay(attempt)
+        if (verdict.next === 'enter_again') {
+          if (!reset) wait = 0
+          entering = true
+          reset = true
           this.set({ phase: 'waiting', why: 'resetting' })
-          continue
+        } else {
+          wait = verdict.afterMs ?? wait
+          const message = reset ? undefined : verdict.message
+          this.set({ phase: 'waiting', why: reset ? 'resetting' : verdict.why, ...(message ? { message } : {}) })
         }
-        const wait = verdict.next === 'wait' ? verdict : { why: 'recovering' as const }
-        const why = call === this.calls.enterAgain ? 'resetting' : wait.why
-        this.set({ phase: 'waiting', why, ...('message' in wait ? { message: wait.message } : {}) })
-        await this.calls.wait('afterMs' in wait && wait.afterMs ? wait.afterMs : backoffDelay(attempt), signal)
       }
+      if (wait > 0) await this.calls.wait(wait, signal)
     }
     return false
   }

@@ -1,4 +1,4 @@
-import type { Workshop } from '../../api/types'
+import type { Progress, Workshop } from '../../api/types'
 import { isChanging } from '../../api/workshops'
 import { ProgressBar } from '../../components/ProgressBar'
 import { progressLabel } from './words'
@@ -7,7 +7,7 @@ import { progressLabel } from './words'
 export function WorkshopProgress({ workshop }: { workshop: Workshop }) {
   const { status, seats } = workshop
   if (!isChanging(status)) return null
-  const progress = workshop.progress ?? {
+  const progress: Progress = workshop.progress ?? {
     phase: status === 'ending' ? 'ending' : 'seats',
     done: status === 'ending' ? 0 : seats.filter((seat) => seat.status !== 'provisioning').length,
     total: seats.length,

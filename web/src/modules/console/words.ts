@@ -24,12 +24,10 @@ export const SEAT_STATUS: Record<SeatStatus, { label: string; tone: Tone }> = {
 export const PRESENCE: Record<Presence, string> = {
   never: 'not there yet',
   active: 'active',
-  idle: 'idle',
   away: 'away',
-  left: 'left',
 }
 
-const PHASES: Record<string, string> = {
+const PHASES: Record<Progress['phase'], string> = {
   image: 'Fetching the image',
   network: 'Making the network',
   seats: 'Making seats',
@@ -37,6 +35,6 @@ const PHASES: Record<string, string> = {
 }
 
 export function progressLabel({ phase, done, total }: Progress): string {
-  const words = PHASES[phase] ?? 'Working'
+  const words = PHASES[phase]
   return phase === 'seats' || phase === 'ending' ? `${words}: ${done} of ${total}` : `${words}…`
 }

@@ -17,7 +17,9 @@ describe('open files', () => {
 
   it('hand_over_to_a_neighbour_when_closed', () => {
     expect(after(opened('a'), opened('b'), opened('c'), { type: 'closed', path: 'c' }).active).toBe('b')
-    expect(after(opened('a'), opened('b'), { type: 'activated', path: 'a' }, { type: 'closed', path: 'a' }).active).toBe('b')
+    expect(
+      after(opened('a'), opened('b'), { type: 'activated', path: 'a' }, { type: 'closed', path: 'a' }).active,
+    ).toBe('b')
     expect(after(opened('a'), { type: 'closed', path: 'a' }).active).toBeNull()
   })
 

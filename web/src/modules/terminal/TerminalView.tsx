@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from 'react'
 import { Button } from '../../components/Button'
 import { Spinner } from '../../components/Spinner'
 import type { XtermEmulator } from './emulator'
+import { MAIN } from './tabs'
 import { TouchKeys } from './TouchKeys'
 import { TerminalSocket, type SeatLink, type TerminalStatus } from './socket'
 import styles from './TerminalView.module.css'
@@ -30,9 +31,9 @@ export function TerminalView({ name, link, active, canType, onTitle, onOutput, o
   const [failure, setFailure] = useState<string | null>(null)
 
   // The effect below runs once; what it calls may change with every render.
-  const handlers = useRef({ onTitle, onOutput, active })
+  const handlers = useRef({ onTitle, onOutput, onClosed, active })
   useEffect(() => {
-    handlers.current = { onTitle, onOutput, active }
+    handlers.current = { onTitle, onOutput, onClosed, active }
   })
 
   useEffect(() => {
@@ -57,6 +58,9 @@ export function TerminalView({ name, link, active, canType, onTitle, onOutput, o
           status: (next) => {
             setStatus(next)
             if (next.state === 'attached') fitTo(running.current)
+            if (next.state === 'exited') handlers.current.onTitle('')
+            // Left in peace by `exit`, an extra terminal goes without a word; anything else stays to be read.
+            if (next.state === 'exited' && next.code === 0 && name !== MAIN) handlers.current.onClosed()
           },
           title: (title) => handlers.current.onTitle(title),
           output: () => handlers.current.onOutput(),
@@ -93,13 +97,11 @@ export function TerminalView({ name, link, active, canType, onTitle, onOutput, o
         data-name={name}
         data-state={status.state}
       />
-      {canType && status.state === 'attached' && (
-        <TouchKeys onKey={(key) => running.current?.emulator.press(key)} />
-      )}
+      {canType && status.state === 'attached' && <TouchKeys onKey={(key) => running.current?.emulator.press(key)} />}
       <Overlay
         status={status}
         failure={failure}
-        canRestart={name === 'main'}
+        canRestart={name === MAIN}
         onRestart={() => {
           running.current?.socket.restart()
           running.current?.emulator.focus()

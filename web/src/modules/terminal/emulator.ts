@@ -67,7 +67,6 @@ export function createEmulator(
   const controls = options.mode === 'control'
   const terminal = new Terminal({
     allowProposedApi: true, // Unicode 11 widths, as the seat counts them.
-    cursorBlink: controls,
     disableStdin: !controls,
     fontFamily: 'ui-monospace, "Cascadia Mono", "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace',
     fontSize: 13,

@@ -2,6 +2,7 @@
 // as the seat says so. It knows the emulator and the seat's session only by the interfaces below.
 
 import { backoffDelay, waitOrOnline } from '../../api/backoff'
+import { MAIN } from './tabs'
 import { ACK_INTERVAL_MS, SUBPROTOCOL, TerminalProtocol, type Effect, type Size } from './protocol'
 
 const TERMINAL_GONE = 4404
@@ -182,7 +183,7 @@ export class TerminalSocket {
     if (code === TOO_SLOW) await untilVisible(this.life.signal)
     await waitOrOnline(backoffDelay(this.attempt++), this.life.signal)
     if (!(await this.link.check()) || this.life.signal.aborted) return
-    if (!wasAttached && this.name !== 'main' && !(await this.link.stillExists(this.name))) {
+    if (!wasAttached && this.name !== MAIN && !(await this.link.stillExists(this.name))) {
       this.end({ state: 'gone' })
       return
     }

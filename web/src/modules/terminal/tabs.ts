@@ -15,7 +15,7 @@ export function tabAfterClosing(tabs: readonly string[], closed: string): string
   return tabs[index + 1] ?? tabs[index - 1] ?? MAIN
 }
 
-/** `main` → "1", "term-4" → "term-4"; a title that a program set is a program's word, and is cut. */
+/** The title that a program set, as plain text and cut short, or the terminal's name. */
 export function tabLabel(name: string, title: string): string {
   // eslint-disable-next-line no-control-regex
   const clean = title.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '').trim()

@@ -14,12 +14,15 @@ const PANES: { name: PaneName; label: string; icon: IconName }[] = [
 interface Props {
   pane: PaneName
   centre: 'editor' | 'browser'
+  /** Which of the panes that can be folded away are there, on a wide screen. */
+  open: { files: boolean; terminal: boolean }
   hasUnsaved: boolean
   onChoose: (pane: PaneName) => void
 }
 
 /** At the left of a wide screen it shows and hides panes; below a narrow one it chooses the one that is shown. */
-export function ActivityBar({ pane, centre, hasUnsaved, onChoose }: Props) {
+export function ActivityBar({ pane, centre, open, hasUnsaved, onChoose }: Props) {
+  const isOpen = (name: PaneName) => (name === 'files' || name === 'terminal' ? open[name] : name === centre)
   return (
     <nav className={styles.activity} aria-label="Panes">
       {PANES.map(({ name, label, icon }) => (
@@ -29,7 +32,7 @@ export function ActivityBar({ pane, centre, hasUnsaved, onChoose }: Props) {
             className={styles.activityItem}
             data-testid={`pane-${name}`}
             data-shown={name === pane || undefined}
-            data-centre={name === centre || undefined}
+            data-open={isOpen(name) || undefined}
             onClick={() => onChoose(name)}
           >
             <Icon name={icon} size={20} />

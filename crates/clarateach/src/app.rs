@@ -1,0 +1,203 @@
+//! Wires the parts together: the order of this file is the order of starting.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::addresses::Addresses;
+use crate::auth::keys::{self, DataDirLock, PlatformKeys};
+use crate::config::{Config, Isolation, ProviderKind};
+use crate::directory::Directory;
+use crate::http::{self, ApiState};
+use crate::orchestrator::{self, Orchestrator};
+use crate::provider::Provider;
+use crate::provider::docker::{DockerConfig, DockerProvider, WeakIsolation};
+use crate::provider::simulated::SimulatedProvider;
+use crate::proxy::{Gateway, GatewayConfig, Limits};
+use crate::seat_runtime;
+use crate::server::{Server, ServerLimits};
+use crate::service::{self, Service};
+use crate::store::Store;
+
+/// A running server.
+pub struct App {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Where people find it.
+    pub public_url: String,
+    /// The one-time set-up link, while nobody can sign in.
+    pub setup_link: Option<String>,
+    orchestrator: Arc<Orchestrator>,
+    stop: CancellationToken,
+    tasks: JoinSet<anyhow::Result<()>>,
+    _data_dir: DataDirLock,
+}
+
+impl App {
+    /// Starts everything and begins to answer.
+    ///
+    /// # Errors
+    /// When the data directory, the database, the password file or the port can't be used; the
+    /// message names it and the remedy. An engine that doesn't answer is no error: readiness tells.
+    pub async fn start(config: Config) -> anyhow::Result<Self> {
+        let data_dir = keys::lock_data_dir(&config.data_dir)?;
+        let keys = Arc::new(PlatformKeys::load_or_create(&config.data_dir)?);
+        let store = Store::open(&config.data_dir)?;
+        let listener = TcpListener::bind(config.listen).await.with_context(|| {
+            format!(
+                "cannot listen on {}. Hint: stop what uses it, or choose another --listen",
+                config.listen
+            )
+        })?;
+        let listen = listener
+            .local_addr()
+            .context("the listener has no address")?;
+        let addresses = Arc::new(Addresses::new(
+            config.public_url.as_deref(),
+            config.domain.as_deref(),
+            listen,
+        )?);
+
+        let directory = Arc::new(Directory::new());
+        service::announce_all(&store, &directory).await?;
+        let provider = provider(&config, &keys)?;
+        let parts = orchestrator::Parts {
+            store: store.clone(),
+            provider,
+            directory: Arc::clone(&directory),
+            key: Arc::clone(&keys.signing),
+        };
+        let orchestrator = Arc::new(Orchestrator::start(
+            parts,
+            orchestrator::Settings::default(),
+        ));
+        let service = Service::new(
+            store,
+            Arc::clone(&orchestrator),
+            Arc::clone(&directory),
+            Arc::clone(&keys),
+            config.image.clone(),
+        );
+        if let Some(path) = &config.instructor_password_file {
+            set_password(&service, path).await?;
+        }
+        let setup_secret = service.setup_secret().await?;
+        let public_url = addresses.public().to_string();
+
+        let stop = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        let schedule = service.clone().keep_schedule(stop.clone());
+        tasks.spawn(async move {
+            schedule.await;
+            Ok(())
+        });
+        let gateway = Gateway::new(GatewayConfig {
+            directory,
+            addresses: Arc::clone(&addresses),
+            signing: Arc::clone(&keys.signing),
+            verifying: keys.signing.verifying_keys(),
+            cookie_name: format!("clarateach-seat-{}", keys.cookie_suffix),
+            limits: Limits::default(),
+        });
+        let api = ApiState {
+            service,
+            orchestrator: Arc::clone(&orchestrator),
+            addresses: Arc::clone(&addresses),
+            keys,
+        };
+        let server = Server {
+            addresses,
+            gateway,
+            platform: http::router(api),
+            trusted_proxies: config.trusted_proxies,
+            limits: ServerLimits::default(),
+        };
+        let stop_listening = stop.clone();
+        tasks.spawn(async move {
+            server
+                .listen(listener, stop_listening)
+                .await
+                .context("cannot accept connections")
+        });
+        Ok(Self {
+            listen,
+            setup_link: setup_secret.map(|secret| format!("{public_url}/setup#{secret}")),
+            public_url,
+            orchestrator,
+            stop,
+            tasks,
+            _data_dir: data_dir,
+        })
+    }
+
+    /// Serves until `signal` comes or a part fails, then drains. Seats stay as they are.
+    ///
+    /// # Errors
+    /// What made a part fail.
+    pub async fn run_until(mut self, signal: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let failed = tokio::select! {
+            () = signal => None,
+            ended = self.tasks.join_next() => ended,
+        };
+        self.stop.cancel();
+        let mut outcome = failed.map_or(Ok(()), |ended| {
+            ended.context("a part of the server panicked")?
+        });
+        while let Some(ended) = self.tasks.join_next().await {
+            outcome = outcome.and(ended.context("a part of the server panicked").flatten());
+        }
+        self.orchestrator.shutdown().await;
+        outcome
+    }
+}
+
+/// The provider that the configuration names; the only place that knows concrete ones.
+///
+/// # Errors
+/// When there is no in-seat server to run in seats, or its folder can't be written.
+pub fn provider(config: &Config, keys: &PlatformKeys) -> anyhow::Result<Arc<dyn Provider>> {
+    match config.provider {
+        ProviderKind::Docker => {
+            let verifying = keys.signing.verifying_keys();
+            let runtime_dir = seat_runtime::install(
+                &config.data_dir,
+                config.workspace_binary.as_deref(),
+                &verifying,
+            )?;
+            let docker = DockerConfig {
+                data_dir: config.data_dir.clone(),
+                instance: keys.instance.parse()?,
+                seat_networks: config.seat_networks,
+                runtime_dir,
+                weak_isolation: match config.isolation {
+                    Isolation::Required => WeakIsolation::Refuse,
+                    Isolation::Weak => WeakIsolation::Allow,
+                },
+                resolvers: Vec::new(),
+            };
+            Ok(Arc::new(DockerProvider::new(docker)))
+        }
+        ProviderKind::Simulated => Ok(Arc::new(SimulatedProvider::new(
+            keys.signing.verifying_keys(),
+        ))),
+    }
+}
+
+async fn set_password(service: &Service, path: &PathBuf) -> anyhow::Result<()> {
+    let text = std::fs::read_to_string(path).with_context(|| {
+        format!(
+            "cannot read the instructor's password from {}",
+            path.display()
+        )
+    })?;
+    let password = text.trim_end_matches(['\r', '\n']).to_owned();
+    service
+        .set_password_from_operator(password)
+        .await
+        .with_context(|| format!("cannot use the password in {}", path.display()))
+}

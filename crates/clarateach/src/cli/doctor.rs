@@ -1,0 +1,103 @@
+//! `clarateach doctor`: offline, so that it also helps where the server doesn't start.
+
+use serde_json::json;
+
+use super::ConfigArgs;
+use crate::app;
+use crate::auth::keys::{self, KeysError, PlatformKeys};
+use crate::provider::{Finding, Level};
+
+#[derive(clap::Args)]
+pub(super) struct DoctorArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: DoctorArgs) -> anyhow::Result<()> {
+    let config = args.config.settings()?.resolve()?;
+    let mut findings = vec![data_dir(&config.data_dir)];
+    let checked = PlatformKeys::load_or_create(&config.data_dir)
+        .map_err(anyhow::Error::from)
+        .and_then(|keys| app::provider(&config, &keys))
+        .and_then(|provider| Ok(super::runtime()?.block_on(provider.check())?));
+    match checked {
+        Ok(report) => findings.extend(report.findings),
+        Err(error) => findings.push(Finding {
+            level: Level::Error,
+            code: "provider",
+            message: format!("{error:#}"),
+            remedy: None,
+        }),
+    }
+    if args.json {
+        print_json(&findings);
+    } else {
+        print_lines(&findings);
+    }
+    let errors = findings
+        .iter()
+        .filter(|finding| finding.level == Level::Error)
+        .count();
+    anyhow::ensure!(
+        errors == 0,
+        "{errors} of {} checks failed: workshops can't be made like this",
+        findings.len()
+    );
+    Ok(())
+}
+
+fn data_dir(path: &std::path::Path) -> Finding {
+    let found = |level, message: String, remedy: Option<&str>| Finding {
+        level,
+        code: "data_dir",
+        message,
+        remedy: remedy.map(ToOwned::to_owned),
+    };
+    match keys::lock_data_dir(path) {
+        Ok(_) => found(
+            Level::Good,
+            format!("data directory {} can be written", path.display()),
+            None,
+        ),
+        Err(KeysError::InUse { .. }) => found(
+            Level::Good,
+            format!("a server is running on {}", path.display()),
+            None,
+        ),
+        Err(error) => found(
+            Level::Error,
+            error.to_string(),
+            Some("make it writable for this user, or choose another --data-dir"),
+        ),
+    }
+}
+
+fn word(level: Level) -> &'static str {
+    match level {
+        Level::Good => "good",
+        Level::Warning => "warning",
+        Level::Error => "error",
+    }
+}
+
+fn print_lines(findings: &[Finding]) {
+    for finding in findings {
+        println!("{:<8} {}", word(finding.level), finding.message);
+        if let Some(remedy) = &finding.remedy {
+            println!("{:<8} -> {remedy}", "");
+        }
+    }
+}
+
+fn print_json(findings: &[Finding]) {
+    let findings: Vec<_> = findings
+        .iter()
+        .map(|finding| {
+            json!({"level": word(finding.level), "code": finding.code, "message": finding.message, "remedy": finding.remedy})
+        })
+        .collect();
+    println!("{:#}", json!({"findings": findings}));
+}

@@ -1,0 +1,91 @@
+//! `clarateach serve`.
+
+use std::collections::BTreeSet;
+use std::io::IsTerminal;
+
+use anyhow::Context;
+use clap::CommandFactory;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use super::{Cli, ConfigArgs};
+use crate::app::App;
+use crate::config::{Config, LogFormat, Settings, unknown_variables};
+
+#[derive(clap::Args)]
+pub(super) struct ServeArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Read and show the configuration, then stop
+    #[arg(long)]
+    check_config: bool,
+}
+
+pub(super) fn run(args: ServeArgs) -> anyhow::Result<()> {
+    let settings = args.config.settings()?;
+    if args.check_config {
+        println!("{}", settings.resolve()?);
+        return Ok(());
+    }
+    start_log(&settings)?;
+    for name in unknown_variables(&known_variables()) {
+        tracing::warn!(
+            name,
+            "this variable is set, and this version does not know it"
+        );
+    }
+    let config = settings.resolve()?;
+    super::runtime()?.block_on(serve(config))
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    let app = App::start(config).await?;
+    println!(
+        "ClaraTeach {} is at {}/",
+        env!("CARGO_PKG_VERSION"),
+        app.public_url
+    );
+    if let Some(link) = &app.setup_link {
+        println!("\nSet the instructor's password with this link; it works once:\n\n    {link}\n");
+    }
+    tracing::info!(listen = %app.listen, "listening");
+    app.run_until(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping; seats stay as they are");
+    })
+    .await
+}
+
+fn start_log(settings: &Settings) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(settings.log.as_deref().unwrap_or("info"))
+        .context("--log is not a filter")?;
+    let format = settings
+        .log_format
+        .unwrap_or(if std::io::stderr().is_terminal() {
+            LogFormat::Text
+        } else {
+            LogFormat::Json
+        });
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+    Ok(())
+}
+
+/// Every variable that some command's arguments read.
+fn known_variables() -> BTreeSet<String> {
+    Cli::command()
+        .get_subcommands()
+        .flat_map(|command| command.get_arguments().filter_map(clap::Arg::get_env))
+        .filter_map(|name| name.to_str().map(ToOwned::to_owned))
+        .collect()
+}

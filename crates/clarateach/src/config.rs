@@ -1,0 +1,363 @@
+//! What the operator sets: flags, then `CLARATEACH_*`, then `clarateach.toml`. Read once.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use serde::Deserialize;
+
+use crate::model::Cidr;
+
+/// Why the configuration can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file can't be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file's content is wrong.
+    #[error(
+        "{path} is not a configuration: {source}. Hint: `clarateach serve --help` lists the settings"
+    )]
+    Parse {
+        /// Which file.
+        path: PathBuf,
+        /// Where and what.
+        source: Box<toml::de::Error>,
+    },
+    /// Two settings don't go together, or one is out of range.
+    #[error("{setting}: {problem}")]
+    Setting {
+        /// Which one.
+        setting: &'static str,
+        /// What is wrong, and what would be right.
+        problem: String,
+    },
+}
+
+/// What makes the seats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProviderKind {
+    /// Containers of a Docker engine.
+    Docker,
+    /// In-process seats with scripted content and no isolation: tests and page development only.
+    Simulated,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Settings as given: by flag or environment, and again as the file's content.
+#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub struct Settings {
+    /// Address to listen on [default: 127.0.0.1:8080]
+    #[arg(long, env = "CLARATEACH_LISTEN", value_name = "ADDRESS:PORT")]
+    pub listen: Option<SocketAddr>,
+    /// URL by which people reach this server, e.g. http://198.18.0.1:8080; join links are built from it
+    /// [default: from the domain, or the listening address]
+    #[arg(long, env = "CLARATEACH_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
+    /// DNS domain whose names lead here; seats get hosts of their own below it. Empty: local mode
+    #[arg(long, env = "CLARATEACH_DOMAIN", value_name = "DOMAIN")]
+    pub domain: Option<String>,
+    /// Directory of the database, keys and seats' disks; made when missing, for this user only
+    /// [default: ./data]
+    #[arg(long, env = "CLARATEACH_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// What makes the seats [default: docker]
+    #[arg(long, env = "CLARATEACH_PROVIDER")]
+    pub provider: Option<ProviderKind>,
+    /// Image of seats whose workshop names none [default: clarateach/workspace:latest]
+    #[arg(long, env = "CLARATEACH_IMAGE", value_name = "IMAGE")]
+    pub image: Option<String>,
+    /// File with the instructor's password, read at every start; sets it without the set-up link
+    #[arg(long, env = "CLARATEACH_INSTRUCTOR_PASSWORD_FILE", value_name = "FILE")]
+    pub instructor_password_file: Option<PathBuf>,
+    /// IPv4 network that seats' subnets are carved from, a /24 a workshop [default: 198.18.0.0/15]
+    #[arg(long, env = "CLARATEACH_SEAT_NETWORKS", value_name = "CIDR")]
+    #[serde(default, deserialize_with = "cidr_from_text")]
+    pub seat_networks: Option<Cidr>,
+    /// Make seats even where the firewall can't be set: they would reach this machine and each other
+    #[arg(long, env = "CLARATEACH_ALLOW_WEAK_ISOLATION", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub allow_weak_isolation: Option<bool>,
+    /// Allow what is only safe on a developer's machine: the simulated provider
+    #[arg(long, env = "CLARATEACH_INSECURE_DEV", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub insecure_dev: Option<bool>,
+    /// In-seat server to use instead of the one in this binary
+    #[arg(long, env = "CLARATEACH_SEAT_SERVER", value_name = "FILE")]
+    pub workspace_binary: Option<PathBuf>,
+    /// Networks of proxies in front whose X-Forwarded-For is believed, comma-separated [default: none]
+    #[arg(
+        long,
+        env = "CLARATEACH_TRUSTED_PROXIES",
+        value_name = "CIDR",
+        value_delimiter = ','
+    )]
+    #[serde(default, deserialize_with = "cidrs_from_texts")]
+    pub trusted_proxies: Option<Vec<Cidr>>,
+    /// How to write the log [default: text on a terminal, otherwise json]
+    #[arg(long, env = "CLARATEACH_LOG_FORMAT")]
+    pub log_format: Option<LogFormat>,
+    /// What to log, as in `info` or `clarateach=debug` [default: info]
+    #[arg(long, env = "CLARATEACH_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
+}
+
+fn cidr_from_text<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Cidr>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map(Some).map_err(serde::de::Error::custom)
+}
+
+fn cidrs_from_texts<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<Cidr>>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    let networks = texts
+        .iter()
+        .map(|text| text.parse().map_err(serde::de::Error::custom));
+    networks.collect::<Result<_, _>>().map(Some)
+}
+
+/// The configuration in force.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// By what URL people come, where it was set.
+    pub public_url: Option<String>,
+    /// The domain of seats' hosts, where there is one.
+    pub domain: Option<String>,
+    /// Database, keys, disks.
+    pub data_dir: PathBuf,
+    /// What makes seats.
+    pub provider: ProviderKind,
+    /// The default image.
+    pub image: String,
+    /// The operator's password file.
+    pub instructor_password_file: Option<PathBuf>,
+    /// Pool of the seats' subnets.
+    pub seat_networks: Cidr,
+    /// Whether seats may be made without a firewall.
+    pub isolation: Isolation,
+    /// Proxies whose word on the client's address is believed.
+    pub trusted_proxies: Vec<Cidr>,
+    /// An in-seat server from outside this binary.
+    pub workspace_binary: Option<PathBuf>,
+}
+
+/// What to do where seats can't be isolated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isolation {
+    /// Refuse to make any.
+    Required,
+    /// Make them all the same, and say so.
+    Weak,
+}
+
+/// Names that are read elsewhere than in [`Settings`]: by the build, or by clap itself.
+const OTHER_NAMES: &[&str] = &[
+    "CLARATEACH_CONFIG",
+    "CLARATEACH_WORKSPACE_BINARY",
+    "CLARATEACH_BINARY",
+    "CLARATEACH_CHROMIUM",
+];
+
+impl Settings {
+    /// These settings, and the file's where these say nothing.
+    fn or(self, file: Self) -> Self {
+        Self {
+            listen: self.listen.or(file.listen),
+            public_url: self.public_url.or(file.public_url),
+            domain: self.domain.or(file.domain),
+            data_dir: self.data_dir.or(file.data_dir),
+            provider: self.provider.or(file.provider),
+            image: self.image.or(file.image),
+            instructor_password_file: self
+                .instructor_password_file
+                .or(file.instructor_password_file),
+            seat_networks: self.seat_networks.or(file.seat_networks),
+            allow_weak_isolation: self.allow_weak_isolation.or(file.allow_weak_isolation),
+            insecure_dev: self.insecure_dev.or(file.insecure_dev),
+            workspace_binary: self.workspace_binary.or(file.workspace_binary),
+            trusted_proxies: self.trusted_proxies.or(file.trusted_proxies),
+            log_format: self.log_format.or(file.log_format),
+            log: self.log.or(file.log),
+        }
+    }
+
+    /// These settings over those of `path`; without a path, over `./clarateach.toml` where it is.
+    ///
+    /// # Errors
+    /// When the file can't be read or holds something unknown.
+    pub fn with_file(self, path: Option<&Path>) -> Result<Self, ConfigError> {
+        let (path, must_exist) =
+            path.map_or((Path::new("clarateach.toml"), false), |path| (path, true));
+        match std::fs::read_to_string(path) {
+            Ok(text) => match toml::from_str(&text) {
+                Ok(file) => Ok(self.or(file)),
+                Err(source) => Err(ConfigError::Parse {
+                    path: path.to_owned(),
+                    source: Box::new(source),
+                }),
+            },
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must_exist => Ok(self),
+            Err(source) => Err(ConfigError::Read {
+                path: path.to_owned(),
+                source,
+            }),
+        }
+    }
+
+    /// The configuration that these settings make, defaults filled in.
+    ///
+    /// # Errors
+    /// When settings contradict each other.
+    pub fn resolve(self) -> Result<Config, ConfigError> {
+        let not_empty = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+        let provider = self.provider.unwrap_or(ProviderKind::Docker);
+        if provider == ProviderKind::Simulated && self.insecure_dev != Some(true) {
+            return Err(ConfigError::Setting {
+                setting: "provider",
+                problem: "simulated seats isolate nobody. Hint: add --insecure-dev, on a developer's machine only".to_owned(),
+            });
+        }
+        let seat_networks = match self.seat_networks {
+            Some(pool) => pool,
+            None => "198.18.0.0/15".parse().expect("the default is a network"),
+        };
+        if seat_networks.prefix() > 24 {
+            return Err(ConfigError::Setting {
+                setting: "seat_networks",
+                problem: format!("{seat_networks} is too small: each workshop takes a /24"),
+            });
+        }
+        let data_dir = self.data_dir.unwrap_or_else(|| PathBuf::from("data"));
+        Ok(Config {
+            listen: self
+                .listen
+                .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
+            public_url: not_empty(self.public_url),
+            domain: not_empty(self.domain),
+            // Docker needs absolute paths, and a later change of directory must not move the data.
+            data_dir: std::path::absolute(&data_dir).map_err(|source| ConfigError::Read {
+                path: data_dir,
+                source,
+            })?,
+            provider,
+            image: not_empty(self.image)
+                .unwrap_or_else(|| "clarateach/workspace:latest".to_owned()),
+            instructor_password_file: self.instructor_password_file,
+            seat_networks,
+            isolation: if self.allow_weak_isolation == Some(true) {
+                Isolation::Weak
+            } else {
+                Isolation::Required
+            },
+            trusted_proxies: self.trusted_proxies.unwrap_or_default(),
+            workspace_binary: self.workspace_binary,
+        })
+    }
+}
+
+/// `CLARATEACH_*` variables that are set and that nobody here reads: typing errors, or another version's.
+#[must_use]
+pub fn unknown_variables(known: &BTreeSet<String>) -> Vec<String> {
+    std::env::vars_os()
+        .filter_map(|(name, _)| name.into_string().ok())
+        .filter(|name| name.starts_with("CLARATEACH_"))
+        .filter(|name| !known.contains(name) && !OTHER_NAMES.contains(&name.as_str()))
+        .collect()
+}
+
+impl fmt::Display for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let none = || "-".to_owned();
+        writeln!(f, "listen          {}", self.listen)?;
+        writeln!(
+            f,
+            "public_url      {}",
+            self.public_url.clone().unwrap_or_else(none)
+        )?;
+        writeln!(
+            f,
+            "domain          {}",
+            self.domain.clone().unwrap_or_else(none)
+        )?;
+        writeln!(f, "data_dir        {}", self.data_dir.display())?;
+        writeln!(f, "provider        {:?}", self.provider)?;
+        writeln!(f, "image           {}", self.image)?;
+        writeln!(f, "seat_networks   {}", self.seat_networks)?;
+        write!(f, "isolation       {:?}", self.isolation)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_come_before_the_file_and_the_file_before_defaults() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("clarateach.toml");
+        std::fs::write(
+            &path,
+            "listen = \"127.0.0.1:9000\"\nimage = \"file:1\"\nseat_networks = \"198.19.0.0/16\"\n",
+        )
+        .unwrap();
+        let flags = Settings {
+            image: Some("flag:1".to_owned()),
+            ..Settings::default()
+        };
+        let config = flags.with_file(Some(&path)).unwrap().resolve().unwrap();
+        assert_eq!(config.listen.port(), 9000);
+        assert_eq!(config.image, "flag:1");
+        assert_eq!(config.seat_networks.to_string(), "198.19.0.0/16");
+        assert_eq!(config.provider, ProviderKind::Docker);
+        assert!(config.data_dir.is_absolute());
+    }
+
+    #[test]
+    fn wrong_settings_are_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("clarateach.toml");
+        std::fs::write(&path, "lisen = \"127.0.0.1:9000\"\n").unwrap();
+        let error = Settings::default()
+            .with_file(Some(&path))
+            .err()
+            .map(|error| error.to_string())
+            .unwrap();
+        assert!(error.contains("lisen"), "{error}");
+        assert!(
+            Settings::default()
+                .with_file(Some(&dir.path().join("none.toml")))
+                .is_err()
+        );
+        let simulated = Settings {
+            provider: Some(ProviderKind::Simulated),
+            ..Settings::default()
+        };
+        assert!(simulated.resolve().is_err());
+        let small = Settings {
+            seat_networks: Some("198.18.0.0/25".parse().unwrap()),
+            ..Settings::default()
+        };
+        assert!(small.resolve().is_err());
+    }
+}

@@ -1,0 +1,379 @@
+//! What the proxy knows of each seat: who it belongs to, and where it answers.
+//!
+//! Two writers, one reader: `service` sets tenancies after each commit, `orchestrator` sets what is
+//! live, `proxy` looks up. An entry never changes; writers swap it for another, and what ended is
+//! cancelled, which closes its connections. Knows no SQL and no provider, only the model's types.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use clarateach_protocol::id::{Generation, SeatKey, WorkshopId};
+use time::OffsetDateTime;
+use tokio_util::sync::CancellationToken;
+
+use crate::attendance::Attendance;
+use crate::model::Presence;
+use crate::provider::Endpoints;
+use crate::proxy::connections::Connections;
+use crate::proxy::minted::MintedTokens;
+
+/// Every seat that exists, by its key.
+#[derive(Default)]
+pub struct Directory {
+    seats: ArcSwap<HashMap<SeatKey, Arc<SeatEntry>>>,
+    writer: Mutex<()>,
+}
+
+/// Whose a seat is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tenancy {
+    /// The generation whose tokens are good.
+    pub generation: Generation,
+    /// The assignment's id, while somebody sits there.
+    pub assignment: Option<String>,
+    /// When the workshop ends by itself; no token lives longer.
+    pub ends_at: Option<OffsetDateTime>,
+}
+
+impl Tenancy {
+    /// Whether credentials and connections of `other` are still good under this one.
+    fn continues(&self, other: &Self) -> bool {
+        self.generation == other.generation && self.assignment == other.assignment
+    }
+}
+
+/// A seat that answered its probes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Live {
+    /// Which start of it.
+    pub incarnation: String,
+    /// Where its services answer.
+    pub endpoints: Endpoints,
+}
+
+/// One seat, as it was when it was looked up.
+#[derive(Clone)]
+pub struct SeatEntry {
+    tenancy: Tenancy,
+    tenancy_ended: CancellationToken,
+    attendance: Attendance,
+    incarnation: Option<Arc<Incarnation>>,
+    endpoints: Option<Endpoints>,
+}
+
+/// One start of a seat, with all that the proxy keeps for it: none of it is ever used for another.
+pub struct Incarnation {
+    name: String,
+    pub(crate) generation: Generation,
+    pub(crate) ended: CancellationToken,
+    pub(crate) connections: Connections,
+    pub(crate) tokens: MintedTokens,
+}
+
+impl Incarnation {
+    fn new(name: String, generation: Generation) -> Arc<Self> {
+        Arc::new(Self {
+            name,
+            generation,
+            ended: CancellationToken::new(),
+            connections: Connections::default(),
+            tokens: MintedTokens::default(),
+        })
+    }
+}
+
+impl SeatEntry {
+    /// Whose it is.
+    #[must_use]
+    pub fn tenancy(&self) -> &Tenancy {
+        &self.tenancy
+    }
+
+    /// Cancelled when the tenancy ends: release, reset, delete.
+    #[must_use]
+    pub fn tenancy_ended(&self) -> &CancellationToken {
+        &self.tenancy_ended
+    }
+
+    /// Its learner's live connections.
+    #[must_use]
+    pub fn attendance(&self) -> &Attendance {
+        &self.attendance
+    }
+
+    /// Where it answers; `None` while it isn't live.
+    pub(crate) fn upstream(&self) -> Option<(Arc<Incarnation>, Endpoints)> {
+        Some((self.incarnation.clone()?, self.endpoints?))
+    }
+}
+
+impl Directory {
+    /// A directory without seats.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The seat, if it exists.
+    #[must_use]
+    pub fn lookup(&self, key: &SeatKey) -> Option<Arc<SeatEntry>> {
+        self.seats.load().get(key).cloned()
+    }
+
+    /// Whether the seat's learner is there now.
+    #[must_use]
+    pub fn presence(&self, key: &SeatKey) -> Presence {
+        self.lookup(key)
+            .map_or(Presence::Never, |entry| entry.attendance.presence())
+    }
+
+    /// Says whose a seat is, and that it exists. Another generation or assignment than before
+    /// closes the connections of the one before; an older generation is a late call and ignored.
+    pub fn set_tenancy(&self, key: SeatKey, tenancy: Tenancy) {
+        self.update(|seats| {
+            let Some(before) = seats.get(&key).cloned() else {
+                seats.insert(key, Arc::new(SeatEntry::new(tenancy)));
+                return Ended::default();
+            };
+            if tenancy.generation < before.tenancy.generation {
+                return Ended::default();
+            }
+            let mut after = SeatEntry {
+                tenancy,
+                ..SeatEntry::clone(&before)
+            };
+            let mut ended = Ended::default();
+            if !after.tenancy.continues(&before.tenancy) {
+                ended.tokens.push(std::mem::take(&mut after.tenancy_ended));
+            }
+            if after.tenancy.assignment != before.tenancy.assignment {
+                after.attendance = Attendance::default();
+            }
+            if after.tenancy.generation != before.tenancy.generation {
+                ended.incarnation(after.incarnation.take());
+                after.endpoints = None;
+            }
+            seats.insert(key, Arc::new(after));
+            ended
+        });
+    }
+
+    /// Says where a seat of that generation answers, or that it doesn't. Another incarnation than
+    /// before closes the connections to the one before; a seat that merely stopped answering keeps
+    /// them. Ignored when the generation isn't the tenancy's.
+    pub fn set_live(&self, key: SeatKey, generation: Generation, live: Option<Live>) {
+        self.update(|seats| {
+            let Some(before) = seats
+                .get(&key)
+                .filter(|entry| entry.tenancy.generation == generation)
+            else {
+                return Ended::default();
+            };
+            let mut after = SeatEntry::clone(before);
+            let mut ended = Ended::default();
+            after.endpoints = live.as_ref().map(|live| live.endpoints);
+            if let Some(Live { incarnation, .. }) = live
+                && after
+                    .incarnation
+                    .as_ref()
+                    .is_none_or(|known| known.name != incarnation)
+            {
+                ended.incarnation(
+                    after
+                        .incarnation
+                        .replace(Incarnation::new(incarnation, generation)),
+                );
+            }
+            seats.insert(key, Arc::new(after));
+            ended
+        });
+    }
+
+    /// Forgets one seat and closes its connections; its tokens are answered `410 ended`.
+    pub fn remove_seat(&self, key: &SeatKey) {
+        self.remove(|candidate| candidate == key);
+    }
+
+    /// Forgets a workshop's seats and closes their connections; their tokens are answered
+    /// `410 ended`.
+    pub fn remove_workshop(&self, workshop: &WorkshopId) {
+        self.remove(|key| key.workshop == *workshop);
+    }
+
+    fn remove(&self, goes: impl Fn(&SeatKey) -> bool) {
+        self.update(|seats| {
+            let mut ended = Ended::default();
+            seats.retain(|key, entry| {
+                if goes(key) {
+                    ended.tokens.push(entry.tenancy_ended.clone());
+                    ended.incarnation(entry.incarnation.clone());
+                    return false;
+                }
+                true
+            });
+            ended
+        });
+    }
+
+    /// Swaps the map first and cancels then: who connects in between finds the new entry.
+    fn update(&self, change: impl FnOnce(&mut HashMap<SeatKey, Arc<SeatEntry>>) -> Ended) {
+        let one_writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seats = HashMap::clone(&self.seats.load());
+        let ended = change(&mut seats);
+        self.seats.store(Arc::new(seats));
+        drop(one_writer);
+        for token in ended.tokens {
+            token.cancel();
+        }
+    }
+}
+
+impl SeatEntry {
+    fn new(tenancy: Tenancy) -> Self {
+        Self {
+            tenancy,
+            tenancy_ended: CancellationToken::new(),
+            attendance: Attendance::default(),
+            incarnation: None,
+            endpoints: None,
+        }
+    }
+}
+
+/// What a change put an end to.
+#[derive(Default)]
+struct Ended {
+    tokens: Vec<CancellationToken>,
+}
+
+impl Ended {
+    fn incarnation(&mut self, incarnation: Option<Arc<Incarnation>>) {
+        self.tokens
+            .extend(incarnation.map(|incarnation| incarnation.ended.clone()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> SeatKey {
+        SeatKey {
+            workshop: "ws-abcdefgh".parse().unwrap(),
+            seat: "3".parse().unwrap(),
+        }
+    }
+
+    fn tenancy(generation: u32, assignment: Option<&str>) -> Tenancy {
+        Tenancy {
+            generation: Generation(generation),
+            assignment: assignment.map(str::to_owned),
+            ends_at: None,
+        }
+    }
+
+    fn live(incarnation: &str) -> Option<Live> {
+        let address = "127.0.0.1:1".parse().unwrap();
+        Some(Live {
+            incarnation: incarnation.to_owned(),
+            endpoints: Endpoints {
+                terminal: address,
+                files: address,
+                browser: None,
+            },
+        })
+    }
+
+    fn entry(directory: &Directory) -> Arc<SeatEntry> {
+        directory.lookup(&key()).unwrap()
+    }
+
+    #[test]
+    fn another_assignment_or_generation_ends_the_tenancy() {
+        let directory = Directory::new();
+        directory.set_tenancy(key(), tenancy(1, None));
+        let mut before = entry(&directory);
+        for next in [
+            tenancy(1, Some("a")),
+            tenancy(2, Some("a")),
+            tenancy(3, None),
+        ] {
+            directory.set_tenancy(key(), next);
+            assert!(before.tenancy_ended().is_cancelled());
+            before = entry(&directory);
+            assert!(!before.tenancy_ended().is_cancelled());
+        }
+    }
+
+    #[test]
+    fn another_end_of_the_workshop_ends_nothing() {
+        let directory = Directory::new();
+        directory.set_tenancy(key(), tenancy(1, Some("a")));
+        let before = entry(&directory);
+        let ends_at = Some(OffsetDateTime::UNIX_EPOCH);
+        directory.set_tenancy(
+            key(),
+            Tenancy {
+                ends_at,
+                ..tenancy(1, Some("a"))
+            },
+        );
+        assert!(!before.tenancy_ended().is_cancelled());
+        assert_eq!(entry(&directory).tenancy().ends_at, ends_at);
+    }
+
+    #[test]
+    fn late_calls_of_older_generations_change_nothing() {
+        let directory = Directory::new();
+        directory.set_tenancy(key(), tenancy(2, Some("a")));
+        directory.set_tenancy(key(), tenancy(1, Some("b")));
+        assert_eq!(*entry(&directory).tenancy(), tenancy(2, Some("a")));
+        directory.set_live(key(), Generation(1), live("old"));
+        assert!(entry(&directory).upstream().is_none());
+    }
+
+    #[test]
+    fn a_pause_keeps_connections_and_another_incarnation_does_not() {
+        let directory = Directory::new();
+        directory.set_tenancy(key(), tenancy(1, None));
+        directory.set_live(key(), Generation(1), live("one"));
+        let (first, _) = entry(&directory).upstream().unwrap();
+        directory.set_live(key(), Generation(1), None);
+        assert!(entry(&directory).upstream().is_none());
+        directory.set_live(key(), Generation(1), live("one"));
+        assert!(Arc::ptr_eq(
+            &first,
+            &entry(&directory).upstream().unwrap().0
+        ));
+        assert!(!first.ended.is_cancelled());
+        directory.set_live(key(), Generation(1), live("two"));
+        assert!(first.ended.is_cancelled());
+        assert!(!entry(&directory).tenancy_ended().is_cancelled());
+    }
+
+    #[test]
+    fn a_new_generation_is_not_live_until_it_says_so() {
+        let directory = Directory::new();
+        directory.set_tenancy(key(), tenancy(1, Some("a")));
+        directory.set_live(key(), Generation(1), live("one"));
+        let (first, _) = entry(&directory).upstream().unwrap();
+        directory.set_tenancy(key(), tenancy(2, Some("a")));
+        assert!(first.ended.is_cancelled());
+        assert!(entry(&directory).upstream().is_none());
+    }
+
+    #[test]
+    fn a_removed_workshop_is_gone_and_its_connections_with_it() {
+        let directory = Directory::new();
+        directory.set_tenancy(key(), tenancy(1, None));
+        directory.set_live(key(), Generation(1), live("one"));
+        let before = entry(&directory);
+        directory.remove_workshop(&key().workshop);
+        assert!(directory.lookup(&key()).is_none());
+        assert!(before.tenancy_ended().is_cancelled());
+        assert!(before.upstream().unwrap().0.ended.is_cancelled());
+        directory.set_live(key(), Generation(1), live("late"));
+        assert!(directory.lookup(&key()).is_none());
+    }
+}

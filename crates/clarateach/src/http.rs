@@ -1,0 +1,112 @@
+//! The public HTTP API and the pages: the route table, and nothing else.
+//!
+//! Handlers are in a file a resource (`session`, `workshops`, `seats`, `join`, `system`), named
+//! `<verb>_<resource>`. `extract` reads requests, `error` turns errors into statuses, `body` holds
+//! what goes over the wire, `pages` serves the embedded front end. Rules live in `service`.
+
+mod body;
+mod error;
+mod extract;
+mod join;
+mod pages;
+mod seats;
+mod session;
+mod system;
+mod workshops;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn;
+use axum::routing::get;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::addresses::Addresses;
+use crate::auth::keys::PlatformKeys;
+use crate::orchestrator::Orchestrator;
+use crate::service::Service;
+
+/// What handlers need; clones share it.
+#[derive(Clone)]
+pub struct ApiState {
+    /// The rules.
+    pub service: Service,
+    /// For readiness only: whether the provider can work.
+    pub orchestrator: Arc<Orchestrator>,
+    /// URLs that answers hold.
+    pub addresses: Arc<Addresses>,
+    /// The public keys, and the session cookie's name.
+    pub keys: Arc<PlatformKeys>,
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "ClaraTeach", description = "Live, hands-on coding workshops.", license(name = "Apache-2.0")),
+    components(schemas(body::ErrorBody)),
+    tags(
+        (name = "session", description = "Signing in as an instructor"),
+        (name = "workshops", description = "Classes and their seats"),
+        (name = "join", description = "Learners"),
+        (name = "system", description = "Health and readiness"),
+    )
+)]
+struct Document;
+
+fn api() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(session::set_up))
+        .routes(routes!(
+            session::get_session,
+            session::create_session,
+            session::delete_session
+        ))
+        .routes(routes!(
+            workshops::list_workshops,
+            workshops::create_workshop
+        ))
+        .routes(routes!(workshops::get_workshop, workshops::delete_workshop))
+        .routes(routes!(seats::add_seats))
+        .routes(routes!(seats::reset_seat))
+        .routes(routes!(seats::release_seat))
+        .routes(routes!(seats::retry_seat))
+        .routes(routes!(seats::create_seat_token))
+        .routes(routes!(join::join))
+        .routes(routes!(system::get_health))
+        .routes(routes!(system::get_ready))
+}
+
+/// The API's description, OpenAPI 3.1, as pretty JSON.
+#[must_use]
+pub fn openapi_json() -> String {
+    let mut json = api()
+        .into_openapi()
+        .to_pretty_json()
+        .expect("the document is plain data");
+    json.push('\n');
+    json
+}
+
+/// Everything that the platform's origin serves, seats apart.
+pub fn router(state: ApiState) -> Router {
+    let (api, document) = api().split_for_parts();
+    let document = Arc::new(document);
+    api.route(
+        "/api/openapi.json",
+        get(move || {
+            let document = Arc::clone(&document);
+            async move { axum::Json(document.as_ref().clone()) }
+        }),
+    )
+    .route("/.well-known/jwks.json", get(system::get_jwks))
+    .route("/api/{*rest}", axum::routing::any(error::unknown_route))
+    .fallback(pages::get_page)
+    .method_not_allowed_fallback(error::wrong_method)
+    .layer(tower_http::catch_panic::CatchPanicLayer::custom(
+        error::panicked,
+    ))
+    .layer(from_fn(pages::add_security_headers))
+    .layer(from_fn(error::render))
+    .with_state(state)
+}

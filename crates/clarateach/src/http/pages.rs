@@ -1,0 +1,91 @@
+//! The front end, embedded in the binary, and the headers that fence it in.
+
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use rust_embed::{EmbeddedFile, RustEmbed};
+
+use super::error::{self, ApiError};
+
+#[derive(RustEmbed)]
+#[folder = "../../web/dist"]
+#[allow_missing = true]
+struct Pages;
+
+/// No script that isn't ours, no frame around us. Styles may be inline: Monaco and xterm need it.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self'; worker-src 'self' blob:; \
+    style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; \
+    connect-src 'self' http: https: ws: wss:; frame-src 'self' http: https:; frame-ancestors 'none'; \
+    base-uri 'none'; form-action 'self'; object-src 'none'";
+
+/// A file of the front end; any other path is a page of it, which its own router knows.
+pub(super) async fn get_page(request: Request) -> Response {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return error::wrong_method().await.into_response();
+    }
+    let path = request.uri().path().trim_start_matches('/');
+    if let Some(file) = Pages::get(path).filter(|_| !path.is_empty()) {
+        return serve(path, file);
+    }
+    if path.starts_with("assets/") || path.starts_with("debug/") {
+        return error::unknown_route().await.into_response();
+    }
+    match Pages::get("index.html") {
+        Some(file) => serve("index.html", file),
+        None => ApiError::new(
+            StatusCode::NOT_FOUND,
+            "no_pages",
+            "this build has no pages: build it with `./x build`",
+        )
+        .into_response(),
+    }
+}
+
+fn serve(path: &str, file: EmbeddedFile) -> Response {
+    // Vite names assets by their content: a name never changes its bytes.
+    let caching = if path.starts_with("assets/") {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
+    let kind = mime_guess::from_path(path).first_or_octet_stream();
+    (
+        [
+            (header::CONTENT_TYPE, kind.as_ref()),
+            (header::CACHE_CONTROL, caching),
+        ],
+        file.data,
+    )
+        .into_response()
+}
+
+/// What every answer of this origin carries.
+pub(super) async fn add_security_headers(request: Request, next: Next) -> Response {
+    let is_api = request.uri().path().starts_with("/api/");
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (
+            HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
+        ),
+        (
+            HeaderName::from_static("cross-origin-resource-policy"),
+            "same-origin",
+        ),
+    ] {
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
+    }
+    if is_api {
+        headers
+            .entry(header::CACHE_CONTROL)
+            .or_insert(HeaderValue::from_static("no-store"));
+    }
+    response
+}

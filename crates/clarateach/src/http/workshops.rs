@@ -1,0 +1,133 @@
+//! `/api/workshops`: classes.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use clarateach_protocol::id::WorkshopId;
+
+use super::ApiState;
+use super::body::{CreateWorkshop, ErrorBody, Workshop, WorkshopList};
+use super::error::ApiError;
+use super::extract::{Body, From, SignedIn, WorkshopPath};
+use crate::service;
+
+/// Every workshop that has not ended, newest first.
+#[utoipa::path(get, path = "/api/workshops", tag = "workshops", responses(
+    (status = 200, body = WorkshopList), (status = 401, body = ErrorBody),
+))]
+pub(super) async fn list_workshops(
+    State(state): State<ApiState>,
+    from: From,
+    _: SignedIn,
+) -> Result<Json<WorkshopList>, ApiError> {
+    let views = state.service.workshops().await?;
+    let workshops = views
+        .into_iter()
+        .map(|view| Workshop::new(view, &state.addresses, &from.host))
+        .collect();
+    Ok(Json(WorkshopList { workshops }))
+}
+
+/// Makes a workshop. Waits until every seat is ready or failed; with `Prefer: respond-async` it
+/// answers at once (RFC 7240, section 4.1).
+#[utoipa::path(post, path = "/api/workshops", tag = "workshops", request_body = CreateWorkshop,
+    params(("Prefer" = Option<String>, Header, description = "`respond-async`: answer 202 at once")),
+    responses(
+        (status = 201, body = Workshop), (status = 202, body = Workshop), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+        (status = 413, body = ErrorBody), (status = 415, body = ErrorBody), (status = 503, body = ErrorBody, description = "Seats can't be made now; nothing was begun"),
+    ))]
+pub(super) async fn create_workshop(
+    State(state): State<ApiState>,
+    from: From,
+    headers: HeaderMap,
+    SignedIn { instructor }: SignedIn,
+    Body(request): Body<CreateWorkshop>,
+) -> Result<(StatusCode, Json<Workshop>), ApiError> {
+    let egress = request
+        .egress
+        .into_policy()
+        .map_err(|error| ApiError::invalid("egress", error.to_string()))?;
+    let request = service::CreateWorkshop {
+        name: request.name,
+        seats: request.seats,
+        image: request.image,
+        browser: request.browser.into(),
+        api_key: request.api_key,
+        api_key_name: request.api_key_name,
+        env: request.env,
+        resources: request.resources.into(),
+        egress,
+        starts_at: request.starts_at,
+        ends_at: request.ends_at,
+    };
+    let created = state.service.create_workshop(&instructor, request).await?;
+    let (status, view) = if prefers_async(&headers) {
+        (StatusCode::ACCEPTED, created)
+    } else {
+        (
+            StatusCode::CREATED,
+            state
+                .service
+                .wait_until_made(created.workshop.spec.id)
+                .await?,
+        )
+    };
+    Ok((
+        status,
+        Json(Workshop::new(view, &state.addresses, &from.host)),
+    ))
+}
+
+/// One workshop.
+#[utoipa::path(get, path = "/api/workshops/{id}", tag = "workshops", params(("id" = String, Path)), responses(
+    (status = 200, body = Workshop), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
+))]
+pub(super) async fn get_workshop(
+    State(state): State<ApiState>,
+    from: From,
+    _: SignedIn,
+    WorkshopPath(id): WorkshopPath,
+) -> Result<Json<Workshop>, ApiError> {
+    Ok(Json(show(&state, &from.host, id).await?))
+}
+
+/// Ends a workshop. Answers when nothing of it is left; twice is fine. With `Prefer: respond-async`
+/// it answers at once.
+#[utoipa::path(delete, path = "/api/workshops/{id}", tag = "workshops", params(("id" = String, Path)), responses(
+    (status = 204), (status = 202), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
+))]
+pub(super) async fn delete_workshop(
+    State(state): State<ApiState>,
+    headers: HeaderMap,
+    _: SignedIn,
+    WorkshopPath(id): WorkshopPath,
+) -> Result<StatusCode, ApiError> {
+    if prefers_async(&headers) {
+        state.service.end_workshop(id).await?;
+        return Ok(StatusCode::ACCEPTED);
+    }
+    state.service.delete_workshop(id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn show(
+    state: &ApiState,
+    host: &crate::addresses::HostKind,
+    id: WorkshopId,
+) -> Result<Workshop, ApiError> {
+    Ok(Workshop::new(
+        state.service.workshop(id).await?,
+        &state.addresses,
+        host,
+    ))
+}
+
+/// `Prefer: respond-async`, among whatever other preferences.
+fn prefers_async(headers: &HeaderMap) -> bool {
+    headers
+        .get_all("prefer")
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|preference| preference.trim().eq_ignore_ascii_case("respond-async"))
+}

@@ -1,0 +1,142 @@
+//! Brings what exists to what should exist, and keeps it so.
+//!
+//! The store says what should be, the provider what is; [`reconcile::plan`] decides what to do, and a
+//! loop a workshop does it: in parallel, with deadlines, tries and pauses. Everything is
+//! level-triggered: a lost hint, a crash or a failed call costs time, never correctness. Knows no
+//! concrete provider, no HTTP route of the platform and no SQL. Start at [`Orchestrator::start`].
+
+mod hands;
+mod mailbox;
+pub mod probe;
+mod progress;
+pub mod reconcile;
+mod seat;
+pub mod seat_client;
+mod settings;
+mod stage;
+mod supervisor;
+mod workshop;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use clarateach_protocol::id::{SeatKey, WorkshopId};
+use clarateach_protocol::token::SigningKey;
+use tokio::sync::{Semaphore, broadcast};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::directory::Directory;
+use crate::model::WorkshopSpec;
+use crate::provider::{Provider, ProviderError, ProviderReport};
+use crate::store::Store;
+use hands::Hands;
+use mailbox::Mailbox;
+use progress::Board;
+pub use progress::{ProgressPhase, ProgressView};
+pub use settings::{Backoff, Deadlines, HealthSettings, Settings};
+use supervisor::{Message, Supervisor};
+
+/// What the orchestrator works with.
+pub struct Parts {
+    /// What should be, and what was observed.
+    pub store: Store,
+    /// What makes seats.
+    pub provider: Arc<dyn Provider>,
+    /// What the proxy looks up. Its tenancies are set before the orchestrator starts, and before it
+    /// is woken for a new seat or generation.
+    pub directory: Arc<Directory>,
+    /// Signs what seats are asked with.
+    pub key: Arc<SigningKey>,
+}
+
+/// A running orchestrator; dropping it stops it.
+pub struct Orchestrator {
+    hands: Hands,
+    board: Arc<Board>,
+    mail: Arc<Mailbox<Message>>,
+    cancel: CancellationToken,
+    tasks: Mutex<JoinSet<()>>,
+}
+
+impl Orchestrator {
+    /// Begins with everything that should exist, adopts what does, and removes what is left behind.
+    /// Needs a runtime.
+    #[must_use]
+    pub fn start(parts: Parts, settings: Settings) -> Self {
+        let board = Arc::new(Board::new());
+        let mail = Arc::new(Mailbox::new());
+        let cancel = CancellationToken::new();
+        let hands = Hands {
+            provider: parts.provider,
+            store: parts.store,
+            key: parts.key,
+            permits: Arc::new(Semaphore::new(settings.parallel)),
+            settings: Arc::new(settings),
+        };
+        let supervisor = Supervisor::new(
+            hands.clone(),
+            parts.directory,
+            Arc::clone(&board),
+            Arc::clone(&mail),
+            cancel.clone(),
+        );
+        let mut tasks = JoinSet::new();
+        tasks.spawn(supervisor.run());
+        Self {
+            hands,
+            board,
+            mail,
+            cancel,
+            tasks: Mutex::new(tasks),
+        }
+    }
+
+    /// Whether a workshop could be made at all; makes nothing.
+    ///
+    /// # Errors
+    /// Why it could not.
+    pub async fn preflight(&self, workshop: &WorkshopSpec) -> Result<(), ProviderError> {
+        self.hands.preflight(workshop).await
+    }
+
+    /// What of the provider works, what doesn't, and what to do.
+    ///
+    /// # Errors
+    /// When it can't even be asked.
+    pub async fn check(&self) -> Result<ProviderReport, ProviderError> {
+        self.hands.check().await
+    }
+
+    /// Says that what is wanted of a workshop may have changed; call it after the commit.
+    pub fn wake(&self, workshop: WorkshopId) {
+        self.mail.put(Message::Wake(workshop));
+    }
+
+    /// Tries a failed seat again.
+    pub fn retry(&self, seat: SeatKey) {
+        self.mail.put(Message::Retry(seat));
+    }
+
+    /// How far a workshop is, while it is being made or removed.
+    #[must_use]
+    pub fn progress(&self, workshop: WorkshopId) -> Option<ProgressView> {
+        self.board.view(&workshop)
+    }
+
+    /// Workshops of which something changed that can be observed, from now on. Who lags reads again.
+    #[must_use]
+    pub fn subscribe(&self) -> broadcast::Receiver<WorkshopId> {
+        self.board.subscribe()
+    }
+
+    /// Stops; seats go on running. What was under way is cut off and found by the next start.
+    pub async fn shutdown(&self) {
+        self.cancel.cancel();
+        let mut tasks =
+            std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        while tasks.join_next().await.is_some() {}
+    }
+}
+
+#[cfg(test)]
+mod tests;

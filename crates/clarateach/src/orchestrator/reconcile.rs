@@ -1,0 +1,252 @@
+//! What to do next: a pure function from what should be and what is to actions.
+//!
+//! Level-triggered: it knows no history and no clock. Whoever calls it carries out the actions,
+//! observes again and asks again, until nothing is left to do. What is under way, backing off or
+//! given up is part of the observation ([`Hold`], [`Groundwork`]). Start at [`plan`].
+
+use std::collections::BTreeMap;
+
+use clarateach_protocol::id::SeatNumber;
+
+use crate::model::{DesiredSeat, DesiredWorkshop, Wanted};
+use crate::provider::{Instance, InstanceStatus, SeatSpec};
+
+/// One thing to do. At most one a seat in a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Action {
+    /// Make what the seats share, or assert it again.
+    /// Legal while the workshop is wanted and its groundwork is [`Groundwork::Missing`].
+    Prepare,
+    /// Make a seat, or start a stopped one with its files kept.
+    /// Legal on [`Groundwork::Ready`], where no instance has that number, or where the wanted
+    /// generation of the wanted spec is stopped.
+    Create {
+        /// Which seat.
+        seat: SeatNumber,
+    },
+    /// Stop a seat that runs and doesn't answer, so that it can be created again.
+    /// Legal on a running instance of the wanted generation that is [`Liveness::Silent`].
+    Stop {
+        /// Which seat.
+        seat: SeatNumber,
+    },
+    /// Ask a seat's terminal, files and binding; binds it.
+    /// Legal on a running instance of the wanted generation that nobody probed in this incarnation.
+    Probe {
+        /// Which seat.
+        seat: SeatNumber,
+    },
+    /// Give a seat another binding.
+    /// Legal on a running instance that was probed in this incarnation with another binding.
+    Bind {
+        /// Which seat.
+        seat: SeatNumber,
+    },
+    /// Remove a seat with its files. Never legal on a healthy instance of the wanted generation and
+    /// spec.
+    Destroy {
+        /// Which seat.
+        seat: SeatNumber,
+        /// What is wrong with it.
+        why: DestroyReason,
+    },
+    /// Remove the workshop with all its seats.
+    /// Legal while the workshop is not wanted and nothing of it is under way; alone in its plan.
+    DestroyWorkshop,
+}
+
+/// Why a seat is removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DestroyReason {
+    /// The workshop has no seat of that number.
+    Surplus,
+    /// It is of another generation: the seat was reset or released.
+    OtherGeneration,
+    /// It was made from something else than is wanted now.
+    OtherSpec,
+    /// It is half made or damaged.
+    Damaged,
+}
+
+/// What is, as far as is known.
+#[derive(Debug, Clone)]
+pub struct Observation {
+    /// What the seats share.
+    pub groundwork: Groundwork,
+    /// Every seat that is wanted or there.
+    pub seats: BTreeMap<SeatNumber, SeatObservation>,
+}
+
+/// What the seats of a workshop share: image, network, firewall; or its removal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Groundwork {
+    /// To be made, or due to be asserted again.
+    Missing,
+    /// Being made or removed right now.
+    Busy,
+    /// Making or removing it failed; it is tried again later.
+    Waiting,
+    /// Made, and asserted lately.
+    Ready,
+}
+
+/// One seat, as far as is known.
+#[derive(Debug, Clone, Default)]
+pub struct SeatObservation {
+    /// What the provider has of it.
+    pub instance: Option<Instance>,
+    /// Whether it answers.
+    pub liveness: Liveness,
+    /// What stands in the way of acting.
+    pub hold: Hold,
+}
+
+/// Whether a seat answers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Liveness {
+    /// Nobody asked yet.
+    #[default]
+    Unproven,
+    /// It answered a probe.
+    Proven {
+        /// The incarnation that answered.
+        incarnation: String,
+        /// Digest of the binding that it has.
+        bound: String,
+    },
+    /// It runs, and was asked in vain.
+    Silent,
+}
+
+/// What stands in the way of acting on a seat.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Hold {
+    /// Nothing.
+    #[default]
+    Free,
+    /// An action on it is under way.
+    Busy,
+    /// The last one failed; the next waits for its time.
+    Waiting,
+    /// Given up until somebody asks for a retry.
+    Failed,
+}
+
+/// What to do next to come from `observed` to `desired`; empty when nothing can or need be done.
+#[must_use]
+pub fn plan(desired: &DesiredWorkshop, observed: &Observation) -> Vec<Action> {
+    match desired.wanted {
+        Wanted::Absent => plan_removal(observed),
+        Wanted::Present => plan_presence(desired, observed),
+    }
+}
+
+/// What to do next where nothing is wanted: the workshop ends, or the store knows nothing of it.
+#[must_use]
+pub fn plan_removal(observed: &Observation) -> Vec<Action> {
+    let held = matches!(observed.groundwork, Groundwork::Busy | Groundwork::Waiting);
+    let acting = observed.seats.values().any(|seat| seat.hold == Hold::Busy);
+    if held || acting {
+        Vec::new()
+    } else {
+        vec![Action::DestroyWorkshop]
+    }
+}
+
+fn plan_presence(desired: &DesiredWorkshop, observed: &Observation) -> Vec<Action> {
+    let unseen = SeatObservation::default();
+    let wanted: BTreeMap<_, _> = desired
+        .seats
+        .iter()
+        .map(|seat| (seat.number, seat))
+        .collect();
+    let seen = |number: &SeatNumber| observed.seats.get(number).unwrap_or(&unseen);
+
+    let given_up = wanted
+        .keys()
+        .all(|number| seen(number).hold == Hold::Failed);
+    let prepare =
+        (observed.groundwork == Groundwork::Missing && !given_up).then_some(Action::Prepare);
+
+    let seats = wanted
+        .values()
+        .filter_map(|seat| plan_seat(desired, seat, seen(&seat.number), observed.groundwork));
+    let surplus = observed
+        .seats
+        .iter()
+        .filter(|(number, _)| !wanted.contains_key(number))
+        .filter_map(|(number, seat)| plan_surplus(*number, seat));
+    prepare.into_iter().chain(surplus).chain(seats).collect()
+}
+
+fn plan_surplus(number: SeatNumber, seen: &SeatObservation) -> Option<Action> {
+    let held = matches!(seen.hold, Hold::Busy | Hold::Waiting);
+    (seen.instance.is_some() && !held).then_some(Action::Destroy {
+        seat: number,
+        why: DestroyReason::Surplus,
+    })
+}
+
+fn plan_seat(
+    desired: &DesiredWorkshop,
+    wanted: &DesiredSeat,
+    seen: &SeatObservation,
+    groundwork: Groundwork,
+) -> Option<Action> {
+    let seat = wanted.number;
+    if seen.hold != Hold::Free {
+        return None;
+    }
+    let create = (groundwork == Groundwork::Ready).then_some(Action::Create { seat });
+    let Some(instance) = &seen.instance else {
+        return create;
+    };
+    if let Some(why) = misfit(desired, wanted, instance) {
+        return Some(Action::Destroy { seat, why });
+    }
+    match &instance.status {
+        InstanceStatus::Error { .. } => Some(Action::Destroy {
+            seat,
+            why: DestroyReason::Damaged,
+        }),
+        InstanceStatus::Stopped { .. } => create,
+        InstanceStatus::Running => plan_running(wanted, instance, &seen.liveness),
+    }
+}
+
+/// Why an instance can't become the wanted seat, however often it is started.
+fn misfit(
+    desired: &DesiredWorkshop,
+    wanted: &DesiredSeat,
+    instance: &Instance,
+) -> Option<DestroyReason> {
+    if instance.generation != wanted.generation {
+        return Some(DestroyReason::OtherGeneration);
+    }
+    let spec = seat_spec(desired, wanted);
+    (instance.spec_digest != spec.digest()).then_some(DestroyReason::OtherSpec)
+}
+
+fn plan_running(wanted: &DesiredSeat, instance: &Instance, liveness: &Liveness) -> Option<Action> {
+    let seat = wanted.number;
+    match liveness {
+        Liveness::Silent => Some(Action::Stop { seat }),
+        Liveness::Proven { incarnation, bound } if *incarnation == instance.incarnation => {
+            (*bound != wanted.binding.digest()).then_some(Action::Bind { seat })
+        }
+        Liveness::Proven { .. } | Liveness::Unproven => Some(Action::Probe { seat }),
+    }
+}
+
+/// What a wanted seat is made from.
+#[must_use]
+pub fn seat_spec(desired: &DesiredWorkshop, seat: &DesiredSeat) -> SeatSpec {
+    SeatSpec {
+        workshop: desired.spec.clone(),
+        number: seat.number,
+        generation: seat.generation,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,352 @@
+//! Properties of the plan, against a model world that does what it is told.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use clarateach_protocol::id::{Generation, WorkshopId};
+use clarateach_protocol::seat::Binding;
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::{BrowserPolicy, EgressPolicy, Reason, Resources, WorkshopSpec};
+use crate::provider::Endpoints;
+
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
+
+fn number(seat: u16) -> SeatNumber {
+    SeatNumber::new(seat).unwrap()
+}
+
+fn binding(variant: u8) -> Binding {
+    Binding {
+        learner: None,
+        env: BTreeMap::from([("V".to_owned(), variant.to_string())]),
+        files: Vec::new(),
+    }
+}
+
+fn desired(wanted: Wanted, seats: u16) -> DesiredWorkshop {
+    DesiredWorkshop {
+        spec: WorkshopSpec {
+            id: WorkshopId::from_random([7; 8]),
+            image: "image".to_owned(),
+            resources: Resources::default(),
+            egress: EgressPolicy::Open,
+            browser: BrowserPolicy::Off,
+        },
+        wanted,
+        seats: (1..=seats)
+            .map(|seat| DesiredSeat {
+                number: number(seat),
+                generation: Generation(2),
+                binding: binding(1),
+            })
+            .collect(),
+    }
+}
+
+fn instance(seat: u16, generation: Generation, digest: &str, status: InstanceStatus) -> Instance {
+    Instance {
+        workshop: WorkshopId::from_random([7; 8]),
+        seat: number(seat),
+        generation,
+        incarnation: "first".to_owned(),
+        spec_digest: digest.to_owned(),
+        id: format!("c{seat}"),
+        ip: NOWHERE.ip(),
+        status,
+        endpoints: Endpoints {
+            terminal: NOWHERE,
+            files: NOWHERE,
+            browser: None,
+        },
+    }
+}
+
+fn right_digest(seat: u16) -> String {
+    let desired = desired(Wanted::Present, seat);
+    seat_spec(&desired, desired.seats.last().unwrap()).digest()
+}
+
+fn healthy(seat: u16) -> SeatObservation {
+    SeatObservation {
+        instance: Some(instance(
+            seat,
+            Generation(2),
+            &right_digest(seat),
+            InstanceStatus::Running,
+        )),
+        liveness: Liveness::Proven {
+            incarnation: "first".to_owned(),
+            bound: binding(1).digest(),
+        },
+        hold: Hold::Free,
+    }
+}
+
+fn any_status() -> impl Strategy<Value = InstanceStatus> {
+    prop_oneof![
+        3 => Just(InstanceStatus::Running),
+        1 => Just(InstanceStatus::Stopped { reason: None }),
+        1 => Just(InstanceStatus::Error { reason: Reason::new("x", "x") }),
+    ]
+}
+
+fn any_liveness() -> impl Strategy<Value = Liveness> {
+    prop_oneof![
+        Just(Liveness::Unproven),
+        Just(Liveness::Silent),
+        (prop_oneof!["first", "other"], 0..3_u8).prop_map(|(incarnation, variant)| {
+            Liveness::Proven {
+                incarnation,
+                bound: binding(variant).digest(),
+            }
+        }),
+    ]
+}
+
+fn any_hold() -> impl Strategy<Value = Hold> {
+    prop_oneof![
+        4 => Just(Hold::Free),
+        1 => Just(Hold::Busy),
+        1 => Just(Hold::Waiting),
+        1 => Just(Hold::Failed),
+    ]
+}
+
+fn any_seat(seat: u16) -> impl Strategy<Value = SeatObservation> {
+    let there =
+        (1..4_u32, any::<bool>(), any_status()).prop_map(move |(generation, right, status)| {
+            let digest = if right {
+                right_digest(seat)
+            } else {
+                "else".to_owned()
+            };
+            instance(seat, Generation(generation), &digest, status)
+        });
+    (
+        proptest::option::weighted(0.8, there),
+        any_liveness(),
+        any_hold(),
+    )
+        .prop_map(|(instance, liveness, hold)| SeatObservation {
+            instance,
+            liveness,
+            hold,
+        })
+}
+
+fn any_groundwork() -> impl Strategy<Value = Groundwork> {
+    prop_oneof![
+        Just(Groundwork::Missing),
+        Just(Groundwork::Busy),
+        Just(Groundwork::Waiting),
+        Just(Groundwork::Ready),
+    ]
+}
+
+prop_compose! {
+    fn any_observation()(
+        groundwork in any_groundwork(),
+        seats in (any_seat(1), any_seat(2), any_seat(3), any_seat(4), any_seat(5)),
+        hidden in proptest::collection::btree_set(1..=5_u16, 0..3),
+    ) -> Observation {
+        let (a, b, c, d, e) = seats;
+        let seats = (1..).map(number).zip([a, b, c, d, e]);
+        Observation {
+            groundwork,
+            seats: seats.filter(|(seat, _)| !hidden.contains(&seat.get())).collect(),
+        }
+    }
+}
+
+fn seat_of(action: Action) -> Option<SeatNumber> {
+    match action {
+        Action::Prepare | Action::DestroyWorkshop => None,
+        Action::Create { seat }
+        | Action::Stop { seat }
+        | Action::Probe { seat }
+        | Action::Bind { seat }
+        | Action::Destroy { seat, .. } => Some(seat),
+    }
+}
+
+/// A world in which every action succeeds.
+struct World {
+    desired: DesiredWorkshop,
+    observed: Observation,
+    starts: u32,
+}
+
+impl World {
+    fn apply(&mut self, action: Action) {
+        match action {
+            Action::Prepare => self.observed.groundwork = Groundwork::Ready,
+            Action::DestroyWorkshop => self.observed.seats.clear(),
+            Action::Destroy { seat, .. } => {
+                self.observed.seats.remove(&seat);
+            }
+            Action::Create { seat } => self.start(seat),
+            Action::Stop { seat } => {
+                let seen = self.observed.seats.get_mut(&seat).unwrap();
+                seen.liveness = Liveness::Unproven;
+                seen.instance.as_mut().unwrap().status = InstanceStatus::Stopped { reason: None };
+            }
+            Action::Probe { seat } | Action::Bind { seat } => {
+                let wanted = self.wanted(seat).binding.digest();
+                let seen = self.observed.seats.get_mut(&seat).unwrap();
+                let incarnation = seen.instance.as_ref().unwrap().incarnation.clone();
+                seen.liveness = Liveness::Proven {
+                    incarnation,
+                    bound: wanted,
+                };
+            }
+        }
+    }
+
+    fn wanted(&self, seat: SeatNumber) -> &DesiredSeat {
+        let mut seats = self.desired.seats.iter();
+        seats.find(|wanted| wanted.number == seat).unwrap()
+    }
+
+    fn start(&mut self, seat: SeatNumber) {
+        self.starts += 1;
+        let spec = seat_spec(&self.desired, self.wanted(seat));
+        let seen = self.observed.seats.entry(seat).or_default();
+        let mut made = instance(
+            seat.get(),
+            spec.generation,
+            &spec.digest(),
+            InstanceStatus::Running,
+        );
+        made.incarnation = format!("start-{}", self.starts);
+        if let Some(stopped) = &seen.instance {
+            assert_eq!(stopped.generation, made.generation);
+            assert!(matches!(stopped.status, InstanceStatus::Stopped { .. }));
+        }
+        seen.instance = Some(made);
+    }
+
+    fn is_as_wanted(&self) -> bool {
+        if self.desired.wanted == Wanted::Absent {
+            return self.observed.seats.is_empty();
+        }
+        let wanted: BTreeSet<_> = self.desired.seats.iter().map(|seat| seat.number).collect();
+        let there: BTreeSet<_> = self.observed.seats.keys().copied().collect();
+        let right = |seat: &DesiredSeat| {
+            let seen = &self.observed.seats[&seat.number];
+            let instance = seen.instance.as_ref().unwrap();
+            instance.generation == seat.generation
+                && instance.status == InstanceStatus::Running
+                && seen.liveness
+                    == Liveness::Proven {
+                        incarnation: instance.incarnation.clone(),
+                        bound: seat.binding.digest(),
+                    }
+        };
+        wanted == there && self.desired.seats.iter().all(right)
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_action_is_legal(observed in any_observation(), seats in 0..=6_u16) {
+        let desired = desired(Wanted::Present, seats);
+        let actions = plan(&desired, &observed);
+        let touched: Vec<_> = actions.iter().copied().filter_map(seat_of).collect();
+        let distinct: BTreeSet<_> = touched.iter().collect();
+        prop_assert_eq!(touched.len(), distinct.len(), "two actions for one seat: {:?}", actions);
+
+        for action in actions {
+            let seen = seat_of(action).and_then(|seat| observed.seats.get(&seat));
+            let hold = seen.map_or(Hold::Free, |seat| seat.hold);
+            let surplus = matches!(action, Action::Destroy { why: DestroyReason::Surplus, .. });
+            prop_assert!(hold == Hold::Free || (surplus && hold == Hold::Failed));
+            let instance = seen.and_then(|seat| seat.instance.as_ref());
+            match action {
+                Action::Prepare => prop_assert_eq!(observed.groundwork, Groundwork::Missing),
+                Action::Create { .. } => {
+                    prop_assert_eq!(observed.groundwork, Groundwork::Ready);
+                    let stopped = InstanceStatus::Stopped { reason: None };
+                    prop_assert!(instance.is_none_or(|it| it.status == stopped));
+                }
+                Action::Stop { .. } | Action::Probe { .. } | Action::Bind { .. } => {
+                    prop_assert_eq!(&instance.unwrap().status, &InstanceStatus::Running);
+                    prop_assert_eq!(instance.unwrap().generation, Generation(2));
+                }
+                Action::Destroy { .. } => prop_assert!(instance.is_some()),
+                Action::DestroyWorkshop => prop_assert!(false, "the workshop is wanted"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_healthy_wanted_seat_is_left_alone(mut observed in any_observation(), seat in 1..=5_u16) {
+        observed.seats.insert(number(seat), healthy(seat));
+        let actions = plan(&desired(Wanted::Present, 5), &observed);
+        prop_assert!(actions.into_iter().all(|action| seat_of(action) != Some(number(seat))));
+    }
+
+    #[test]
+    fn a_running_wanted_seat_is_never_destroyed(
+        mut observed in any_observation(), seat in 1..=5_u16, liveness in any_liveness(), hold in any_hold(),
+    ) {
+        observed.seats.insert(number(seat), SeatObservation { liveness, hold, ..healthy(seat) });
+        for action in plan(&desired(Wanted::Present, 5), &observed) {
+            let of_it = seat_of(action) == Some(number(seat));
+            let makes_anew = matches!(action, Action::Destroy { .. } | Action::Create { .. });
+            prop_assert!(!(of_it && makes_anew));
+        }
+    }
+
+    #[test]
+    fn a_failed_seat_waits_and_holds_nobody(mut observed in any_observation(), seat in 1..=5_u16) {
+        observed.groundwork = Groundwork::Ready;
+        observed.seats.get_mut(&number(seat)).into_iter().for_each(|seen| seen.hold = Hold::Free);
+        let before = plan(&desired(Wanted::Present, 5), &observed);
+        observed.seats.entry(number(seat)).or_default().hold = Hold::Failed;
+        let after = plan(&desired(Wanted::Present, 5), &observed);
+        let others: Vec<_> = before.into_iter().filter(|action| seat_of(*action) != Some(number(seat))).collect();
+        prop_assert_eq!(after, others);
+    }
+
+    #[test]
+    fn it_converges(mut observed in any_observation(), seats in 1..=6_u16, present: bool) {
+        // What is held becomes free in time: that is the caller's part.
+        observed.seats.values_mut().for_each(|seat| seat.hold = Hold::Free);
+        observed.seats.retain(|_, seat| seat.instance.is_some());
+        observed.groundwork = Groundwork::Missing;
+        let wanted = if present { Wanted::Present } else { Wanted::Absent };
+        let mut world = World { desired: desired(wanted, seats), observed, starts: 0 };
+        // The longest way: destroy, create, probe; or stop, create, probe; after a prepare.
+        for _round in 0..5 {
+            if world.is_as_wanted() { break; }
+            for action in plan(&world.desired, &world.observed) { world.apply(action); }
+        }
+        prop_assert!(world.is_as_wanted(), "still {:?}", world.observed);
+        if present {
+            prop_assert_eq!(plan(&world.desired, &world.observed), vec![]);
+        }
+    }
+
+    #[test]
+    fn an_absent_workshop_is_destroyed_once_nothing_is_under_way(observed in any_observation()) {
+        let actions = plan(&desired(Wanted::Absent, 5), &observed);
+        let busy = observed.seats.values().any(|seat| seat.hold == Hold::Busy)
+            || matches!(observed.groundwork, Groundwork::Busy | Groundwork::Waiting);
+        prop_assert_eq!(actions, if busy { vec![] } else { vec![Action::DestroyWorkshop] });
+    }
+}
+
+#[test]
+fn nothing_is_prepared_for_seats_that_were_all_given_up() {
+    let failed = SeatObservation {
+        hold: Hold::Failed,
+        ..SeatObservation::default()
+    };
+    let observed = Observation {
+        groundwork: Groundwork::Missing,
+        seats: BTreeMap::from([(number(1), failed)]),
+    };
+    assert_eq!(plan(&desired(Wanted::Present, 1), &observed), vec![]);
+}

@@ -1,0 +1,405 @@
+//! What the orchestrator remembers of one seat between two plans: a state machine without I/O.
+//!
+//! Outcomes go in (`created`, `probed`, `answered`, …), [`SeatTrack::observation`] and
+//! [`SeatTrack::condition`] come out. Knows neither provider calls nor the store.
+
+use std::collections::VecDeque;
+
+use clarateach_protocol::id::Generation;
+use tokio::time::Instant;
+
+use super::reconcile::{Hold, Liveness, SeatObservation};
+use super::settings::Settings;
+use crate::model::{ObservedSeat, Reason, SeatCondition};
+use crate::provider::{Instance, InstanceStatus};
+
+/// One seat, as remembered.
+#[derive(Debug)]
+pub(super) struct SeatTrack {
+    generation: Generation,
+    instance: Option<Instance>,
+    liveness: Liveness,
+    busy: bool,
+    not_before: Option<Instant>,
+    failed: Option<Reason>,
+    /// Why it isn't ready, where something went wrong.
+    trouble: Option<Reason>,
+    /// Failures in a row, since it was ready last.
+    failures: u32,
+    removal_failures: u32,
+    history: History,
+    deaths: VecDeque<Instant>,
+    misses: u32,
+    next_question: Option<Instant>,
+}
+
+/// What is known of this generation's past.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum History {
+    /// Nobody looked yet, or it ran when first seen: the store's word stands until it was probed.
+    Unproven(Past),
+    /// Never ready.
+    New,
+    /// Was ready: learners' files may be in it.
+    WasReady,
+}
+
+/// What the store says of a seat that this process has not seen yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Past {
+    /// It was never ready, as far as is known.
+    New,
+    /// It was ready.
+    Ready,
+}
+
+impl Past {
+    pub(super) fn of(condition: SeatCondition) -> Self {
+        match condition {
+            SeatCondition::Ready | SeatCondition::Recovering => Self::Ready,
+            SeatCondition::Provisioning | SeatCondition::Failed | SeatCondition::Terminating => {
+                Self::New
+            }
+        }
+    }
+
+    fn history(self) -> History {
+        match self {
+            Self::New => History::New,
+            Self::Ready => History::WasReady,
+        }
+    }
+}
+
+/// How a failure is to be met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Retry {
+    /// The same may go through later.
+    Later,
+    /// Trying again is of no use.
+    Useless,
+}
+
+impl SeatTrack {
+    pub(super) fn new(generation: Generation, past: Past) -> Self {
+        Self {
+            generation,
+            instance: None,
+            liveness: Liveness::Unproven,
+            busy: false,
+            not_before: None,
+            failed: None,
+            trouble: None,
+            failures: 0,
+            removal_failures: 0,
+            history: History::Unproven(past),
+            deaths: VecDeque::new(),
+            misses: 0,
+            next_question: None,
+        }
+    }
+
+    /// The same seat in another generation: what was is forgotten, what is there stays to be removed.
+    pub(super) fn regenerated(&mut self, generation: Generation) {
+        *self = Self {
+            instance: self.instance.take(),
+            busy: self.busy,
+            history: History::New,
+            ..Self::new(generation, Past::New)
+        };
+    }
+
+    pub(super) fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    pub(super) fn instance(&self) -> Option<&Instance> {
+        self.instance.as_ref()
+    }
+
+    pub(super) fn is_busy(&self) -> bool {
+        self.busy
+    }
+
+    pub(super) fn begin(&mut self) {
+        self.busy = true;
+    }
+
+    pub(super) fn end(&mut self) {
+        self.busy = false;
+    }
+
+    /// When it wants attention by itself: a pause is over, or a health question is due. Never while
+    /// something is being done to it: that comes to an end by itself.
+    pub(super) fn due(&self) -> Option<Instant> {
+        if self.busy {
+            return None;
+        }
+        let question = self.next_question.filter(|_| self.is_live());
+        [self.not_before, question].into_iter().flatten().min()
+    }
+
+    pub(super) fn observation(&self, now: Instant) -> SeatObservation {
+        let hold = if self.busy {
+            Hold::Busy
+        } else if self.failed.is_some() {
+            Hold::Failed
+        } else if self.not_before.is_some_and(|at| at > now) {
+            Hold::Waiting
+        } else {
+            Hold::Free
+        };
+        SeatObservation {
+            instance: self.instance.clone(),
+            liveness: self.liveness.clone(),
+            hold,
+        }
+    }
+
+    /// Forgets a pause that is over.
+    pub(super) fn wake(&mut self, now: Instant) {
+        self.not_before.take_if(|at| *at <= now);
+    }
+
+    /// Whether learners can be let in: probed in this incarnation of the wanted generation.
+    pub(super) fn is_live(&self) -> bool {
+        let Some(instance) = &self.instance else {
+            return false;
+        };
+        let proven = matches!(&self.liveness, Liveness::Proven { incarnation, .. }
+            if *incarnation == instance.incarnation);
+        proven
+            && instance.generation == self.generation
+            && instance.status == InstanceStatus::Running
+    }
+
+    /// What the store should say; `None` while its word stands.
+    pub(super) fn condition(&self) -> Option<ObservedSeat> {
+        let (condition, reason) = if let Some(reason) = &self.failed {
+            (SeatCondition::Failed, Some(reason.clone()))
+        } else if self.is_live() {
+            (SeatCondition::Ready, None)
+        } else {
+            let condition = match self.history {
+                History::Unproven(_) => return None,
+                History::New => SeatCondition::Provisioning,
+                History::WasReady => SeatCondition::Recovering,
+            };
+            (condition, self.trouble.clone())
+        };
+        Some(ObservedSeat { condition, reason })
+    }
+
+    /// What the provider has of it now.
+    pub(super) fn seen(&mut self, instance: Option<Instance>, now: Instant, settings: &Settings) {
+        let was_live = self.is_live();
+        self.instance = instance;
+        if let History::Unproven(past) = self.history {
+            self.history = self.first_impression(past);
+        }
+        if was_live && !self.is_live() {
+            let reason = self.death_reason();
+            self.died(reason, now, settings);
+        }
+    }
+
+    fn first_impression(&self, past: Past) -> History {
+        let ours = self
+            .instance
+            .as_ref()
+            .filter(|instance| instance.generation == self.generation);
+        match ours.map(|instance| &instance.status) {
+            Some(InstanceStatus::Running) => History::Unproven(past),
+            Some(InstanceStatus::Stopped { .. }) => History::WasReady,
+            Some(InstanceStatus::Error { .. }) | None => past.history(),
+        }
+    }
+
+    /// The store's word stands no longer.
+    fn proved_otherwise(&mut self) {
+        if let History::Unproven(past) = self.history {
+            self.history = past.history();
+        }
+    }
+
+    fn death_reason(&self) -> Reason {
+        let told = match self.instance.as_ref().map(|instance| &instance.status) {
+            None => Some(Reason::new(
+                "seat_removed",
+                "the seat was removed from outside; it is being made again",
+            )),
+            Some(InstanceStatus::Stopped { reason }) => reason.clone(),
+            Some(InstanceStatus::Error { reason }) => Some(reason.clone()),
+            Some(InstanceStatus::Running) => None,
+        };
+        told.unwrap_or_else(|| {
+            Reason::new("seat_died", "the seat stopped; it is being started again")
+        })
+    }
+
+    fn died(&mut self, reason: Reason, now: Instant, settings: &Settings) {
+        while self
+            .deaths
+            .front()
+            .is_some_and(|at| now.duration_since(*at) > settings.crash_window)
+        {
+            self.deaths.pop_front();
+        }
+        self.deaths.push_back(now);
+        if self.deaths.len() > settings.crash_limit {
+            self.failed = Some(Reason::new(
+                reason.code,
+                format!(
+                    "{}. It failed {} times in {} minutes and is left as it is; Retry starts it again",
+                    reason.message,
+                    self.deaths.len(),
+                    settings.crash_window.as_secs().div_ceil(60),
+                ),
+            ));
+            return;
+        }
+        // The first one is mended at once: most deaths are single.
+        let earlier = u32::try_from(self.deaths.len() - 1).unwrap_or(u32::MAX);
+        self.not_before = (earlier > 0).then(|| now + settings.backoff.pause(earlier));
+        self.trouble = Some(reason);
+    }
+
+    /// It was made or started.
+    pub(super) fn created(&mut self, instance: Instance) {
+        self.instance = Some(instance);
+        self.liveness = Liveness::Unproven;
+        self.proved_otherwise();
+    }
+
+    /// Its terminal, files and binding answered.
+    pub(super) fn proven(&mut self, incarnation: String, bound: String, next_question: Instant) {
+        self.liveness = Liveness::Proven { incarnation, bound };
+        self.history = History::WasReady;
+        self.trouble = None;
+        self.failures = 0;
+        self.misses = 0;
+        self.next_question = Some(next_question);
+    }
+
+    /// It was probed in vain: it is restarted, a few times.
+    pub(super) fn not_proven(&mut self, reason: Reason, now: Instant, settings: &Settings) {
+        self.liveness = Liveness::Silent;
+        self.proved_otherwise();
+        match self.history {
+            History::WasReady => self.died(reason, now, settings),
+            _ => self.attempt_failed(reason, Retry::Later, now, settings),
+        }
+    }
+
+    /// It was stopped on our word.
+    pub(super) fn stopped(&mut self) {
+        self.liveness = Liveness::Unproven;
+        if let Some(instance) = &mut self.instance {
+            instance.status = InstanceStatus::Stopped { reason: None };
+        }
+    }
+
+    pub(super) fn destroyed(&mut self) {
+        self.instance = None;
+        self.liveness = Liveness::Unproven;
+        self.removal_failures = 0;
+    }
+
+    /// Removing is tried for ever: nothing of ours may stay.
+    pub(super) fn not_destroyed(&mut self, reason: Reason, now: Instant, settings: &Settings) {
+        self.removal_failures = self.removal_failures.saturating_add(1);
+        self.not_before = Some(now + settings.backoff.pause(self.removal_failures));
+        self.trouble = Some(reason);
+    }
+
+    /// Making, starting or stopping it failed. What was ready once is tried for ever: that an engine
+    /// is away for a while must not cost a class its seats.
+    pub(super) fn attempt_failed(
+        &mut self,
+        reason: Reason,
+        retry: Retry,
+        now: Instant,
+        settings: &Settings,
+    ) {
+        self.proved_otherwise();
+        self.failures = self.failures.saturating_add(1);
+        let used_up = self.history != History::WasReady && self.failures >= settings.attempts;
+        if retry == Retry::Useless || used_up {
+            self.failed = Some(reason);
+        } else {
+            self.trouble = Some(reason);
+            self.not_before = Some(now + settings.backoff.pause(self.failures));
+        }
+    }
+
+    /// What it waits for can't be had: it fails, unless it was ready once, when it goes on waiting.
+    pub(super) fn groundwork_failed(&mut self, reason: &Reason) {
+        let there = self.instance.is_some();
+        if self.history == History::WasReady || there {
+            self.trouble.get_or_insert_with(|| reason.clone());
+        } else {
+            self.failed.get_or_insert_with(|| reason.clone());
+        }
+    }
+
+    /// Tries again what was given up.
+    pub(super) fn retry(&mut self) {
+        if self.failed.take().is_none() {
+            return;
+        }
+        self.trouble = None;
+        self.failures = 0;
+        self.deaths.clear();
+        self.not_before = None;
+        if !self.is_live() {
+            // Where it runs, it didn't answer: begin with a fresh start.
+            self.liveness = Liveness::Silent;
+        }
+    }
+
+    /// Whether its health is to be asked now; the caller asks then.
+    pub(super) fn question_due(&mut self, now: Instant) -> bool {
+        let due = !self.busy && self.is_live() && self.next_question.is_some_and(|at| at <= now);
+        if due {
+            // Nobody asks again before this one is answered.
+            self.next_question = None;
+        }
+        due
+    }
+
+    /// It answered as it should.
+    pub(super) fn answered(&mut self, now: Instant, settings: &Settings) {
+        self.misses = 0;
+        self.next_question = Some(now + settings.health.every);
+    }
+
+    /// It answers, but is bound to something else: it is bound again.
+    pub(super) fn bound_to(&mut self, digest: Option<String>) {
+        if let Liveness::Proven { bound, .. } = &mut self.liveness {
+            *bound = digest.unwrap_or_default();
+        }
+    }
+
+    /// It did not take its binding; asked again a little later, like any other miss.
+    pub(super) fn not_bound(&mut self, reason: Reason, now: Instant, settings: &Settings) {
+        self.not_before = Some(now + settings.health.again);
+        self.missed(reason, now, settings);
+    }
+
+    /// It gave no answer or a wrong one; several in a row count as its death.
+    pub(super) fn missed(&mut self, reason: Reason, now: Instant, settings: &Settings) {
+        if !self.is_live() {
+            return;
+        }
+        self.misses += 1;
+        if self.misses < settings.health.misses {
+            self.next_question = Some(now + settings.health.again);
+            return;
+        }
+        self.liveness = Liveness::Silent;
+        self.died(reason, now, settings);
+    }
+}
+
+#[cfg(test)]
+mod tests;

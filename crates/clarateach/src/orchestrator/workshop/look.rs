@@ -1,0 +1,166 @@
+//! Looking: what should be and what is, taken over into what the loop knows.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use clarateach_protocol::id::SeatNumber;
+use tokio::time::Instant;
+
+use super::super::hands::{Look, LookError, Memory, Outcome, Told};
+use super::super::reconcile::Groundwork;
+use super::super::seat::{Past, SeatTrack};
+use super::super::stage::Stage;
+use super::{Attempts, Goal, SeatEntry, Work, WorkshopLoop};
+use crate::model::{DesiredWorkshop, Wanted};
+use crate::provider::Instance;
+
+/// How long hints are gathered before one look at what they are about.
+const GATHER_FOR: Duration = Duration::from_millis(100);
+
+impl WorkshopLoop {
+    /// Begins a look where one is wanted; one at a time.
+    pub(super) fn begin_look(&mut self, now: Instant) {
+        self.look_wanted |= self.look_at.take_if(|at| *at <= now).is_some();
+        let held = self.look_attempts.is_waiting(now) || self.is_under_way(Work::Look);
+        if !self.look_wanted || held {
+            return;
+        }
+        self.look_wanted = false;
+        self.look_began = self.tick();
+        let memory = match self.stage {
+            Stage::Unknown => Memory::Stored,
+            Stage::Provisioning | Stage::Ready | Stage::Failed(_) => Memory::Own,
+        };
+        let (hands, id) = (self.hands.clone(), self.id);
+        self.spawn(Work::Look, async move {
+            Outcome::Looked(hands.look(id, memory).await)
+        });
+    }
+
+    /// Looks in a moment, once for all that happens until then.
+    pub(super) fn look_soon(&mut self) {
+        self.look_at
+            .get_or_insert_with(|| Instant::now() + GATHER_FOR);
+    }
+
+    pub(super) fn looked(&mut self, look: Result<Look, LookError>) {
+        let look = match look {
+            Ok(look) => look,
+            Err(error) => return self.look_failed(&error),
+        };
+        self.look_attempts = Attempts::default();
+        match look.desired {
+            None => self.unwanted(Goal::Orphaned),
+            Some(desired) if desired.wanted == Wanted::Absent => {
+                self.unwanted(Goal::Desired(Box::new(desired)));
+            }
+            Some(desired) => self.wanted(desired, &look.told),
+        }
+        self.take_over(look.instances);
+    }
+
+    /// Nothing is known, so nothing is done, until it can be seen again.
+    pub(super) fn look_failed(&mut self, error: &LookError) {
+        let attempts = &mut self.look_attempts;
+        attempts.failures = attempts.failures.saturating_add(1);
+        let pause = self.hands.settings.backoff.pause(attempts.failures);
+        attempts.not_before = Some(Instant::now() + pause);
+        self.look_wanted = true;
+        tracing::warn!(workshop = %self.id, %error, "cannot look at the workshop; trying again");
+    }
+
+    fn wanted(&mut self, desired: DesiredWorkshop, told: &Told) {
+        if let Some(workshop) = told
+            .workshop
+            .as_ref()
+            .filter(|_| self.stage == Stage::Unknown)
+        {
+            self.stage = Stage::of(workshop);
+            self.told_stage = self.stage.clone();
+        }
+        for seat in &desired.seats {
+            let Some(entry) = self.seats.get_mut(&seat.number) else {
+                let mut before = told.seats.iter();
+                let past = before
+                    .find(|it| it.key.seat == seat.number && it.generation == seat.generation)
+                    .map_or(Past::New, |it| Past::of(it.observed.condition));
+                let entry = SeatEntry::new(SeatTrack::new(seat.generation, past));
+                self.seats.insert(seat.number, entry);
+                continue;
+            };
+            if entry.track.generation() != seat.generation {
+                entry.track.regenerated(seat.generation);
+                entry.told = None;
+                entry.live = None;
+                self.abort(|work| work == Work::Seat(seat.number));
+            }
+        }
+        self.goal = Goal::Desired(Box::new(desired));
+    }
+
+    /// Cuts off everything that makes anything.
+    fn unwanted(&mut self, goal: Goal) {
+        let was_wanted = self.present().is_some();
+        self.goal = goal;
+        self.stage = Stage::Unknown;
+        self.abort(|work| matches!(work, Work::Prepare | Work::Seat(_) | Work::Ask(_)));
+        if was_wanted && self.groundwork == Groundwork::Waiting {
+            // It waited to prepare; removing need not wait.
+            self.groundwork = Groundwork::Missing;
+            self.groundwork_attempts = Attempts::default();
+        }
+    }
+
+    fn abort(&self, which: impl Fn(Work) -> bool) {
+        let chosen = self.works.values().filter(|(work, _)| which(*work));
+        chosen.for_each(|(_, handle)| handle.abort());
+    }
+
+    fn take_over(&mut self, instances: Vec<Instance>) {
+        let now = Instant::now();
+        let wanted: Vec<SeatNumber> = self
+            .present()
+            .map(|desired| desired.seats.iter().map(|seat| seat.number).collect())
+            .unwrap_or_default();
+        let mut there: BTreeMap<_, _> = instances.into_iter().map(|it| (it.seat, it)).collect();
+        for instance in there.values() {
+            self.seats
+                .entry(instance.seat)
+                .or_insert_with(|| SeatEntry::new(SeatTrack::new(instance.generation, Past::New)));
+        }
+        let (mut died, mut overlooked) = (false, false);
+        for (number, entry) in &mut self.seats {
+            if entry.track.is_busy() || entry.touched > self.look_began {
+                // It was seen before or while something was done to it: look again afterwards.
+                entry.overlooked = entry.track.is_busy();
+                overlooked |= !entry.overlooked;
+                continue;
+            }
+            let was_live = entry.track.is_live();
+            let instance = there.remove(number);
+            entry.track.seen(instance, now, &self.hands.settings);
+            died |= was_live && !entry.track.is_live();
+        }
+        if died {
+            self.groundwork_is_stale();
+        }
+        if overlooked {
+            self.look_soon();
+        }
+        self.seats.retain(|number, entry| {
+            wanted.contains(number) || entry.track.is_busy() || entry.track.instance().is_some()
+        });
+    }
+}
+
+impl SeatEntry {
+    fn new(track: SeatTrack) -> Self {
+        Self {
+            track,
+            touched: 0,
+            overlooked: false,
+            told: None,
+            live: None,
+        }
+    }
+}

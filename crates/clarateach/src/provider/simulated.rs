@@ -1,0 +1,408 @@
+//! Seats that are servers inside this process: the real in-seat protocols, scripted content, scripted
+//! faults, no shell and no isolation. For tests, load and page development.
+//!
+//! Every seat has a loopback address of its own and the real ports, like a seat on a bridge. Nothing
+//! survives the process. Start at [`SimulatedProvider::new`]; faults are in [`Fault`].
+
+mod fault;
+mod files;
+mod http;
+mod network;
+mod seat;
+mod socket;
+mod terminal;
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use clarateach_protocol::id::{SeatKey, SeatNumber, WorkshopId};
+use clarateach_protocol::token::VerifyingKeys;
+use futures_util::stream::{BoxStream, StreamExt, unfold};
+use tokio::sync::broadcast;
+
+use super::{
+    BrowserState, Finding, Instance, Level, Phase, Progress, Provider, ProviderError,
+    ProviderReport, SeatSpec,
+};
+use crate::model::{Reason, WorkshopSpec};
+pub use fault::{Failure, Fault};
+use fault::{Script, Step};
+use network::Network;
+use seat::Seat;
+
+/// Hints that a slow listener can be behind before it misses some.
+const BEHIND_AT_MOST: usize = 1024;
+
+/// The provider of simulated seats.
+pub struct SimulatedProvider {
+    keys: VerifyingKeys,
+    state: Mutex<State>,
+    changes: broadcast::Sender<SeatKey>,
+    /// Set while no call gets through.
+    down: AtomicBool,
+    refused: AtomicUsize,
+    creating: AtomicUsize,
+    most_creating: AtomicUsize,
+}
+
+#[derive(Default)]
+struct State {
+    workshops: BTreeMap<WorkshopId, Workshop>,
+    script: Script,
+    creations: BTreeMap<SeatKey, u32>,
+    starts: u64,
+}
+
+struct Workshop {
+    network: Network,
+    seats: BTreeMap<SeatNumber, Arc<Seat>>,
+}
+
+impl SimulatedProvider {
+    /// A provider whose seats take tokens signed by these keys.
+    #[must_use]
+    pub fn new(keys: VerifyingKeys) -> Self {
+        Self {
+            keys,
+            state: Mutex::new(State::default()),
+            changes: broadcast::Sender::new(BEHIND_AT_MOST),
+            down: AtomicBool::new(false),
+            refused: AtomicUsize::new(0),
+            creating: AtomicUsize::new(0),
+            most_creating: AtomicUsize::new(0),
+        }
+    }
+
+    /// Lets something go wrong with a seat number, in every workshop.
+    pub fn inject(&self, seat: SeatNumber, fault: Fault) {
+        self.state().script.add(seat, fault);
+    }
+
+    /// Lets nothing go wrong any more.
+    pub fn heal(&self) {
+        self.state().script = Script::default();
+        for seat in self.all_seats() {
+            seat.answer_again();
+        }
+    }
+
+    /// Lets `prepare` fail, so many times.
+    pub fn fail_prepare(&self, times: u32, failure: Failure) {
+        self.state().script.fail_prepare(times, failure);
+    }
+
+    /// Lets `list` fail, so many times.
+    pub fn fail_list(&self, times: u32) {
+        self.state().script.fail_list(times);
+    }
+
+    /// Lets no call through, as while an engine is down; its seats go on running.
+    pub fn go_down(&self) {
+        self.down.store(true, Ordering::Relaxed);
+    }
+
+    /// Lets calls through again.
+    pub fn come_back(&self) {
+        self.down.store(false, Ordering::Relaxed);
+    }
+
+    /// How many calls were not let through.
+    #[must_use]
+    pub fn refused(&self) -> usize {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Kills a seat's processes, as running out of memory does.
+    pub fn kill(&self, key: &SeatKey) {
+        if let Some(seat) = self.seat(key) {
+            let reason = Reason::new("out_of_memory", "the seat ran out of memory");
+            seat.stop(Some(reason));
+            self.changed(*key);
+        }
+    }
+
+    /// Lets a seat's servers take connections and answer nothing, until its next start.
+    pub fn hang(&self, key: &SeatKey) {
+        if let Some(seat) = self.seat(key) {
+            seat.hang();
+        }
+    }
+
+    /// Removes a seat behind the orchestrator's back, as `docker rm -f` does.
+    pub fn remove_by_hand(&self, key: &SeatKey) {
+        self.take(key);
+        self.changed(*key);
+    }
+
+    /// How often a seat was made or started.
+    #[must_use]
+    pub fn creations(&self, key: &SeatKey) -> u32 {
+        self.state().creations.get(key).copied().unwrap_or_default()
+    }
+
+    /// How many seats were being made at once, at the most.
+    #[must_use]
+    pub fn most_at_once(&self) -> usize {
+        self.most_creating.load(Ordering::Relaxed)
+    }
+
+    /// Begins a call from outside.
+    fn reach(&self) -> Result<(), ProviderError> {
+        if !self.down.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        Err(ProviderError::Unreachable {
+            endpoint: "this process".to_owned(),
+            hint: "it was told to be down".to_owned(),
+            source: "scripted failure".into(),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn seat(&self, key: &SeatKey) -> Option<Arc<Seat>> {
+        let state = self.state();
+        let workshop = state.workshops.get(&key.workshop)?;
+        workshop.seats.get(&key.seat).cloned()
+    }
+
+    fn all_seats(&self) -> Vec<Arc<Seat>> {
+        let state = self.state();
+        let workshops = state.workshops.values();
+        workshops
+            .flat_map(|workshop| workshop.seats.values().cloned())
+            .collect()
+    }
+
+    /// Takes a seat out and ends it; its files go with it.
+    fn take(&self, key: &SeatKey) {
+        let taken = {
+            let mut state = self.state();
+            let workshop = state.workshops.get_mut(&key.workshop);
+            workshop.and_then(|workshop| workshop.seats.remove(&key.seat))
+        };
+        if let Some(seat) = taken {
+            seat.stop(None);
+        }
+    }
+
+    fn changed(&self, key: SeatKey) {
+        // An error says that nobody listens.
+        let _ = self.changes.send(key);
+    }
+
+    /// Makes or starts a seat; everything of it that takes no time.
+    fn make(&self, spec: &SeatSpec, never_answers: bool) -> Result<Instance, ProviderError> {
+        let key = spec.key();
+        let mut state = self.state();
+        state.starts += 1;
+        let incarnation = format!("start-{}", state.starts);
+        let workshop = state
+            .workshops
+            .get_mut(&key.workshop)
+            .ok_or_else(|| engine_error(&key, "the workshop has no network: prepare it first"))?;
+        let seat = match workshop.seats.get(&key.seat) {
+            Some(seat) if seat.is_of(spec) => Arc::clone(seat),
+            Some(other) => return Err(ProviderError::Conflict(Box::new(other.instance()))),
+            None => {
+                let address = workshop.network.address(key.seat);
+                let seat = Seat::new(spec, address, self.keys.clone());
+                workshop.seats.insert(key.seat, Arc::clone(&seat));
+                seat
+            }
+        };
+        let started = seat
+            .start(incarnation)
+            .map_err(|error| engine_error(&key, error))?;
+        if never_answers {
+            seat.hang();
+        }
+        if started {
+            *state.creations.entry(key).or_default() += 1;
+        }
+        Ok(seat.instance())
+    }
+}
+
+fn engine_error(
+    key: &SeatKey,
+    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> ProviderError {
+    ProviderError::Engine {
+        operation: "create",
+        subject: key.to_string(),
+        source: source.into(),
+    }
+}
+
+/// Counts a creation while it lasts, cut off or not.
+struct Creating<'a>(&'a SimulatedProvider);
+
+impl<'a> Creating<'a> {
+    fn begin(simulated: &'a SimulatedProvider) -> Self {
+        let now = simulated.creating.fetch_add(1, Ordering::Relaxed) + 1;
+        simulated.most_creating.fetch_max(now, Ordering::Relaxed);
+        Self(simulated)
+    }
+}
+
+impl Drop for Creating<'_> {
+    fn drop(&mut self) {
+        self.0.creating.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[async_trait]
+impl Provider for SimulatedProvider {
+    async fn preflight(&self, _workshop: &WorkshopSpec) -> Result<(), ProviderError> {
+        self.reach()
+    }
+
+    async fn prepare(
+        &self,
+        workshop: &WorkshopSpec,
+        progress: &Progress,
+    ) -> Result<(), ProviderError> {
+        self.reach()?;
+        progress.begin(Phase::Image);
+        progress.begin(Phase::Network);
+        let mut state = self.state();
+        if let Some(failure) = state.script.next_prepare() {
+            return Err(failure.error("prepare", &workshop.id.to_string()));
+        }
+        if let Entry::Vacant(place) = state.workshops.entry(workshop.id) {
+            let network = Network::claim().map_err(|source| ProviderError::Engine {
+                operation: "make the network of",
+                subject: workshop.id.to_string(),
+                source: source.into(),
+            })?;
+            place.insert(Workshop {
+                network,
+                seats: BTreeMap::new(),
+            });
+        }
+        Ok(())
+    }
+
+    async fn create(&self, spec: &SeatSpec) -> Result<Instance, ProviderError> {
+        self.reach()?;
+        let _creating = Creating::begin(self);
+        let key = spec.key();
+        let steps = self.state().script.next_create(key.seat);
+        let mut never_answers = false;
+        for step in steps {
+            match step {
+                Step::Wait(pause) => tokio::time::sleep(pause).await,
+                Step::Hang => std::future::pending().await,
+                Step::Fail(failure) => return Err(failure.error("create", &key.to_string())),
+                Step::NeverAnswer => never_answers = true,
+            }
+        }
+        let instance = self.make(spec, never_answers)?;
+        self.changed(key);
+        Ok(instance)
+    }
+
+    async fn set_browser(
+        &self,
+        seat: &SeatKey,
+        want: BrowserState,
+    ) -> Result<Instance, ProviderError> {
+        self.reach()?;
+        match (want, self.seat(seat)) {
+            (BrowserState::Absent, Some(seat)) => Ok(seat.instance()),
+            _ => Err(ProviderError::Unsupported { what: "a browser" }),
+        }
+    }
+
+    async fn stop(&self, key: &SeatKey) -> Result<(), ProviderError> {
+        self.reach()?;
+        if let Some(seat) = self.seat(key) {
+            seat.stop(None);
+            self.changed(*key);
+        }
+        Ok(())
+    }
+
+    async fn destroy(&self, key: &SeatKey) -> Result<(), ProviderError> {
+        self.reach()?;
+        self.take(key);
+        self.changed(*key);
+        Ok(())
+    }
+
+    async fn destroy_workshop(&self, id: &WorkshopId) -> Result<(), ProviderError> {
+        self.reach()?;
+        let taken = self.state().workshops.remove(id);
+        for seat in taken.iter().flat_map(|workshop| workshop.seats.values()) {
+            seat.stop(None);
+        }
+        Ok(())
+    }
+
+    async fn list(&self, workshop: Option<&WorkshopId>) -> Result<Vec<Instance>, ProviderError> {
+        self.reach()?;
+        let mut state = self.state();
+        if let Some(failure) = state.script.next_list() {
+            return Err(failure.error("list", "seats"));
+        }
+        let chosen = state
+            .workshops
+            .iter()
+            .filter(|(id, _)| workshop.is_none_or(|wanted| wanted == *id));
+        Ok(chosen
+            .flat_map(|(_, workshop)| workshop.seats.values())
+            .map(|seat| seat.instance())
+            .collect())
+    }
+
+    async fn list_workshops(&self) -> Result<Vec<WorkshopId>, ProviderError> {
+        self.reach()?;
+        Ok(self.state().workshops.keys().copied().collect())
+    }
+
+    fn changes(&self) -> BoxStream<'static, SeatKey> {
+        let hints = self.changes.subscribe();
+        unfold(hints, async |mut hints| {
+            loop {
+                match hints.recv().await {
+                    Ok(key) => return Some((key, hints)),
+                    Err(broadcast::error::RecvError::Lagged(_)) => {}
+                    Err(broadcast::error::RecvError::Closed) => return None,
+                }
+            }
+        })
+        .boxed()
+    }
+
+    async fn check(&self) -> Result<ProviderReport, ProviderError> {
+        self.reach()?;
+        Ok(ProviderReport {
+            provider: "simulated",
+            findings: vec![Finding {
+                level: Level::Warning,
+                code: "simulated_seats",
+                message: "seats are simulated: no shell, no isolation, nothing is kept".to_owned(),
+                remedy: Some("use --provider docker for a class".to_owned()),
+            }],
+        })
+    }
+}
+
+/// Ends every seat's servers with it.
+impl Drop for SimulatedProvider {
+    fn drop(&mut self) {
+        for seat in self.all_seats() {
+            seat.stop(None);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,293 @@
+//! The data path: one request for a seat, from its route to the seat's answer.
+//!
+//! `route` (one parse) → `authorise` (one check) → `forward` or `upgrade`. It knows the directory and
+//! the platform's keys; it doesn't know which provider makes seats, and reads no store. Start at
+//! [`Gateway::handle`], which has the phases in order.
+
+pub mod route;
+
+pub mod authorise;
+pub mod error;
+
+pub(crate) mod body;
+pub(crate) mod connections;
+mod cors;
+mod forward;
+pub(crate) mod headers;
+pub(crate) mod minted;
+mod session;
+mod upgrade;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::body::Body;
+use clarateach_protocol::token::{SigningKey, VerifyingKeys};
+use http::header::ORIGIN;
+use http::{HeaderValue, Method, Request, Response};
+use hyper::body::Incoming;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::addresses::{Addresses, HostKind, Origin};
+use crate::directory::{Directory, Incarnation};
+use authorise::{Asked, Gatekeeper, Grant, Intent};
+use error::ProxyError;
+use route::{NoRoute, Route, Target};
+use upgrade::Handshake;
+
+/// How long the gateway waits for seats.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// For a connection.
+    pub connect: Duration,
+    /// For the first byte of an answer, counted from the last movement of the request's body.
+    pub first_byte: Duration,
+    /// For the other side of an upgraded connection, once one side is done.
+    pub half_open: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(2),
+            first_byte: Duration::from_secs(30),
+            half_open: Duration::from_secs(10),
+        }
+    }
+}
+
+/// The door to every seat.
+pub struct Gateway {
+    directory: Arc<Directory>,
+    addresses: Arc<Addresses>,
+    signing: Arc<SigningKey>,
+    gatekeeper: Gatekeeper,
+    limits: Limits,
+    tasks: TaskTracker,
+    draining: CancellationToken,
+    closing: CancellationToken,
+}
+
+/// What the gateway is made from.
+pub struct GatewayConfig {
+    /// What is known of the seats.
+    pub directory: Arc<Directory>,
+    /// Our own names.
+    pub addresses: Arc<Addresses>,
+    /// Signs workspace tokens and renewed seat tokens.
+    pub signing: Arc<SigningKey>,
+    /// Verifies seat tokens.
+    pub verifying: VerifyingKeys,
+    /// Name of the cookie that carries a seat token.
+    pub cookie_name: String,
+    /// How long seats may take.
+    pub limits: Limits,
+}
+
+/// What the server knows of a request beside its head and body.
+pub struct Received<'a> {
+    /// What its host names.
+    pub host: &'a HostKind,
+    /// The client's address, proxies that are trusted left out.
+    pub client: IpAddr,
+    /// Finds it in the log.
+    pub request_id: &'a HeaderValue,
+}
+
+/// One request on its way through.
+pub(crate) struct Exchange<'a> {
+    /// The origin that it came to.
+    pub(crate) received_by: &'a Origin,
+    pub(crate) client: IpAddr,
+    pub(crate) request_id: &'a HeaderValue,
+    /// Path that everything of the seat is below.
+    pub(crate) base: &'a str,
+    /// Seconds since 1970 UTC, the same for every check.
+    pub(crate) now: u64,
+}
+
+impl Gateway {
+    /// A gateway; its background work runs until [`Gateway::close`].
+    #[must_use]
+    pub fn new(config: GatewayConfig) -> Self {
+        Self {
+            directory: config.directory,
+            addresses: config.addresses,
+            signing: config.signing,
+            gatekeeper: Gatekeeper {
+                keys: config.verifying,
+                cookie_name: config.cookie_name,
+            },
+            limits: config.limits,
+            tasks: TaskTracker::new(),
+            draining: CancellationToken::new(),
+            closing: CancellationToken::new(),
+        }
+    }
+
+    /// Ends every upgraded connection; pages connect again to whoever listens next.
+    pub fn drain(&self) {
+        self.draining.cancel();
+    }
+
+    /// Ends every connection and waits until none is left.
+    pub async fn close(&self) {
+        self.drain();
+        self.closing.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// The seat and route that a request names, or whose its path is instead.
+    ///
+    /// # Errors
+    /// As [`route::parse`].
+    pub fn route(&self, host: &HostKind, uri: &http::Uri) -> Result<Route, NoRoute> {
+        route::parse(host, uri, &self.addresses)
+    }
+
+    /// Answers a request for a seat, or for a path that would be a seat's.
+    pub async fn handle(
+        &self,
+        route: Result<Route, ProxyError>,
+        request: Request<Incoming>,
+        received: Received<'_>,
+    ) -> Response<Body> {
+        let asked_by = request.headers().get(ORIGIN).cloned();
+        let is_seat_host = matches!(received.host, HostKind::Workshop(_));
+        let is_preflight = is_seat_host && cors::is_preflight(request.method(), request.headers());
+        let mut response = if is_preflight {
+            cors::preflight_response()
+        } else {
+            self.answer(route, request, &received)
+                .await
+                .unwrap_or_else(|error| respond(&error, received.request_id))
+        };
+        if is_seat_host {
+            let platform = self.addresses.origin(received.host);
+            cors::allow(asked_by.as_ref(), platform, &mut response, is_preflight);
+        }
+        response
+    }
+
+    async fn answer(
+        &self,
+        route: Result<Route, ProxyError>,
+        request: Request<Incoming>,
+        received: &Received<'_>,
+    ) -> Result<Response<Body>, ProxyError> {
+        let route = route?;
+        let (parts, body) = request.into_parts();
+        refuse_service_worker(&parts)?;
+        let exchange = Exchange {
+            received_by: self.addresses.origin(received.host),
+            client: received.client,
+            request_id: received.request_id,
+            base: &route.base,
+            now: seconds_since_1970(),
+        };
+        let is_upgrade = upgrade::is_websocket(&parts.headers);
+        let asked = Asked {
+            method: &parts.method,
+            headers: &parts.headers,
+            seat: route.seat,
+            intent: match (&route.target, is_upgrade) {
+                (_, true) => Intent::Upgrade,
+                (Target::Session, _) => Intent::Session,
+                (Target::Browser | Target::Seat { .. }, _) => Intent::Use,
+            },
+            origin: exchange.received_by,
+        };
+        let lookup = |key: &_| self.directory.lookup(key);
+        let grant = self.gatekeeper.authorise(asked, lookup, exchange.now)?;
+        match &route.target {
+            Target::Session => self.session(&parts.method, &exchange, &grant),
+            Target::Browser => Err(ProxyError::BrowserOff),
+            Target::Seat {
+                route,
+                path_and_query,
+            } => {
+                let upstream = self.upstream(&grant, route)?;
+                let onward = self.onward(
+                    &parts,
+                    &exchange,
+                    &grant,
+                    (&upstream, route),
+                    path_and_query,
+                )?;
+                if is_upgrade {
+                    let handshake = Handshake::parse(&parts)?;
+                    let downstream = hyper::upgrade::on(Request::from_parts(parts, body));
+                    self.upgrade(onward, (handshake, downstream), &grant, upstream)
+                        .await
+                } else {
+                    self.forward(onward, body, &grant, upstream).await
+                }
+            }
+        }
+    }
+
+    /// Completes when a grant is over: tenancy ended, token expired or seat started anew.
+    pub(crate) fn until_ended(
+        &self,
+        grant: &Grant,
+        incarnation: &Incarnation,
+    ) -> impl Future<Output = ()> + Send + use<> {
+        let tenancy = grant.entry.tenancy_ended().clone();
+        let incarnation = incarnation.ended.clone();
+        let left = grant.claims.expires_at.saturating_sub(seconds_since_1970());
+        async move {
+            tokio::select! {
+                () = tenancy.cancelled() => {}
+                () = incarnation.cancelled() => {}
+                () = tokio::time::sleep(Duration::from_secs(left)) => {}
+            }
+        }
+    }
+}
+
+/// A learner's file must not become a program that sits between the pages and the API.
+fn refuse_service_worker(parts: &http::request::Parts) -> Result<(), ProxyError> {
+    let asks = parts.headers.contains_key("service-worker")
+        || parts
+            .headers
+            .get("sec-fetch-dest")
+            .is_some_and(|dest| dest == "serviceworker");
+    if asks {
+        return Err(ProxyError::Forbidden {
+            why: "nothing of a seat is a service worker",
+        });
+    }
+    Ok(())
+}
+
+fn respond(error: &ProxyError, request_id: &HeaderValue) -> Response<Body> {
+    if error.is_upstream() {
+        let cause = std::error::Error::source(error).map(ToString::to_string);
+        tracing::warn!(%error, cause, "seat failed a request");
+    }
+    error.respond(request_id.to_str().unwrap_or_default())
+}
+
+fn seconds_since_1970() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |elapsed| elapsed.as_secs())
+}
+
+impl From<NoRoute> for ProxyError {
+    /// For paths that aren't the platform's.
+    fn from(no_route: NoRoute) -> Self {
+        match no_route {
+            NoRoute::Malformed => Self::BadPath,
+            NoRoute::Unknown | NoRoute::Platform => Self::NotFound,
+        }
+    }
+}
+
+/// Whether a method is one that tunnels or echoes; nothing of ours has them.
+pub(crate) fn is_refused_method(method: &Method) -> bool {
+    matches!(*method, Method::CONNECT | Method::TRACE)
+}

@@ -1,0 +1,207 @@
+//! Everything that can go wrong between a client and a seat, and the one table to statuses.
+//!
+//! *Downstream* is the client, *upstream* the seat. Answers carry a stable code and what to do;
+//! causes stay in the log.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use clarateach_protocol::error::ErrorBody;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, SEC_WEBSOCKET_VERSION};
+use http::{HeaderValue, Response, StatusCode};
+
+/// Seconds after which a page may ask a seat that isn't live again.
+const SEAT_RETRY_SECONDS: u64 = 2;
+
+/// Why the gateway did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ProxyError {
+    /// Downstream: no seat and no route has that name.
+    #[error("nothing is at this path")]
+    NotFound,
+    /// Downstream: dot segments or characters that have no place in a path.
+    #[error("the path has dot segments or characters that have no place in it")]
+    BadPath,
+    /// Downstream: the route has other methods.
+    #[error("this path takes {allow} only")]
+    MethodNotAllowed {
+        /// Those that it has.
+        allow: &'static str,
+    },
+    /// Downstream: no credential, or none of ours.
+    #[error("no valid seat token; join again")]
+    Unauthenticated,
+    /// Downstream: a credential whose time is over.
+    #[error("the seat token has expired; join again")]
+    TokenExpired,
+    /// Downstream: a good credential for something else.
+    #[error("{why}")]
+    Forbidden {
+        /// Which rule.
+        why: &'static str,
+    },
+    /// Downstream: a good credential for what no longer is.
+    #[error("{}", .0.message())]
+    Gone(Gone),
+    /// Downstream: not an opening handshake (RFC 6455, section 4.2.1).
+    #[error("not a WebSocket handshake: {why}")]
+    BadHandshake {
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// Downstream: another version of the WebSocket protocol (RFC 6455, section 4.4).
+    #[error("only version 13 of the WebSocket protocol is spoken")]
+    WebSocketVersion,
+    /// Downstream: the request's body stopped coming.
+    #[error("the request's body stopped coming")]
+    UploadStalled,
+    /// Downstream: the request's body broke off, or its chunks are none.
+    #[error("the request's body broke off")]
+    UploadBroken,
+    /// The seat has no browser.
+    #[error("this seat has no browser")]
+    BrowserOff,
+    /// Upstream: the seat is being made or brought back.
+    #[error("the seat is not ready; it is being made or brought back")]
+    SeatUnavailable,
+    /// Upstream: no connection.
+    #[error("the seat could not be reached")]
+    Connect(#[source] std::io::Error),
+    /// Upstream: no connection in time.
+    #[error("the seat could not be reached within {} s", .after.as_secs())]
+    ConnectDeadline {
+        /// How long was waited.
+        after: Duration,
+    },
+    /// Upstream: connected, and no answer in time.
+    #[error("the seat did not answer within {} s", .after.as_secs())]
+    AnswerDeadline {
+        /// How long was waited.
+        after: Duration,
+    },
+    /// Upstream: the connection broke, or what came was no HTTP.
+    #[error("the seat broke off or did not speak HTTP")]
+    Broken(#[source] hyper::Error),
+    /// Upstream: an answer that HTTP or RFC 6455 doesn't allow.
+    #[error("the seat gave an answer that cannot be passed on: {why}")]
+    BadAnswer {
+        /// What is wrong with it.
+        why: &'static str,
+    },
+}
+
+/// Why a good token opens nothing any more; what a page does next depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gone {
+    /// The seat was made anew for the same learner: join again with the reconnect code.
+    Reset,
+    /// The seat is somebody else's, or nobody's.
+    Released,
+    /// The workshop is over.
+    Ended,
+}
+
+impl Gone {
+    fn code(self) -> &'static str {
+        match self {
+            Self::Reset => "reset",
+            Self::Released => "released",
+            Self::Ended => "ended",
+        }
+    }
+
+    fn message(self) -> &'static str {
+        match self {
+            Self::Reset => "the seat was made anew; join again with the reconnect code",
+            Self::Released => "the seat was released",
+            Self::Ended => "the workshop has ended",
+        }
+    }
+}
+
+impl ProxyError {
+    /// The one table: status and code of every error.
+    #[must_use]
+    pub fn status_and_code(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
+            Self::BrowserOff => (StatusCode::NOT_FOUND, "browser_off"),
+            Self::BadPath => (StatusCode::BAD_REQUEST, "bad_path"),
+            Self::MethodNotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+            Self::Unauthenticated => (StatusCode::UNAUTHORIZED, "unauthenticated"),
+            Self::TokenExpired => (StatusCode::UNAUTHORIZED, "token_expired"),
+            Self::Forbidden { .. } => (StatusCode::FORBIDDEN, "forbidden"),
+            Self::Gone(why) => (StatusCode::GONE, why.code()),
+            Self::BadHandshake { .. } => (StatusCode::BAD_REQUEST, "bad_handshake"),
+            Self::WebSocketVersion => (StatusCode::UPGRADE_REQUIRED, "websocket_version"),
+            Self::UploadBroken => (StatusCode::BAD_REQUEST, "bad_body"),
+            Self::UploadStalled => (StatusCode::REQUEST_TIMEOUT, "upload_stalled"),
+            Self::SeatUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "seat_unavailable"),
+            Self::Connect(_) | Self::ConnectDeadline { .. } => {
+                (StatusCode::BAD_GATEWAY, "seat_unreachable")
+            }
+            Self::AnswerDeadline { .. } => (StatusCode::GATEWAY_TIMEOUT, "seat_timeout"),
+            Self::Broken(_) | Self::BadAnswer { .. } => {
+                (StatusCode::BAD_GATEWAY, "seat_protocol_error")
+            }
+        }
+    }
+
+    /// Whether the seat is to blame; those are logged.
+    #[must_use]
+    pub fn is_upstream(&self) -> bool {
+        matches!(
+            self,
+            Self::Connect(_)
+                | Self::ConnectDeadline { .. }
+                | Self::AnswerDeadline { .. }
+                | Self::Broken(_)
+                | Self::BadAnswer { .. }
+        )
+    }
+
+    /// The error as a client reads it.
+    #[must_use]
+    pub fn respond(&self, request_id: &str) -> Response<Body> {
+        let (status, code) = self.status_and_code();
+        let mut response = error_response(status, code, &self.to_string(), request_id);
+        let headers = response.headers_mut();
+        match self {
+            Self::SeatUnavailable => {
+                headers.insert(RETRY_AFTER, HeaderValue::from(SEAT_RETRY_SECONDS));
+            }
+            Self::MethodNotAllowed { allow } => {
+                headers.insert(ALLOW, HeaderValue::from_static(allow));
+            }
+            Self::WebSocketVersion => {
+                headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+/// An answer with the one error body.
+pub(crate) fn error_response(
+    status: StatusCode,
+    code: &str,
+    message: &str,
+    request_id: &str,
+) -> Response<Body> {
+    let mut body = ErrorBody::new(code, message);
+    body.error.request_id = Some(request_id.to_owned());
+    let mut response = json_response(&body);
+    *response.status_mut() = status;
+    response
+}
+
+/// A `200` of JSON that no cache keeps.
+pub(crate) fn json_response(body: &impl serde::Serialize) -> Response<Body> {
+    let json = serde_json::to_vec(body).expect("strings and numbers serialise");
+    let mut response = Response::new(Body::from(json));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

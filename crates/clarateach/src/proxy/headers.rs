@@ -1,0 +1,303 @@
+//! Which header fields pass, in which direction.
+//!
+//! To the seat: everything but hop-by-hop fields, credentials and claims about the client. From the
+//! seat: only what is listed, for whatever a learner's program answers would be read by the
+//! browser of whoever looks at it, on the origin that serves the API.
+
+use std::net::IpAddr;
+
+use http::header::{
+    ACCEPT_RANGES, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_DISPOSITION,
+    CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY,
+    CONTENT_TYPE, COOKIE, DATE, ETAG, EXPECT, FORWARDED, HOST, LAST_MODIFIED, PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION, REFERRER_POLICY, RETRY_AFTER, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    VARY, X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::addresses::Origin;
+
+/// Fields about one connection (RFC 9110, section 7.6.1), beside those that `Connection` names.
+/// `Expect` is among them: our own server has answered it when the body is read.
+static HOP_BY_HOP: [HeaderName; 10] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    EXPECT,
+];
+
+/// Fields that a client has no say in: the platform's credentials, and who it claims to be
+/// (RFC 7239, and the older `X-Forwarded-*`).
+fn is_ours_to_set(name: &HeaderName) -> bool {
+    static NAMES: [HeaderName; 4] = [COOKIE, AUTHORIZATION, FORWARDED, HOST];
+    NAMES.contains(name)
+        || name.as_str().starts_with("x-forwarded-")
+        || matches!(name.as_str(), "x-real-ip" | "x-request-id" | "referer")
+}
+
+/// What passes from a seat. Not among them, each for its reason: `Set-Cookie`, `Clear-Site-Data`
+/// (our cookies), `Location`, `Refresh`, `Link` (a redirect would make a page of ours repeat a
+/// request, with its cookie, against the API), `WWW-Authenticate` (a sign-in box on our origin),
+/// `Service-Worker-Allowed`, the seat's own CORS and security policies, and whatever browsers
+/// learn next.
+static FROM_SEAT: [HeaderName; 13] = [
+    ACCEPT_RANGES,
+    ALLOW,
+    CACHE_CONTROL,
+    CONTENT_ENCODING,
+    CONTENT_LANGUAGE,
+    CONTENT_LENGTH,
+    CONTENT_RANGE,
+    CONTENT_TYPE,
+    DATE,
+    ETAG,
+    LAST_MODIFIED,
+    RETRY_AFTER,
+    VARY,
+];
+
+/// What the gateway says about a request that it passes on.
+pub(crate) struct Onward<'a> {
+    /// The client's address.
+    pub(crate) client: IpAddr,
+    /// The origin that the request came to.
+    pub(crate) origin: &'a Origin,
+    /// `host:port` of the seat.
+    pub(crate) upstream: HeaderValue,
+    /// The workspace token.
+    pub(crate) bearer: HeaderValue,
+    /// Finds the request in the log.
+    pub(crate) request_id: &'a HeaderValue,
+}
+
+/// Makes a client's header fields those that a seat gets.
+pub(crate) fn clean_request(headers: &mut HeaderMap, onward: Onward<'_>) {
+    strip_hop_by_hop(headers);
+    let ours: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| is_ours_to_set(name))
+        .cloned()
+        .collect();
+    for name in ours {
+        headers.remove(name);
+    }
+    let text = |text: &str| HeaderValue::from_str(text).expect("addresses and origins are ASCII");
+    headers.insert(HOST, onward.upstream);
+    headers.insert(AUTHORIZATION, onward.bearer);
+    headers.insert("x-forwarded-for", text(&onward.client.to_string()));
+    headers.insert(
+        "x-forwarded-proto",
+        text(&onward.origin.scheme().to_string()),
+    );
+    headers.insert("x-forwarded-host", text(onward.origin.authority()));
+    headers.insert("x-request-id", onward.request_id.clone());
+}
+
+/// Makes a seat's header fields those that a client gets.
+pub(crate) fn clean_response(headers: &mut HeaderMap) {
+    strip_hop_by_hop(headers);
+    let dropped: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| !FROM_SEAT.contains(name))
+        .cloned()
+        .collect();
+    for name in dropped {
+        headers.remove(name);
+    }
+    sandbox(headers);
+    headers
+        .entry(CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+}
+
+/// Seat bytes are downloaded and never rendered: the origin that they come from serves the API.
+fn sandbox(headers: &mut HeaderMap) {
+    static SANDBOX: [(HeaderName, &str); 5] = [
+        (CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (CONTENT_DISPOSITION, "attachment"),
+        (
+            HeaderName::from_static("cross-origin-resource-policy"),
+            "same-origin",
+        ),
+        (REFERRER_POLICY, "no-referrer"),
+    ];
+    for (name, value) in &SANDBOX {
+        headers.insert(name.clone(), HeaderValue::from_static(value));
+    }
+}
+
+/// Removes what is about one connection only. It comes first, so that `Connection` can't name what
+/// we add (RFC 9110, section 7.6.1).
+fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = tokens(headers, &CONNECTION)
+        .filter_map(|name| name.parse().ok())
+        // A client that names the length away would change where the message ends.
+        .filter(|name| *name != CONTENT_LENGTH)
+        .collect();
+    for name in named.iter().chain(&HOP_BY_HOP) {
+        headers.remove(name);
+    }
+}
+
+/// Elements of a comma-separated field, all its lines together (RFC 9110, section 5.6.1).
+pub(crate) fn tokens<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> impl Iterator<Item = &'a str> {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .filter(|token| !token.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn map(fields: &[(&str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(
+                name.parse::<HeaderName>().unwrap(),
+                HeaderValue::from_str(value).unwrap(),
+            );
+        }
+        headers
+    }
+
+    fn onward(origin: &Origin) -> Onward<'_> {
+        static REQUEST_ID: HeaderValue = HeaderValue::from_static("r-1");
+        Onward {
+            client: "192.0.2.7".parse().unwrap(),
+            origin,
+            upstream: HeaderValue::from_static("198.18.0.10:3002"),
+            bearer: HeaderValue::from_static("Bearer minted"),
+            request_id: &REQUEST_ID,
+        }
+    }
+
+    fn cleaned(mut headers: HeaderMap) -> HeaderMap {
+        let listen = "127.0.0.1:8080".parse().unwrap();
+        let addresses =
+            crate::addresses::Addresses::new(Some("https://class.test"), None, listen).unwrap();
+        clean_request(&mut headers, onward(addresses.public()));
+        headers
+    }
+
+    #[test]
+    fn credentials_and_claims_of_clients_are_replaced() {
+        let headers = cleaned(map(&[
+            ("host", "class.test"),
+            ("cookie", "clarateach_session=secret"),
+            ("cookie", "more"),
+            ("authorization", "Bearer seat"),
+            ("forwarded", "for=10.0.0.1"),
+            ("x-forwarded-for", "10.0.0.1"),
+            ("x-forwarded-for", "10.0.0.2"),
+            ("x-forwarded-port", "1"),
+            ("x-real-ip", "10.0.0.1"),
+            ("x-request-id", "theirs"),
+            ("accept", "*/*"),
+        ]));
+        let expected = map(&[
+            ("host", "198.18.0.10:3002"),
+            ("authorization", "Bearer minted"),
+            ("x-forwarded-for", "192.0.2.7"),
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-host", "class.test"),
+            ("x-request-id", "r-1"),
+            ("accept", "*/*"),
+        ]);
+        assert_eq!(headers, expected);
+    }
+
+    #[test]
+    fn connection_cannot_name_our_fields_away() {
+        let headers = cleaned(map(&[
+            ("connection", "close, Authorization, X-Forwarded-For, x-hop"),
+            ("connection", "host, content-length"),
+            ("content-length", "3"),
+            ("x-hop", "1"),
+            ("te", "trailers"),
+            ("keep-alive", "1"),
+            ("upgrade", "h2c"),
+            ("proxy-authorization", "Basic x"),
+        ]));
+        assert_eq!(headers["authorization"], "Bearer minted");
+        assert_eq!(headers["x-forwarded-for"], "192.0.2.7");
+        assert_eq!(headers["content-length"], "3");
+        for gone in [
+            "connection",
+            "x-hop",
+            "te",
+            "keep-alive",
+            "upgrade",
+            "proxy-authorization",
+        ] {
+            assert!(!headers.contains_key(gone), "{gone} went to the seat");
+        }
+    }
+
+    #[test]
+    fn only_listed_fields_pass_from_a_seat() {
+        let mut headers = map(&[
+            ("set-cookie", "a=b"),
+            ("clear-site-data", "*"),
+            ("refresh", "0"),
+            ("location", "/api/workshops"),
+            ("link", "</x>; rel=preload"),
+            ("www-authenticate", "Basic"),
+            ("service-worker-allowed", "/"),
+            ("access-control-allow-origin", "*"),
+            ("content-security-policy", "default-src *"),
+            ("content-disposition", "inline"),
+            ("x-content-type-options", "no"),
+            ("connection", "etag"),
+            ("etag", "\"1\""),
+            ("content-type", "text/html"),
+            ("cache-control", "no-cache"),
+        ]);
+        clean_response(&mut headers);
+        let expected = map(&[
+            ("content-type", "text/html"),
+            ("cache-control", "no-cache"),
+            ("content-security-policy", "sandbox; default-src 'none'"),
+            ("x-content-type-options", "nosniff"),
+            ("content-disposition", "attachment"),
+            ("cross-origin-resource-policy", "same-origin"),
+            ("referrer-policy", "no-referrer"),
+        ]);
+        assert_eq!(headers, expected);
+    }
+
+    proptest! {
+        #[test]
+        fn no_credential_survives_whatever_stands_beside_it(
+            names in proptest::collection::vec("[a-z-]{1,16}", 0..8),
+            values in proptest::collection::vec("[ -~]{0,20}", 8),
+        ) {
+            let mut headers = map(&[("cookie", "secret"), ("authorization", "secret"), ("x-forwarded-for", "secret")]);
+            for (name, value) in names.iter().zip(&values) {
+                let name: HeaderName = name.parse().unwrap();
+                headers.append(name.clone(), HeaderValue::from_str(value).unwrap());
+                headers.append(CONNECTION, HeaderValue::from_str(value).unwrap());
+                headers.append(CONNECTION, HeaderValue::from(name));
+            }
+            let headers = cleaned(headers);
+            prop_assert!(headers.values().all(|value| value != "secret"));
+            prop_assert!(!headers.contains_key(CONNECTION));
+            prop_assert_eq!(headers.get_all(AUTHORIZATION).iter().count(), 1);
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! `…/vm/{seat}/session`: a token becomes a cookie, and a page asks how things stand.
+
+use axum::body::Body;
+use clarateach_protocol::token::{Mode, SEAT_TOKEN_MAX_SECONDS, SeatClaims};
+use http::header::SET_COOKIE;
+use http::{HeaderValue, Method, Response};
+use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::authorise::Grant;
+use super::error::{ProxyError, json_response};
+use super::{Exchange, Gateway};
+use crate::addresses::Scheme;
+use crate::directory::Tenancy;
+
+/// `GET` → how things stand; `POST` → the same with a new token and its cookie.
+#[derive(Serialize)]
+struct SessionView {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
+    mode: Mode,
+    generation: u32,
+    expires_at: String,
+}
+
+impl Gateway {
+    /// Answers the session route for a credential that holds.
+    pub(super) fn session(
+        &self,
+        method: &Method,
+        exchange: &Exchange<'_>,
+        grant: &Grant,
+    ) -> Result<Response<Body>, ProxyError> {
+        match *method {
+            Method::GET | Method::HEAD => {
+                grant.entry.upstream().ok_or(ProxyError::SeatUnavailable)?;
+                Ok(json_response(&view(&grant.claims, None)))
+            }
+            Method::POST => Ok(self.renew(exchange, grant)),
+            _ => Err(ProxyError::MethodNotAllowed {
+                allow: "GET, HEAD, POST",
+            }),
+        }
+    }
+
+    /// A new token that says the same for longer, as body and as cookie.
+    fn renew(&self, exchange: &Exchange<'_>, grant: &Grant) -> Response<Body> {
+        let claims = SeatClaims {
+            issued_at: exchange.now,
+            expires_at: expiry(grant.entry.tenancy(), exchange.now),
+            ..grant.claims.clone()
+        };
+        let token = claims.sign(&self.signing);
+        let secure = match exchange.received_by.scheme() {
+            Scheme::Https => "; Secure",
+            Scheme::Http => "",
+        };
+        let cookie = format!(
+            "{}={token}; Path={}; Max-Age={}; HttpOnly; SameSite=Lax{secure}",
+            self.gatekeeper.cookie_name,
+            exchange.base,
+            claims.expires_at.saturating_sub(exchange.now),
+        );
+        let mut response = json_response(&view(&claims, Some(token)));
+        let mut cookie = HeaderValue::try_from(cookie).expect("tokens and paths are ASCII");
+        cookie.set_sensitive(true);
+        response.headers_mut().insert(SET_COOKIE, cookie);
+        response
+    }
+}
+
+/// The end of the workshop, or of a token's longest life.
+fn expiry(tenancy: &Tenancy, now: u64) -> u64 {
+    let longest = now + SEAT_TOKEN_MAX_SECONDS;
+    tenancy
+        .ends_at
+        .and_then(|end| u64::try_from(end.unix_timestamp()).ok())
+        .map_or(longest, |end| end.min(longest))
+}
+
+fn view(claims: &SeatClaims, token: Option<String>) -> SessionView {
+    let seconds = i64::try_from(claims.expires_at).unwrap_or(i64::MAX);
+    let expires_at = OffsetDateTime::from_unix_timestamp(seconds)
+        .ok()
+        .and_then(|time| time.format(&Rfc3339).ok())
+        .unwrap_or_default();
+    SessionView {
+        token,
+        mode: claims.mode,
+        generation: claims.generation.0,
+        expires_at,
+    }
+}

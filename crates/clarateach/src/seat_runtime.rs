@@ -1,0 +1,121 @@
+//! What is mounted read-only into every seat: the in-seat server and the public keys.
+//!
+//! The server's binary is inside this one (`build.rs`) and written to the data directory, in a folder
+//! named by its content: seats made by an older version keep theirs.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use clarateach_protocol::token::VerifyingKeys;
+use sha2::{Digest, Sha256};
+
+/// The in-seat server that this binary carries; empty when it was built without.
+const EMBEDDED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/clarateach-workspace"));
+
+/// Why seats have no server to run.
+#[derive(Debug, thiserror::Error)]
+pub enum SeatRuntimeError {
+    /// Neither in this binary nor named.
+    #[error(
+        "this build carries no in-seat server. Hint: build with `./x build`, or pass --workspace-binary FILE"
+    )]
+    Missing,
+    /// A file can't be read or written.
+    #[error("cannot {operation} {path}: {source}")]
+    Io {
+        /// What was tried.
+        operation: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Writes the seats' folder below `data_dir`; an existing one of the same content is left alone.
+///
+/// # Errors
+/// When there is no in-seat server, or the folder can't be written.
+pub fn install(
+    data_dir: &Path,
+    binary: Option<&Path>,
+    keys: &VerifyingKeys,
+) -> Result<PathBuf, SeatRuntimeError> {
+    let io = |operation, path: &Path| {
+        let path = path.to_owned();
+        move |source| SeatRuntimeError::Io {
+            operation,
+            path,
+            source,
+        }
+    };
+    let server = match binary {
+        Some(path) => fs::read(path).map_err(io("read", path))?,
+        None if EMBEDDED.is_empty() => return Err(SeatRuntimeError::Missing),
+        None => EMBEDDED.to_vec(),
+    };
+    let jwks = keys.to_jwks();
+    let digest = Sha256::new()
+        .chain_update(&server)
+        .chain_update(&jwks)
+        .finalize();
+    let name: String = digest
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let all = data_dir.join("seat-runtime");
+    let folder = all.join(&name);
+    if folder.exists() {
+        return Ok(folder);
+    }
+    // Written aside and renamed: the folder is whole or not there.
+    let aside = all.join(format!(".{name}.new"));
+    let _ = fs::remove_dir_all(&aside);
+    fs::create_dir_all(&aside).map_err(io("create", &aside))?;
+    for (file, content, mode) in [
+        ("clarateach-workspace", server.as_slice(), 0o755),
+        ("keys.json", jwks.as_bytes(), 0o644),
+    ] {
+        let path = aside.join(file);
+        fs::write(&path, content).map_err(io("write", &path))?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode))
+            .map_err(io("set the mode of", &path))?;
+    }
+    fs::set_permissions(&aside, fs::Permissions::from_mode(0o755))
+        .map_err(io("set the mode of", &aside))?;
+    fs::rename(&aside, &folder).map_err(io("create", &folder))?;
+    Ok(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use clarateach_protocol::token::SigningKey;
+
+    use super::*;
+
+    #[test]
+    fn the_folder_is_made_once_and_readable_for_seats() {
+        let dir = tempfile::tempdir().unwrap();
+        let server = dir.path().join("server");
+        fs::write(&server, "#!/bin/true").unwrap();
+        let keys = SigningKey::from_seed(&[1; 32]).verifying_keys();
+        let first = install(dir.path(), Some(&server), &keys).unwrap();
+        assert_eq!(install(dir.path(), Some(&server), &keys).unwrap(), first);
+        assert!(
+            VerifyingKeys::from_jwks(&fs::read_to_string(first.join("keys.json")).unwrap()).is_ok()
+        );
+        assert_eq!(
+            fs::metadata(first.join("clarateach-workspace"))
+                .unwrap()
+                .permissions()
+                .mode()
+                & 0o777,
+            0o755
+        );
+        fs::write(&server, "#!/bin/false").unwrap();
+        assert_ne!(install(dir.path(), Some(&server), &keys).unwrap(), first);
+    }
+}

@@ -1,0 +1,375 @@
+//! The listener: HTTP/1.1 connections, each request to the gateway or to the platform's router.
+//!
+//! hyper's own loop, because it alone has a deadline for header sections. Here a request gets its
+//! id, its host is told from wrong ones, and the client's address is found; nothing is decided
+//! about what it asks for. Start at [`Server::listen`].
+
+mod client;
+mod strict;
+
+use std::convert::Infallible;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use http::header::{CONNECTION, HOST};
+use http::{HeaderValue, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
+use tracing::Instrument;
+
+use crate::addresses::{Addresses, HostKind};
+use crate::model::Cidr;
+use crate::proxy::error::{ProxyError, error_response};
+use crate::proxy::route::NoRoute;
+use crate::proxy::{Gateway, Received};
+use client::client_address;
+use strict::{Ambiguous, Following, Watched};
+
+/// The answer's and the extension's name for [`RequestId`].
+const REQUEST_ID: &str = "x-request-id";
+/// Pause after an `accept` that failed for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What a client may take of the server.
+#[derive(Debug, Clone, Copy)]
+pub struct ServerLimits {
+    /// For a complete header section; an idle connection is closed after it, too.
+    pub header: Duration,
+    /// Size of a header section, request line included.
+    pub header_bytes: usize,
+    /// Bytes buffered for a connection.
+    pub buffer_bytes: usize,
+    /// Connections at a time; more wait in the listener's queue.
+    pub connections: usize,
+    /// For requests in flight, once the server is told to stop.
+    pub drain: Duration,
+}
+
+impl Default for ServerLimits {
+    fn default() -> Self {
+        Self {
+            header: Duration::from_secs(10),
+            header_bytes: 32 * 1024,
+            buffer_bytes: 64 * 1024,
+            connections: 8192,
+            drain: Duration::from_secs(10),
+        }
+    }
+}
+
+/// All that answers requests.
+pub struct Server {
+    /// Our own names.
+    pub addresses: Arc<Addresses>,
+    /// Answers for seats.
+    pub gateway: Gateway,
+    /// Answers for the platform: API and pages.
+    pub platform: Router,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Cidr>,
+    /// What a client may take.
+    pub limits: ServerLimits,
+}
+
+/// A request's random id, in its extensions and in the answer's `x-request-id`.
+#[derive(Debug, Clone)]
+pub struct RequestId(HeaderValue);
+
+/// The client's address, in a request's extensions: the peer's, or what a trusted proxy says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientAddress(pub IpAddr);
+
+impl RequestId {
+    fn random() -> Self {
+        let mut bytes = [0; 10];
+        getrandom::fill(&mut bytes).expect("the kernel has randomness");
+        let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        Self(HeaderValue::try_from(text).expect("hex digits are ASCII"))
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
+}
+
+impl Server {
+    /// Serves until `stop` is cancelled, then lets requests in flight end, within a deadline.
+    /// Upgraded connections end at once: pages connect again to whoever listens next.
+    ///
+    /// # Errors
+    /// When the listener can't be used any more.
+    pub async fn listen(self, listener: TcpListener, stop: CancellationToken) -> io::Result<()> {
+        let server = Arc::new(self);
+        let connections = TaskTracker::new();
+        let kill = CancellationToken::new();
+        let free = Arc::new(Semaphore::new(server.limits.connections));
+        let outcome = loop {
+            let accepted = tokio::select! {
+                () = stop.cancelled() => break Ok(()),
+                accepted = accept(&listener, &free) => accepted,
+            };
+            match accepted {
+                Ok(accepted) => {
+                    let server = Arc::clone(&server);
+                    let (stop, kill) = (stop.clone(), kill.clone());
+                    connections.spawn(async move {
+                        tokio::select! {
+                            () = server.serve(accepted, stop) => {}
+                            () = kill.cancelled() => {}
+                        }
+                    });
+                }
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) if is_shortage(&error) => {
+                    tracing::warn!(%error, "cannot accept connections. Hint: raise the limit of open files");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+                Err(error) => break Err(error),
+            }
+        };
+        drop(listener);
+        server.gateway.drain();
+        connections.close();
+        if tokio::time::timeout(server.limits.drain, connections.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                open = connections.len(),
+                "closing connections that did not end in time"
+            );
+            kill.cancel();
+            connections.wait().await;
+        }
+        server.gateway.close().await;
+        outcome
+    }
+
+    async fn serve(self: Arc<Self>, accepted: Accepted, stop: CancellationToken) {
+        let Accepted {
+            stream,
+            peer,
+            place,
+        } = accepted;
+        // Without it small answers wait for the client's delayed acknowledgement.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "connection was closed before it began");
+            return;
+        }
+        let limits = self.limits;
+        let (stream, heads) = Watched::new(stream, place);
+        let service = service_fn(move |request| {
+            let server = Arc::clone(&self);
+            let judged = heads.judge();
+            async move { Ok::<_, Infallible>(server.answer(request, peer, judged).await) }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.header)
+            .max_header_size(limits.header_bytes)
+            .max_buf_size(limits.buffer_bytes)
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades();
+        let mut connection = std::pin::pin!(connection);
+        let outcome = tokio::select! {
+            outcome = connection.as_mut() => outcome,
+            () = stop.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = outcome {
+            tracing::debug!(%error, %peer, "connection ended");
+        }
+    }
+
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+        judged: Result<Following, Ambiguous>,
+    ) -> Response<Body> {
+        let id = RequestId::random();
+        let span = tracing::info_span!(
+            "request",
+            request_id = id.as_str(),
+            method = %request.method(),
+            workshop = tracing::field::Empty,
+            seat = tracing::field::Empty,
+        );
+        let mut response = match judged {
+            Ok(_) => {
+                let answer = Box::pin(self.dispatch(request, peer, &id));
+                answer.instrument(span.clone()).await
+            }
+            Err(Ambiguous) => Refusal::Ambiguous.respond(&id),
+        };
+        if judged != Ok(Following::Another) && response.status() != StatusCode::SWITCHING_PROTOCOLS
+        {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(CONNECTION, close);
+        }
+        span.in_scope(|| tracing::debug!(status = response.status().as_u16(), "answered"));
+        response.headers_mut().insert(REQUEST_ID, id.0);
+        response
+    }
+
+    async fn dispatch(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+        id: &RequestId,
+    ) -> Response<Body> {
+        let host = match self.host(&request) {
+            Ok(host) => host,
+            Err(refusal) => return refusal.respond(id),
+        };
+        let client = client_address(peer.ip(), request.headers(), &self.trusted_proxies);
+        let route = match self.gateway.route(&host, request.uri()) {
+            Ok(route) => {
+                let span = tracing::Span::current();
+                span.record("workshop", tracing::field::display(route.seat.workshop));
+                span.record("seat", route.seat.seat.get());
+                Ok(route)
+            }
+            Err(NoRoute::Platform) => {
+                return self.platform(request, (host, peer, client), id).await;
+            }
+            Err(no_route) => Err(ProxyError::from(no_route)),
+        };
+        let received = Received {
+            host: &host,
+            client,
+            request_id: &id.0,
+        };
+        self.gateway.handle(route, request, received).await
+    }
+
+    async fn platform(
+        &self,
+        mut request: Request<Incoming>,
+        (host, peer, client): (HostKind, SocketAddr, IpAddr),
+        id: &RequestId,
+    ) -> Response<Body> {
+        let extensions = request.extensions_mut();
+        extensions.insert(id.clone());
+        extensions.insert(host);
+        extensions.insert(ConnectInfo(peer));
+        extensions.insert(ClientAddress(client));
+        match self.platform.clone().oneshot(request.map(Body::new)).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
+    }
+
+    /// The host that a request is for: one `Host`, and the same in a target that has one itself
+    /// (RFC 9112, sections 3.2 and 3.2.2).
+    fn host(&self, request: &Request<Incoming>) -> Result<HostKind, Refusal> {
+        if !matches!(request.uri().path().as_bytes(), [b'/', ..] | b"*")
+            || crate::proxy::is_refused_method(request.method())
+        {
+            return Err(Refusal::BadTarget);
+        }
+        let mut hosts = request.headers().get_all(HOST).iter();
+        let (Some(host), None) = (hosts.next(), hosts.next()) else {
+            return Err(Refusal::BadHost);
+        };
+        let host = host.to_str().map_err(|_| Refusal::BadHost)?;
+        if let Some(authority) = request.uri().authority()
+            && !authority.as_str().eq_ignore_ascii_case(host)
+        {
+            return Err(Refusal::BadHost);
+        }
+        self.addresses
+            .classify(host)
+            .map_err(|_| Refusal::WrongHost)
+    }
+}
+
+/// Why a request isn't looked at any further.
+enum Refusal {
+    Ambiguous,
+    BadTarget,
+    BadHost,
+    WrongHost,
+}
+
+impl Refusal {
+    fn respond(&self, id: &RequestId) -> Response<Body> {
+        let (status, code, message) = match self {
+            Self::Ambiguous => (
+                StatusCode::BAD_REQUEST,
+                "ambiguous_request",
+                "lines end with CRLF, and a body has one length or is chunked".to_owned(),
+            ),
+            Self::BadTarget => (
+                StatusCode::BAD_REQUEST,
+                "bad_target",
+                "the request's target is no path, or its method tunnels".to_owned(),
+            ),
+            Self::BadHost => (
+                StatusCode::BAD_REQUEST,
+                "bad_host",
+                "a request has exactly one Host, the same as in its target".to_owned(),
+            ),
+            Self::WrongHost => (
+                StatusCode::MISDIRECTED_REQUEST,
+                "wrong_host",
+                crate::addresses::WrongHost.to_string(),
+            ),
+        };
+        error_response(status, code, &message, id.as_str())
+    }
+}
+
+/// A connection that found a place.
+struct Accepted {
+    stream: TcpStream,
+    peer: SocketAddr,
+    place: OwnedSemaphorePermit,
+}
+
+async fn accept(listener: &TcpListener, free: &Arc<Semaphore>) -> io::Result<Accepted> {
+    let place = Arc::clone(free)
+        .acquire_owned()
+        .await
+        .map_err(io::Error::other)?;
+    let (stream, peer) = listener.accept().await?;
+    Ok(Accepted {
+        stream,
+        peer,
+        place,
+    })
+}
+
+/// The client hung up before it was accepted (accept(2)).
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+    )
+}
+
+/// The process or the machine is out of descriptors or memory for the moment (accept(2)).
+fn is_shortage(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let shortages = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+    Errno::from_io_error(error).is_some_and(|errno| shortages.contains(&errno))
+}

@@ -1,0 +1,222 @@
+//! The rules: who may join what, what a workshop may be, what follows from what.
+//!
+//! Knows no HTTP, no SQL and no provider. Every change is committed to the store first, then told to
+//! the directory (what the proxy lets through) and to the orchestrator (what should exist). Start at
+//! [`Service`]; `join`, `workshops`, `seats` and `instructors` hold a resource each.
+
+mod budget;
+mod input;
+mod instructors;
+mod join;
+mod schedule;
+mod seats;
+mod workshops;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clarateach_protocol::id::{SeatKey, WorkshopId};
+use clarateach_protocol::token::{Mode, Role, SEAT_TOKEN_MAX_SECONDS, SeatClaims};
+use time::OffsetDateTime;
+
+use crate::auth::keys::PlatformKeys;
+use crate::directory::{Directory, Tenancy};
+use crate::model::{Reason, Seat, Workshop};
+use crate::orchestrator::Orchestrator;
+use crate::store::{Store, StoreError};
+
+pub use instructors::SignedIn;
+pub use join::{JoinRequest, Joined};
+pub use workshops::{CreateWorkshop, SeatView, WorkshopView};
+
+/// Why something was not done; `http::error` says it in HTTP's words.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// An input field is wrong.
+    #[error("{message}")]
+    Invalid {
+        /// Which field.
+        field: &'static str,
+        /// What is wrong with it, and what would be right.
+        message: String,
+    },
+    /// Nobody is signed in.
+    #[error("sign in first")]
+    Unauthenticated,
+    /// Nobody can sign in yet.
+    #[error("no instructor yet: open the set-up link that the server printed when it started")]
+    SetupRequired,
+    /// Name or password is wrong.
+    #[error("that password is not right")]
+    BadCredentials,
+    /// The set-up link is used or wrong.
+    #[error("this set-up link is no longer valid: sign in, or restart the server for a new link")]
+    BadSetupSecret,
+    /// No such thing.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// The join code is nobody's.
+    #[error("no workshop has that code: check it with your instructor")]
+    UnknownCode,
+    /// The reconnect code is nobody's in that workshop.
+    #[error("no seat has that reconnect code: check it, or join without it")]
+    UnknownReconnectCode,
+    /// Every seat is taken.
+    #[error("every seat of this workshop is taken: ask your instructor to add one")]
+    NoSeats,
+    /// The workshop is over.
+    #[error("this workshop has ended")]
+    Ended,
+    /// The workshop can't be joined yet.
+    #[error("{message}")]
+    NotReady {
+        /// Why, and when to try again.
+        message: &'static str,
+    },
+    /// Too many failures from one address, or in all.
+    #[error("too many attempts: wait {} s and try again", .retry_after.as_secs().max(1))]
+    TooManyAttempts {
+        /// How long until the next one is looked at.
+        retry_after: Duration,
+    },
+    /// What was asked doesn't fit what is.
+    #[error("{message}")]
+    Conflict {
+        /// Stable, snake_case.
+        code: &'static str,
+        /// Why, and what to do.
+        message: String,
+    },
+    /// Seats can't be made now; nothing was begun.
+    #[error("{}", .0.message)]
+    Unavailable(Reason),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Error {
+    fn invalid(field: &'static str, message: impl Into<String>) -> Self {
+        Self::Invalid {
+            field,
+            message: message.into(),
+        }
+    }
+}
+
+/// The rules, over everything that they need; clones share it.
+#[derive(Clone)]
+pub struct Service {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    orchestrator: Arc<Orchestrator>,
+    directory: Arc<Directory>,
+    keys: Arc<PlatformKeys>,
+    default_image: String,
+    setup: instructors::Setup,
+    join_failures: budget::FailureBudget,
+    sign_in_failures: budget::FailureBudget,
+}
+
+impl Service {
+    /// A service over its parts; [`announce_all`] comes before the orchestrator starts.
+    #[must_use]
+    pub fn new(
+        store: Store,
+        orchestrator: Arc<Orchestrator>,
+        directory: Arc<Directory>,
+        keys: Arc<PlatformKeys>,
+        default_image: String,
+    ) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                store,
+                orchestrator,
+                directory,
+                keys,
+                default_image,
+                setup: instructors::Setup::default(),
+                join_failures: budget::FailureBudget::new(30, 300),
+                sign_in_failures: budget::FailureBudget::new(5, 60),
+            }),
+        }
+    }
+
+    /// Tells the directory whose a seat is now: connections of whoever it was before end.
+    fn announce(&self, seat: &Seat, ends_at: Option<OffsetDateTime>) {
+        self.inner
+            .directory
+            .set_tenancy(seat.key, tenancy(seat, ends_at));
+    }
+
+    /// A token for one seat and when it ends: with the workshop, or after twelve hours.
+    fn mint(
+        &self,
+        workshop: &Workshop,
+        seat: &Seat,
+        sub: String,
+        role: Role,
+        mode: Mode,
+    ) -> (String, OffsetDateTime) {
+        let now = OffsetDateTime::now_utc();
+        let longest = now + Duration::from_secs(SEAT_TOKEN_MAX_SECONDS);
+        let expires_at = workshop
+            .ends_at
+            .map_or(longest, |ends_at| ends_at.min(longest));
+        let claims = SeatClaims {
+            sub,
+            role,
+            mode,
+            seat: seat.key,
+            generation: seat.generation,
+            issued_at: unix_seconds(now),
+            expires_at: unix_seconds(expires_at),
+        };
+        (claims.sign(&self.inner.keys.signing), expires_at)
+    }
+
+    async fn workshop_of(&self, key: SeatKey) -> Result<Workshop, Error> {
+        self.inner
+            .store
+            .workshop(key.workshop)
+            .await?
+            .ok_or(Error::NotFound("workshop"))
+    }
+}
+
+/// Tells the directory whose each stored seat is, before anything else is started.
+///
+/// # Errors
+/// When the store can't be read.
+pub async fn announce_all(store: &Store, directory: &Directory) -> Result<(), StoreError> {
+    let ends: HashMap<WorkshopId, Option<OffsetDateTime>> = store
+        .workshops()
+        .await?
+        .into_iter()
+        .map(|workshop| (workshop.spec.id, workshop.ends_at))
+        .collect();
+    for seat in store.all_seats().await? {
+        let ends_at = ends.get(&seat.key.workshop).copied().flatten();
+        directory.set_tenancy(seat.key, tenancy(&seat, ends_at));
+    }
+    Ok(())
+}
+
+fn tenancy(seat: &Seat, ends_at: Option<OffsetDateTime>) -> Tenancy {
+    Tenancy {
+        generation: seat.generation,
+        assignment: seat
+            .assignment
+            .as_ref()
+            .map(|assignment| assignment.id.clone()),
+        ends_at,
+    }
+}
+
+fn unix_seconds(at: OffsetDateTime) -> u64 {
+    u64::try_from(at.unix_timestamp()).unwrap_or(0)
+}

@@ -1,0 +1,310 @@
+//! Workshops: made, watched until they stand, shown, removed.
+
+use std::collections::BTreeMap;
+
+use clarateach_protocol::code::JoinCode;
+use clarateach_protocol::id::WorkshopId;
+use time::OffsetDateTime;
+use tokio::sync::broadcast::error::RecvError;
+
+use super::{Error, Service, input};
+use crate::auth::secret::random_bytes;
+use crate::model::{
+    BrowserPolicy, EgressPolicy, Instructor, MAX_SEATS, Presence, Resources, Seat, Workshop,
+    WorkshopSpec, WorkshopStatus,
+};
+use crate::orchestrator::ProgressView;
+use crate::store::NewWorkshop;
+
+/// What an instructor asks for.
+#[derive(Debug, Clone)]
+pub struct CreateWorkshop {
+    /// Its title.
+    pub name: String,
+    /// How many seats.
+    pub seats: u16,
+    /// Root filesystem of the seats; the configured one when it isn't said.
+    pub image: Option<String>,
+    /// When browsers run.
+    pub browser: BrowserPolicy,
+    /// A key for an AI service, put into every shell's environment.
+    pub api_key: Option<String>,
+    /// The variable's name for it.
+    pub api_key_name: Option<String>,
+    /// More environment.
+    pub env: BTreeMap<String, String>,
+    /// Limits of each seat.
+    pub resources: Resources,
+    /// Where seats may send packets.
+    pub egress: EgressPolicy,
+    /// When it should be there.
+    pub starts_at: Option<OffsetDateTime>,
+    /// When it ends by itself.
+    pub ends_at: Option<OffsetDateTime>,
+}
+
+/// A seat as shown: the row, and whether its learner is there.
+#[derive(Debug, Clone)]
+pub struct SeatView {
+    /// The seat.
+    pub seat: Seat,
+    /// Whether its learner is there now.
+    pub presence: Presence,
+}
+
+/// A workshop as shown: the row, its seats, and what is being done.
+#[derive(Debug, Clone)]
+pub struct WorkshopView {
+    /// The workshop.
+    pub workshop: Workshop,
+    /// Its seats by number.
+    pub seats: Vec<SeatView>,
+    /// How far it is, while it is being made or removed.
+    pub progress: Option<ProgressView>,
+}
+
+impl Service {
+    /// Stores a workshop and has it made; answers at once.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for wrong input, [`Error::Unavailable`] when seats can't be made here at
+    /// all; nothing is left of it then.
+    pub async fn create_workshop(
+        &self,
+        owner: &Instructor,
+        request: CreateWorkshop,
+    ) -> Result<WorkshopView, Error> {
+        let workshop = self.new_workshop(owner, &request)?;
+        self.inner
+            .orchestrator
+            .preflight(&workshop.spec)
+            .await
+            .map_err(|error| Error::Unavailable(error.reason()))?;
+        let id = self.insert(workshop, request.seats).await?;
+        let view = self.workshop(id).await?;
+        for shown in &view.seats {
+            self.announce(&shown.seat, view.workshop.ends_at);
+        }
+        self.inner.orchestrator.wake(id);
+        tracing::info!(workshop = %id, seats = request.seats, "workshop created");
+        Ok(view)
+    }
+
+    fn new_workshop(
+        &self,
+        owner: &Instructor,
+        request: &CreateWorkshop,
+    ) -> Result<Workshop, Error> {
+        let now = OffsetDateTime::now_utc();
+        check_seats("seats", request.seats)?;
+        if request.browser == BrowserPolicy::Always {
+            return Err(Error::invalid(
+                "browser",
+                "this version has no browser yet: choose on_demand or off",
+            ));
+        }
+        if request
+            .ends_at
+            .is_some_and(|ends_at| ends_at <= request.starts_at.unwrap_or(now).max(now))
+        {
+            return Err(Error::invalid(
+                "ends_at",
+                "the end must be in the future, and after the start",
+            ));
+        }
+        let scheduled = request
+            .starts_at
+            .is_some_and(|starts_at| starts_at > now + super::schedule::LEAD);
+        Ok(Workshop {
+            spec: WorkshopSpec {
+                id: WorkshopId::from_random(random_bytes()),
+                image: request
+                    .image
+                    .as_deref()
+                    .map_or(Ok(self.inner.default_image.clone()), input::image)?,
+                resources: input::resources(request.resources)?,
+                egress: request.egress.clone(),
+                browser: request.browser,
+            },
+            name: input::name("name", &request.name)?,
+            code: JoinCode::from_random(random_bytes()),
+            owner: owner.id.clone(),
+            status: if scheduled {
+                WorkshopStatus::Scheduled
+            } else {
+                WorkshopStatus::Provisioning
+            },
+            reason: None,
+            env: input::environment(
+                request.env.clone(),
+                request.api_key.clone(),
+                request.api_key_name.clone(),
+            )?,
+            created_at: now,
+            starts_at: request.starts_at,
+            ends_at: request.ends_at,
+        })
+    }
+
+    /// Inserts under the drawn id and code, drawing again while they are taken.
+    async fn insert(&self, mut workshop: Workshop, seats: u16) -> Result<WorkshopId, Error> {
+        loop {
+            if self
+                .inner
+                .store
+                .insert_workshop(NewWorkshop {
+                    workshop: workshop.clone(),
+                    seats,
+                })
+                .await?
+            {
+                return Ok(workshop.spec.id);
+            }
+            workshop.spec.id = WorkshopId::from_random(random_bytes());
+            workshop.code = JoinCode::from_random(random_bytes());
+        }
+    }
+
+    /// Waits until a workshop is being made no longer; dropping the wait changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when it is removed meanwhile.
+    pub async fn wait_until_made(&self, id: WorkshopId) -> Result<WorkshopView, Error> {
+        let mut changes = self.inner.orchestrator.subscribe();
+        loop {
+            let view = self.workshop(id).await?;
+            if view.workshop.status != WorkshopStatus::Provisioning {
+                return Ok(view);
+            }
+            next_change(&mut changes, id).await;
+        }
+    }
+
+    /// One workshop that has not ended.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn workshop(&self, id: WorkshopId) -> Result<WorkshopView, Error> {
+        let workshop = self.inner.store.workshop(id).await?;
+        match workshop.filter(|workshop| workshop.status != WorkshopStatus::Ended) {
+            Some(workshop) => self.view(workshop).await,
+            None => Err(Error::NotFound("workshop")),
+        }
+    }
+
+    /// Every workshop that has not ended, newest first.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn workshops(&self) -> Result<Vec<WorkshopView>, Error> {
+        let mut views = Vec::new();
+        for workshop in self.inner.store.workshops().await? {
+            views.push(self.view(workshop).await?);
+        }
+        Ok(views)
+    }
+
+    async fn view(&self, workshop: Workshop) -> Result<WorkshopView, Error> {
+        let seats = self.inner.store.seats(workshop.spec.id).await?;
+        let seats = seats.into_iter().map(|seat| self.seat_view(seat)).collect();
+        let progress = self.inner.orchestrator.progress(workshop.spec.id);
+        Ok(WorkshopView {
+            workshop,
+            seats,
+            progress,
+        })
+    }
+
+    pub(super) fn seat_view(&self, seat: Seat) -> SeatView {
+        let presence = self.inner.directory.presence(&seat.key);
+        SeatView { seat, presence }
+    }
+
+    /// Ends a workshop and waits until nothing of it is left. Twice is fine.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there never was one of that id.
+    pub async fn delete_workshop(&self, id: WorkshopId) -> Result<(), Error> {
+        let mut changes = self.inner.orchestrator.subscribe();
+        self.end_workshop(id).await?;
+        loop {
+            match self.inner.store.workshop(id).await? {
+                Some(workshop) if workshop.status != WorkshopStatus::Ended => {
+                    next_change(&mut changes, id).await
+                }
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    /// Marks a workshop for removal, and answers at once: nobody gets in from here on.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there never was one of that id.
+    pub async fn end_workshop(&self, id: WorkshopId) -> Result<(), Error> {
+        match self.inner.store.end_workshop(id).await? {
+            None => Err(Error::NotFound("workshop")),
+            Some(false) => Ok(()),
+            Some(true) => {
+                self.inner.directory.remove_workshop(&id);
+                self.inner.orchestrator.wake(id);
+                tracing::info!(workshop = %id, "workshop ending");
+                Ok(())
+            }
+        }
+    }
+
+    /// Adds seats to a workshop; they are made in the background.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when there would be more than [`MAX_SEATS`], [`Error::Ended`].
+    pub async fn add_seats(&self, id: WorkshopId, count: u16) -> Result<WorkshopView, Error> {
+        check_seats("count", count)?;
+        let before = self.workshop(id).await?;
+        if before.workshop.status == WorkshopStatus::Ending {
+            return Err(Error::Ended);
+        }
+        if self
+            .inner
+            .store
+            .add_seats(id, count, MAX_SEATS)
+            .await?
+            .is_none()
+        {
+            let message = format!(
+                "a workshop has at most {MAX_SEATS} seats; this one has {}",
+                before.seats.len()
+            );
+            return Err(Error::invalid("count", message));
+        }
+        let view = self.workshop(id).await?;
+        for shown in &view.seats {
+            self.announce(&shown.seat, view.workshop.ends_at);
+        }
+        self.inner.orchestrator.wake(id);
+        Ok(view)
+    }
+}
+
+fn check_seats(field: &'static str, count: u16) -> Result<(), Error> {
+    if (1..=MAX_SEATS).contains(&count) {
+        Ok(())
+    } else {
+        Err(Error::invalid(
+            field,
+            format!("a workshop has 1 to {MAX_SEATS} seats"),
+        ))
+    }
+}
+
+/// Waits for a change of this workshop, or for any when some were missed.
+async fn next_change(changes: &mut tokio::sync::broadcast::Receiver<WorkshopId>, id: WorkshopId) {
+    loop {
+        match changes.recv().await {
+            Ok(changed) if changed != id => {}
+            Ok(_) | Err(RecvError::Lagged(_)) => return,
+            // The orchestrator is gone: the server stops, and this wait with it.
+            Err(RecvError::Closed) => std::future::pending().await,
+        }
+    }
+}

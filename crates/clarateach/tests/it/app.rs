@@ -1,0 +1,203 @@
+//! The real server on a free port, and a client that speaks to it as programs and pages do.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use bytes::Bytes;
+use clarateach::app::App;
+use clarateach::config::{Config, ProviderKind, Settings};
+use http::{HeaderMap, Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client as HyperClient;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+pub const PASSWORD: &str = "correct horse battery";
+
+/// A server with simulated seats; stopped when it is dropped.
+pub struct TestApp {
+    pub listen: SocketAddr,
+    pub setup_link: Option<String>,
+    stop: CancellationToken,
+    running: Option<JoinHandle<anyhow::Result<()>>>,
+}
+
+pub fn config(data_dir: &Path) -> Config {
+    let settings = Settings {
+        listen: Some(([127, 0, 0, 1], 0).into()),
+        data_dir: Some(data_dir.to_owned()),
+        provider: Some(ProviderKind::Simulated),
+        insecure_dev: Some(true),
+        ..Settings::default()
+    };
+    settings.resolve().unwrap()
+}
+
+impl TestApp {
+    pub async fn start(data_dir: &Path) -> Self {
+        Self::start_with(config(data_dir)).await
+    }
+
+    pub async fn start_with(config: Config) -> Self {
+        // What the server logs stands beside the test that fails; the first test of the binary sets it up.
+        let _ = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::WARN)
+            .with_test_writer()
+            .try_init();
+        let app = App::start(config).await.unwrap();
+        let stop = CancellationToken::new();
+        let (listen, setup_link) = (app.listen, app.setup_link.clone());
+        let signal = stop.clone().cancelled_owned();
+        let running = tokio::task::spawn_local(app.run_until(signal));
+        Self {
+            listen,
+            setup_link,
+            stop,
+            running: Some(running),
+        }
+    }
+
+    /// Stops it as SIGTERM does, and waits until it has ended.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        self.running.take().unwrap().await.unwrap().unwrap();
+    }
+
+    pub fn client(&self) -> Client {
+        Client {
+            base: format!("http://{}", self.listen),
+            http: HyperClient::builder(TokioExecutor::new())
+                .pool_max_idle_per_host(0)
+                .build_http(),
+            cookie: None,
+        }
+    }
+
+    /// A client signed in as the instructor, through the set-up link.
+    pub async fn instructor(&self) -> Client {
+        let mut client = self.client();
+        let secret = self
+            .setup_link
+            .as_deref()
+            .and_then(|link| link.split_once('#'))
+            .unwrap()
+            .1;
+        let answer = client
+            .post(
+                "/api/setup",
+                json!({"secret": secret, "password": PASSWORD}),
+            )
+            .await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+        client.cookie = answer.cookie();
+        client
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+#[derive(Clone)]
+pub struct Client {
+    pub base: String,
+    http: HyperClient<HttpConnector, Full<Bytes>>,
+    pub cookie: Option<String>,
+}
+
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {:?}", self.text))
+    }
+
+    pub fn code(&self) -> String {
+        self.json()["error"]["code"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    pub fn cookie(&self) -> Option<String> {
+        let cookie = self.headers.get(header::SET_COOKIE)?.to_str().unwrap();
+        cookie.split(';').next().map(ToOwned::to_owned)
+    }
+}
+
+impl Client {
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Answer {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(cookie) = &self.cookie {
+            request = request.header(header::COOKIE, cookie);
+        }
+        let response = self
+            .http
+            .request(request.body(Full::new(body.into())).unwrap())
+            .await
+            .unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            text: String::from_utf8_lossy(&bytes).into_owned(),
+        }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, &[], "").await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(Method::DELETE, path, &[], "").await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send(
+            Method::POST,
+            path,
+            &[("content-type", "application/json")],
+            body.to_string(),
+        )
+        .await
+    }
+
+    /// A workshop that is made.
+    pub async fn workshop(&self, seats: u16) -> Value {
+        let answer = self
+            .post(
+                "/api/workshops",
+                json!({"name": "Rust for poets", "seats": seats}),
+            )
+            .await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+        answer.json()
+    }
+
+    pub async fn join(&self, workshop: &Value, name: &str) -> Answer {
+        self.post("/api/join", json!({"code": workshop["code"], "name": name}))
+            .await
+    }
+}

@@ -1,0 +1,5 @@
+//! Scenes of the orchestrator, with simulated seats and a real store.
+
+mod failure;
+mod life;
+mod world;

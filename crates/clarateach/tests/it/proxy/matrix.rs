@@ -1,0 +1,337 @@
+//! Every public route of the seat, by request and by upgrade, against every kind of token.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use clarateach_protocol::id::Generation;
+use clarateach_protocol::route::SEAT_ROUTES;
+use clarateach_protocol::token::{Mode, Role, Scope, SigningKey, WorkspaceClaims};
+use serde_json::json;
+
+use super::client::Ask;
+use super::seat::Seat;
+use super::world::{World, now, seat};
+
+/// A way to show a credential, and what must come of it.
+struct Case {
+    name: &'static str,
+    token: Option<String>,
+    expected: (u16, &'static str),
+}
+
+fn unsigned(world: &World, algorithm: &str) -> String {
+    let header = json!({"alg": algorithm, "typ": "JWT"});
+    let claims = json!({"iss": "clarateach", "aud": "seat", "sub": "as-ada", "role": "learner",
+        "mode": "control", "workshop": "ws-abcdefgh", "seat": 3, "generation": 2, "iat": now(), "exp": now() + 60});
+    let signature = world.token().rsplit('.').next().unwrap().to_owned();
+    format!(
+        "{}.{}.{}",
+        URL_SAFE_NO_PAD.encode(header.to_string()),
+        URL_SAFE_NO_PAD.encode(claims.to_string()),
+        if algorithm == "none" { "" } else { &signature },
+    )
+}
+
+fn cases(world: &World) -> Vec<Case> {
+    let right = world.claims();
+    let mut cases = Vec::new();
+    let mut case = |name, token: Option<String>, status, code| {
+        cases.push(Case {
+            name,
+            token,
+            expected: (status, code),
+        });
+    };
+    let sign = |claims: clarateach_protocol::token::SeatClaims| Some(claims.sign(&world.key));
+    let mut other = right.clone();
+    other.seat = seat(4);
+    case("another seat", sign(other), 403, "forbidden");
+    let mut other = right.clone();
+    other.seat = seat(999);
+    case("a seat that does not exist", sign(other), 403, "forbidden");
+    let mut other = right.clone();
+    other.seat.workshop = "ws-zzzzzzzz".parse().unwrap();
+    case("another workshop", sign(other), 403, "forbidden");
+    let mut other = right.clone();
+    other.generation = Generation(1);
+    case("an older generation", sign(other), 410, "reset");
+    let mut other = right.clone();
+    other.generation = Generation(3);
+    case("a generation to come", sign(other), 503, "seat_unavailable");
+    let mut other = right.clone();
+    other.sub = "as-bob".to_owned();
+    case("another assignment", sign(other.clone()), 410, "released");
+    other.generation = Generation(1);
+    case("an older assignment", sign(other), 410, "released");
+    let mut other = right.clone();
+    other.role = Role::Instructor;
+    other.sub = "in-1".to_owned();
+    other.generation = Generation(1);
+    case("an instructor's of before", sign(other), 410, "reset");
+    let mut other = right.clone();
+    other.issued_at = now() - 100;
+    other.expires_at = now() - 1;
+    case("an expired one", sign(other), 401, "token_expired");
+    let mut other = right.clone();
+    other.expires_at = now() + 13 * 3600;
+    case(
+        "one that lives too long",
+        sign(other),
+        401,
+        "unauthenticated",
+    );
+    let forged = right.sign(&SigningKey::from_seed(&[8; 32]));
+    case("another key's", Some(forged), 401, "unauthenticated");
+    case(
+        "alg none",
+        Some(unsigned(world, "none")),
+        401,
+        "unauthenticated",
+    );
+    case(
+        "alg HS256",
+        Some(unsigned(world, "HS256")),
+        401,
+        "unauthenticated",
+    );
+    let workspace = WorkspaceClaims {
+        seat: seat(3),
+        generation: Generation(2),
+        scope: vec![Scope::Files, Scope::Terminal],
+        mode: Mode::Control,
+        issued_at: now(),
+        expires_at: now() + 60,
+    };
+    let workspace = workspace.sign(&world.key);
+    case("a workspace token", Some(workspace), 401, "unauthenticated");
+    case("rubbish", Some("x.y.z".to_owned()), 401, "unauthenticated");
+    case("none", None, 401, "unauthenticated");
+    cases
+}
+
+fn shows(ask: Ask, token: Option<&String>) -> Ask {
+    match token {
+        Some(token) => ask.bearer(token),
+        None => ask,
+    }
+}
+
+fn public_segments() -> impl Iterator<Item = &'static str> {
+    SEAT_ROUTES
+        .iter()
+        .filter(|route| route.public)
+        .map(|route| route.segment)
+}
+
+#[tokio::test]
+async fn only_the_exact_seat_and_tenancy_pass() {
+    let upstream = Seat::echo().await;
+    let world = World::serving(&upstream).await;
+    let cases = cases(&world);
+    for below in public_segments() {
+        for case in &cases {
+            let plain = shows(world.ask("GET", below), case.token.as_ref());
+            let socket = shows(world.ask("GET", below), case.token.as_ref()).websocket();
+            for (kind, ask) in [("request", plain), ("upgrade", socket)] {
+                let reply = ask.send().await;
+                let (status, code) = reply.error();
+                assert_eq!(
+                    (status, code.as_str()),
+                    case.expected,
+                    "{kind} of {below} with {}",
+                    case.name
+                );
+            }
+        }
+    }
+    assert_eq!(upstream.seen(), "", "something reached the seat");
+}
+
+#[tokio::test]
+async fn the_right_tokens_pass() {
+    let upstream = Seat::echo().await;
+    let world = World::serving(&upstream).await;
+    let mut instructor = world.claims();
+    instructor.role = Role::Instructor;
+    instructor.sub = "in-1".to_owned();
+    let mut viewer = instructor.clone();
+    viewer.mode = Mode::View;
+    for below in public_segments() {
+        for claims in [&world.claims(), &instructor, &viewer] {
+            let reply = world
+                .ask("GET", below)
+                .bearer(&claims.sign(&world.key))
+                .send()
+                .await;
+            assert_eq!(reply.status, 200, "{below}: {reply:?}");
+            assert!(
+                reply
+                    .text()
+                    .starts_with(&format!("GET /{below} HTTP/1.1\r\n"))
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_route_gets_its_own_scope_and_mode() {
+    let upstream = Seat::echo().await;
+    let world = World::serving(&upstream).await;
+    for route in SEAT_ROUTES.iter().filter(|route| route.public) {
+        for mode in [Mode::View, Mode::Control] {
+            let mut claims = world.claims();
+            claims.mode = mode;
+            let ask = world.ask("GET", route.segment);
+            let reply = ask.bearer(&claims.sign(&world.key)).send().await;
+            let text = reply.text();
+            let line = text
+                .lines()
+                .find(|line| line.starts_with("authorization: Bearer "))
+                .unwrap();
+            let token = &line["authorization: Bearer ".len()..];
+            let minted =
+                WorkspaceClaims::verify(token, &world.key.verifying_keys(), now()).unwrap();
+            assert_eq!(minted.scope, vec![route.scope.unwrap()]);
+            assert_eq!(minted.mode, mode);
+            assert_eq!((minted.seat, minted.generation), (seat(3), Generation(2)));
+            assert!(minted.expires_at <= now() + 60);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_view_token_only_looks() {
+    let upstream = Seat::echo().await;
+    let world = World::serving(&upstream).await;
+    let mut claims = world.claims();
+    claims.mode = Mode::View;
+    let token = claims.sign(&world.key);
+    for method in ["PUT", "POST", "DELETE", "PATCH", "OPTIONS"] {
+        let reply = world.ask(method, "files/x").bearer(&token).send().await;
+        assert_eq!(reply.error(), (403, "forbidden".to_owned()), "{method}");
+    }
+    assert_eq!(upstream.seen(), "");
+    let reply = world
+        .ask("PUT", "files/x")
+        .bearer(&world.token())
+        .send()
+        .await;
+    assert_eq!(reply.status, 200);
+}
+
+#[tokio::test]
+async fn a_deleted_workshop_and_a_seat_that_is_not_live_say_so() {
+    let upstream = Seat::echo().await;
+    let world = World::start().await;
+    let reply = world
+        .ask("GET", "files")
+        .bearer(&world.token())
+        .send()
+        .await;
+    assert_eq!(reply.error(), (503, "seat_unavailable".to_owned()));
+    assert!(reply.field("retry-after").is_some());
+    world.live(&upstream, "one");
+    let reply = world
+        .ask("GET", "files")
+        .bearer(&world.token())
+        .send()
+        .await;
+    assert_eq!(reply.status, 200);
+    world.directory.remove_workshop(&seat(3).workshop);
+    let reply = world
+        .ask("GET", "files")
+        .bearer(&world.token())
+        .send()
+        .await;
+    assert_eq!(reply.error(), (410, "ended".to_owned()));
+}
+
+#[tokio::test]
+async fn ambiguous_credentials_are_refused() {
+    let upstream = Seat::echo().await;
+    let world = World::serving(&upstream).await;
+    let token = world.token();
+    let ask = || world.ask("GET", "files");
+    for (name, ask, status) in [
+        ("two bearers", ask().bearer(&token).bearer(&token), 401),
+        ("two cookies", ask().cookie(&token).cookie(&token), 401),
+        (
+            "two cookies on a line",
+            ask().field(
+                "Cookie",
+                format!("clarateach_seat_t={token}; clarateach_seat_t=x"),
+            ),
+            401,
+        ),
+        (
+            "a bad bearer beside a good cookie",
+            ask().bearer("x").cookie(&token),
+            401,
+        ),
+        (
+            "basic beside a good cookie",
+            ask().field("Authorization", "Basic eDp5").cookie(&token),
+            401,
+        ),
+        (
+            "a good bearer beside a bad cookie",
+            ask().bearer(&token).cookie("x"),
+            200,
+        ),
+        (
+            "a cookie among others",
+            ask().field(
+                "Cookie",
+                format!("a=b; clarateach_seat_t={token}; clarateach_seat_tx=1"),
+            ),
+            200,
+        ),
+        (
+            "a token in the query",
+            world.ask("GET", &format!("files?token={token}")),
+            401,
+        ),
+    ] {
+        assert_eq!(ask.send().await.status, status, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_cookie_counts_only_from_our_own_pages() {
+    let upstream = Seat::echo().await;
+    let world = World::serving(&upstream).await;
+    let token = world.token();
+    let evil = "http://evil.example";
+    let port = format!("http://{}:1", world.address.ip());
+    let ours = world.origin();
+    for (method, fields, status) in [
+        ("GET", vec![], 200),
+        ("GET", vec![("Origin", ours.as_str())], 200),
+        ("GET", vec![("Origin", evil)], 403),
+        ("GET", vec![("Origin", "null")], 403),
+        ("GET", vec![("Sec-Fetch-Site", "same-origin")], 200),
+        ("GET", vec![("Sec-Fetch-Site", "cross-site")], 403),
+        ("PUT", vec![], 403),
+        ("PUT", vec![("Origin", evil)], 403),
+        ("PUT", vec![("Origin", port.as_str())], 403),
+        (
+            "PUT",
+            vec![("Origin", ours.as_str()), ("Origin", evil)],
+            403,
+        ),
+        ("PUT", vec![("Origin", ours.as_str())], 200),
+        ("POST", vec![("Sec-Fetch-Site", "same-origin")], 403),
+    ] {
+        let mut ask = world.ask(method, "files/x").cookie(&token);
+        for (name, value) in &fields {
+            ask = ask.field(name, value);
+        }
+        assert_eq!(ask.send().await.status, status, "{method} {fields:?}");
+    }
+    let reply = world
+        .ask("PUT", "files/x")
+        .bearer(&token)
+        .field("Origin", evil)
+        .send()
+        .await;
+    assert_eq!(reply.status, 200, "a bearer needs no origin");
+}
