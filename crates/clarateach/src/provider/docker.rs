@@ -15,6 +15,7 @@ mod files;
 mod firewall;
 mod image;
 mod locks;
+mod make;
 mod names;
 mod network;
 mod observe;
@@ -34,10 +35,9 @@ use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 
 pub use self::config::{DockerConfig, WeakIsolation};
-use self::connect::{Connector, Engine, refused};
-use self::container::Plan;
+use self::connect::{Connector, Engine};
 use self::disk::Disks;
-use self::image::{Image, Images};
+use self::image::Images;
 use self::locks::SeatLocks;
 pub use self::names::{InstanceId, InstanceIdError};
 use self::network::Subnet;
@@ -138,95 +138,9 @@ impl DockerProvider {
         }
     }
 
-    /// Makes a seat whose container isn't there; its disk may be.
-    async fn make(&self, seat: &SeatSpec) -> Result<Instance, ProviderError> {
-        let engine = self.engine().await?;
-        let key = seat.key();
-        let subnet = self.subnet(&seat.workshop).await?;
-        let address = subnet.seat(seat.number).ok_or(ProviderError::Unsupported {
-            what: "a seat number above 245",
-        })?;
-        let image = self.image(seat).await?;
-        let workspace = self.attach(seat).await?;
-        let plan = Plan {
-            instance: &self.config.instance,
-            seat,
-            image: &image,
-            address,
-            workspace: &workspace,
-            runtime: &self.config.runtime_dir,
-            resolv_conf: &self.resolv_conf(&key.workshop),
-            cpus: engine.cpus(),
-        };
-        let container = container::create(engine, &plan).await?;
-        if let Err(refusal) = container::start(engine, &container).await? {
-            // Its network may be gone; asserting it again is the next call's first step.
-            self.lock_subnets().remove(&key.workshop);
-            container::remove(engine, &container).await?;
-            return Err(refused("start the container", key, refusal));
-        }
-        self.started(seat).await
-    }
-
-    /// Starts a stopped seat of the wanted generation on the disk that it had.
-    async fn restart(
-        &self,
-        seat: &SeatSpec,
-        stopped: &Instance,
-    ) -> Result<Instance, ProviderError> {
-        let engine = self.engine().await?;
-        self.subnet(&seat.workshop).await?;
-        self.attach(seat).await?;
-        match container::start(engine, &stopped.id).await? {
-            Ok(()) => self.started(seat).await,
-            // The network that it was made for is another one now, say: its files are not in it.
-            Err(refusal) => {
-                tracing::warn!(seat = %stopped.key(), %refusal, "a stopped seat cannot start and is made anew");
-                self.lock_subnets().remove(&seat.workshop.id);
-                self.remake(seat, stopped).await
-            }
-        }
-    }
-
-    async fn remake(&self, seat: &SeatSpec, useless: &Instance) -> Result<Instance, ProviderError> {
-        let engine = self.engine().await?;
-        container::remove(engine, &useless.id).await?;
-        self.make(seat).await
-    }
-
-    /// Isolates a seat that started just now, and reads what became of it.
-    async fn started(&self, seat: &SeatSpec) -> Result<Instance, ProviderError> {
-        let engine = self.engine().await?;
-        let key = seat.key();
-        self.isolate_ports(&key.workshop)?;
-        let Found { instance, pid, .. } = observe::seat(engine, &self.config.instance, &key)
-            .await?
-            .ok_or_else(|| ProviderError::Engine {
-                operation: "start",
-                subject: key.to_string(),
-                source: "its container was removed meanwhile".into(),
-            })?;
-        if let Some(pid) = pid {
-            self.disks.assert_seen_by(&key, seat.generation, pid)?;
-        }
-        Ok(instance)
-    }
-
-    async fn image(&self, seat: &SeatSpec) -> Result<Arc<Image>, ProviderError> {
-        let engine = self.engine().await?;
-        self.images
-            .get(engine, &self.config.instance, &seat.workshop.image)
-            .await
-    }
-
-    async fn attach(&self, seat: &SeatSpec) -> Result<PathBuf, ProviderError> {
-        let size = seat.workshop.resources.disk_mib;
-        self.disks.attach(&seat.key(), seat.generation, size).await
-    }
-
     fn isolate_ports(&self, workshop: &WorkshopId) -> Result<(), ProviderError> {
         let isolated = network::isolate_ports(workshop);
-        self.or_weak("isolate bridge ports", isolated.map(drop))
+        self.or_weak("isolate bridge ports", isolated)
     }
 
     /// A failed measure of isolation: an error, or a warning where the operator allows it.

@@ -7,9 +7,9 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 
 use bollard::models::{
-    ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HealthConfig, HostConfig,
-    HostConfigLogConfig, Mount, MountType, NetworkingConfig, ResourcesUlimits, RestartPolicy,
-    RestartPolicyNameEnum,
+    ContainerCreateBody, ContainerSummary, EndpointIpamConfig, EndpointSettings, HealthConfig,
+    HostConfig, HostConfigLogConfig, Mount, MountType, NetworkingConfig, ResourcesUlimits,
+    RestartPolicy, RestartPolicyNameEnum,
 };
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
@@ -359,22 +359,30 @@ pub(super) async fn ids(
     engine: &Engine,
     labels: Vec<String>,
 ) -> Result<Vec<String>, ProviderError> {
+    let containers = list(engine, labels).await?;
+    Ok(containers
+        .into_iter()
+        .filter_map(|found| found.id)
+        .collect())
+}
+
+/// All containers with these labels, running or not.
+pub(super) async fn list(
+    engine: &Engine,
+    labels: Vec<String>,
+) -> Result<Vec<ContainerSummary>, ProviderError> {
     let options = ListContainersOptionsBuilder::new()
         .all(true)
         .filters(&HashMap::from([("label", labels)]))
         .build();
-    let containers = engine
+    engine
         .call(
             "list",
             "containers",
             READ,
             engine.docker().list_containers(Some(options)),
         )
-        .await?;
-    Ok(containers
-        .into_iter()
-        .filter_map(|container| container.id)
-        .collect())
+        .await
 }
 
 #[cfg(test)]

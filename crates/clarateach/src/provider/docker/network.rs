@@ -148,21 +148,19 @@ pub(super) async fn collisions(
     Ok(found)
 }
 
-/// Keeps the ports of a workshop's bridge from seeing each other, ARP included; how many there are.
-pub(super) fn isolate_ports(workshop: &WorkshopId) -> io::Result<usize> {
+/// Keeps the ports of a workshop's bridge from seeing each other, ARP included.
+pub(super) fn isolate_ports(workshop: &WorkshopId) -> io::Result<()> {
     let ports = Path::new("/sys/class/net")
         .join(names::bridge(workshop))
         .join("brif");
-    let mut isolated = 0;
     for port in std::fs::read_dir(ports)? {
         match std::fs::write(port?.path().join("isolated"), "1") {
-            Ok(()) => isolated += 1,
             // A seat that stopped just now took its port with it.
-            Err(error) if is_gone(&error) => {}
-            Err(error) => return Err(error),
+            Err(error) if !is_gone(&error) => return Err(error),
+            _ => {}
         }
     }
-    Ok(isolated)
+    Ok(())
 }
 
 fn is_gone(error: &io::Error) -> bool {

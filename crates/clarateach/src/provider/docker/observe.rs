@@ -107,8 +107,12 @@ pub(super) async fn workshops(
     engine: &Engine,
     instance: &InstanceId,
 ) -> Result<Vec<WorkshopId>, ProviderError> {
-    let seats = seats(engine, instance, None).await?;
-    Ok(seats.into_iter().map(|seat| seat.workshop).collect())
+    let labels = vec![names::filter(names::INSTANCE, instance)];
+    let containers = container::list(engine, labels).await?;
+    Ok(containers
+        .iter()
+        .filter_map(|found| names::workshop(found.labels.as_ref()?))
+        .collect())
 }
 
 async fn inspect(

@@ -18,8 +18,9 @@ use super::fixture::{World, host, scene, scene_with, workshop};
 
 /// How long a connection may take that is refused by silence.
 const PATIENCE: Duration = Duration::from_millis(1500);
-/// The one target that the open policy opens.
+/// What the open policy opens.
 const PUBLIC: &str = "public internet";
+const RESOLVER: &str = "host's own name server";
 
 /// Connects to everything in `TARGETS` at once and prints which ones answered.
 const ATTACK: &str = r#"
@@ -84,6 +85,7 @@ async fn a_seat_reaches_the_internet_and_nothing_around_it() {
             "other gateway",
             "engine's gateway",
             "host",
+            "host beside it",
             "metadata",
             "private",
             "carrier",
@@ -150,23 +152,25 @@ async fn egress_policies_hold() {
             .iter()
             .filter_map(|(target, open)| open.then_some(target.as_str()))
             .collect();
-        assert_eq!(open, ["private"]);
+        assert_eq!(open, [RESOLVER, "private"]);
         assert!(resolves(&world, &lab.attacker).await, "names don't resolve");
     })
     .await;
 }
 
+/// The internet and name servers; among them the host's own, and nothing else of it.
 async fn assert_only_public(world: &World, lab: &Lab) {
     let reached = attack(world, lab).await;
     for (target, open) in &reached {
-        assert_eq!(*open, target == PUBLIC, "{target}: {reached:?}");
+        let expected = target == PUBLIC || target == RESOLVER;
+        assert_eq!(*open, expected, "{target}: {reached:?}");
     }
     assert!(resolves(world, &lab.attacker).await, "names don't resolve");
 }
 
 /// The worst that clouds do: the name server is at the metadata address.
 fn with_decoy_resolvers(config: &mut DockerConfig) {
-    config.resolvers = vec![decoys::METADATA, decoys::PRIVATE];
+    config.resolvers = vec![decoys::METADATA, decoys::PRIVATE, decoys::OWN_RESOLVER];
 }
 
 async fn lab(world: &World, mine: &WorkshopSpec, theirs: &WorkshopSpec) -> Lab {
@@ -191,6 +195,8 @@ async fn lab(world: &World, mine: &WorkshopSpec, theirs: &WorkshopSpec) -> Lab {
         ("private", decoys::PRIVATE.into(), decoys::PORT),
         ("carrier", decoys::CARRIER.into(), decoys::PORT),
         (PUBLIC, decoys::PUBLIC.into(), decoys::PORT),
+        (RESOLVER, decoys::OWN_RESOLVER.into(), 53),
+        ("host beside it", decoys::OWN_RESOLVER.into(), port),
     ];
     Lab {
         targets: targets

@@ -21,6 +21,8 @@ pub(super) const CARRIER: Ipv4Addr = Ipv4Addr::new(100, 99, 17, 5);
 /// An address for documentation (RFC 5737), which no list of private ranges has.
 pub(super) const PUBLIC: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 17);
 pub(super) const PORT: u16 = 80;
+/// An address of the host's own, where it runs a name server on TCP port 53.
+pub(super) const OWN_RESOLVER: Ipv4Addr = OUTER_IP;
 /// The name that the decoys' name servers know, as [`PUBLIC`].
 pub(super) const NAME: &str = "registry.example";
 
@@ -29,7 +31,7 @@ const NAMESPACE: &str = "clarateach-decoys";
 /// The two ends of the cable, and their addresses.
 const OUTER: &str = "ct-decoy0";
 const INNER: &str = "ct-decoy1";
-const OUTER_IP: &str = "198.51.100.129";
+const OUTER_IP: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 129);
 const INNER_IP: &str = "198.51.100.130";
 
 /// There is one metadata address, so only one test has decoys at a time.
@@ -38,6 +40,8 @@ static ONE: Mutex<()> = Mutex::new(());
 /// Decoys that listen until this is dropped.
 pub(super) struct Decoys {
     _one: MutexGuard<'static, ()>,
+    /// Nobody accepts: the kernel takes connections all the same.
+    _listeners: Vec<TcpListener>,
 }
 
 impl Decoys {
@@ -62,8 +66,12 @@ impl Decoys {
             ));
         }
         let opened = std::thread::spawn(listen).join();
-        opened.expect("the decoys listen in their namespace");
-        Self { _one: one }
+        let mut listeners = opened.expect("the decoys listen in their namespace");
+        listeners.push(TcpListener::bind((OWN_RESOLVER, 53)).unwrap());
+        Self {
+            _one: one,
+            _listeners: listeners,
+        }
     }
 }
 
@@ -82,12 +90,10 @@ fn remove() {
 }
 
 /// Moves this thread into the namespace and opens the services there; threads that it starts stay in it.
-fn listen() {
+fn listen() -> Vec<TcpListener> {
     let namespace = std::fs::File::open(format!("/run/netns/{NAMESPACE}")).unwrap();
     move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
     for address in ALL {
-        let tcp = TcpListener::bind((address, PORT)).unwrap();
-        std::thread::spawn(move || tcp.incoming().for_each(drop));
         let udp = UdpSocket::bind((address, 53)).unwrap();
         std::thread::spawn(move || {
             let mut buffer = [0; 512];
@@ -97,6 +103,8 @@ fn listen() {
             }
         });
     }
+    ALL.map(|address| TcpListener::bind((address, PORT)).unwrap())
+        .into()
 }
 
 /// [`PUBLIC`] as the answer to any question about an IPv4 address (RFC 1035).
