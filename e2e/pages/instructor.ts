@@ -68,6 +68,26 @@ export class Instructor {
     )
   }
 
+  /** Looks in, and may type. */
+  async openSeat(seat: number): Promise<void> {
+    await this.page.getByRole('button', { name: `Open seat ${seat}` }).click()
+    await this.page.getByTestId('workspace').waitFor()
+  }
+
+  async resetSeat(seat: number): Promise<void> {
+    await this.chooseForSeat(seat, 'Reset…', 'Reset seat')
+  }
+
+  async releaseSeat(seat: number): Promise<void> {
+    await this.chooseForSeat(seat, 'Release…', 'Release seat')
+  }
+
+  private async chooseForSeat(seat: number, action: string, confirmation: string): Promise<void> {
+    await this.page.getByRole('button', { name: `Actions for seat ${seat}` }).click()
+    await this.page.getByText(action, { exact: true }).click()
+    await this.page.getByRole('alertdialog').getByRole('button', { name: confirmation }).click()
+  }
+
   async deleteWorkshop(): Promise<void> {
     await this.page.getByTestId('delete-workshop').click()
     await this.page.getByTestId('delete-dialog').getByRole('button', { name: 'Delete workshop' }).click()
