@@ -17,7 +17,7 @@ use clarateach_protocol::id::{Generation, SeatKey, SeatNumber, WorkshopId};
 use futures_util::stream::BoxStream;
 use sha2::{Digest, Sha256};
 
-use crate::model::{Reason, WorkshopSpec};
+use crate::model::{BrowserPolicy, EgressPolicy, Reason, Resources, WorkshopSpec};
 
 /// Makes, finds and removes seats.
 #[async_trait]
@@ -91,6 +91,8 @@ impl SeatSpec {
     }
 
     /// Digest of all that a seat is made from, generation apart; equal specs have equal digests.
+    ///
+    /// It is compared with a running seat's label: a change of this text makes every seat anew.
     #[must_use]
     pub fn digest(&self) -> String {
         let WorkshopSpec {
@@ -100,9 +102,28 @@ impl SeatSpec {
             egress,
             browser,
         } = &self.workshop;
+        let Resources {
+            memory_mib,
+            cpu_millis,
+            pids,
+            disk_mib,
+        } = resources;
+        let egress = match egress {
+            EgressPolicy::Open => "open".to_owned(),
+            EgressPolicy::None => "none".to_owned(),
+            EgressPolicy::Allow(networks) => {
+                let networks: Vec<_> = networks.iter().map(ToString::to_string).collect();
+                format!("allow {}", networks.join(" "))
+            }
+        };
+        let browser = match browser {
+            BrowserPolicy::OnDemand => "on_demand",
+            BrowserPolicy::Always => "always",
+            BrowserPolicy::Off => "off",
+        };
+        let number = self.number;
         let text = format!(
-            "{id}|{}|{image}|{resources:?}|{egress:?}|{browser:?}",
-            self.number
+            "{id}\n{number}\n{image}\n{memory_mib} {cpu_millis} {pids} {disk_mib}\n{egress}\n{browser}"
         );
         Sha256::digest(text)
             .iter()

@@ -1,9 +1,16 @@
 //! The front end, embedded in the binary, and the headers that fence it in.
 
+use std::collections::HashMap;
+use std::io::Write;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
 use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 use super::error::{self, ApiError};
@@ -26,13 +33,13 @@ pub(super) async fn get_page(request: Request) -> Response {
     }
     let path = request.uri().path().trim_start_matches('/');
     if let Some(file) = Pages::get(path).filter(|_| !path.is_empty()) {
-        return serve(path, file);
+        return serve(path, file, accepts_gzip(request.headers()));
     }
     if path.starts_with("assets/") || path.starts_with("debug/") {
         return error::unknown_route().await.into_response();
     }
     match Pages::get("index.html") {
-        Some(file) => serve("index.html", file),
+        Some(file) => serve("index.html", file, false),
         None => ApiError::new(
             StatusCode::NOT_FOUND,
             "no_pages",
@@ -42,22 +49,66 @@ pub(super) async fn get_page(request: Request) -> Response {
     }
 }
 
-fn serve(path: &str, file: EmbeddedFile) -> Response {
+fn serve(path: &str, file: EmbeddedFile, accepts_gzip: bool) -> Response {
     // Vite names assets by their content: a name never changes its bytes.
-    let caching = if path.starts_with("assets/") {
+    let is_asset = path.starts_with("assets/");
+    let caching = if is_asset {
         "public, max-age=31536000, immutable"
     } else {
         "no-cache"
     };
     let kind = mime_guess::from_path(path).first_or_octet_stream();
-    (
-        [
-            (header::CONTENT_TYPE, kind.as_ref()),
-            (header::CACHE_CONTROL, caching),
-        ],
-        file.data,
-    )
-        .into_response()
+    let headers = [
+        (header::CONTENT_TYPE, kind.as_ref()),
+        (header::CACHE_CONTROL, caching),
+        (header::VARY, "Accept-Encoding"),
+    ];
+    let is_text = kind.type_() == mime_guess::mime::TEXT || kind.subtype() == "javascript";
+    if is_asset && is_text && accepts_gzip {
+        let encoding = [(header::CONTENT_ENCODING, "gzip")];
+        return (headers, encoding, gzipped(path, &file.data)).into_response();
+    }
+    (headers, file.data).into_response()
+}
+
+/// An asset as gzip, compressed at its first use: the editor is megabytes, and thirty learners share
+/// one Wi-Fi.
+fn gzipped(path: &str, data: &[u8]) -> Bytes {
+    static COMPRESSED: LazyLock<Mutex<HashMap<String, Bytes>>> = LazyLock::new(Mutex::default);
+    let known = COMPRESSED
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .get(path)
+        .cloned();
+    if let Some(bytes) = known {
+        return bytes;
+    }
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    let bytes = encoder
+        .write_all(data)
+        .and_then(|()| encoder.finish())
+        .map(Bytes::from)
+        .expect("writing to memory does not fail");
+    COMPRESSED
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .insert(path.to_owned(), bytes.clone());
+    bytes
+}
+
+fn accepts_gzip(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(header::ACCEPT_ENCODING)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|coding| {
+            coding
+                .split(';')
+                .next()
+                .is_some_and(|name| name.trim() == "gzip")
+                && !coding.replace(' ', "").ends_with(";q=0")
+        })
 }
 
 /// What every answer of this origin carries.

@@ -55,6 +55,7 @@ export class MonacoBuffers implements Buffers {
       model: null,
       padding: { top: 10 },
       readOnly,
+      renderFinalNewline: 'on',
       scrollBeyondLastLine: false,
       smoothScrolling: true,
       stickyScroll: { enabled: false },
