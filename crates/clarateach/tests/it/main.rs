@@ -1,4 +1,5 @@
 //! Integration tests of the server crate: the real server, real sockets, real engines; one binary.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 #[cfg(test)]
 mod api;
