@@ -58,13 +58,20 @@ export class Learner {
     await this.page.locator(`[data-testid="editor"][data-path="${name}"] .view-lines`).waitFor()
   }
 
-  /** Writes into the open file with the keyboard, and saves it with it. */
-  async writeAndSave(text: string): Promise<void> {
-    const editor = this.page.getByTestId('editor')
-    await editor.locator('.view-lines').click()
+  /** Into the open file, where a click puts the cursor: at the end of a short one. */
+  async write(text: string): Promise<void> {
+    await this.page.getByTestId('editor').locator('.view-lines').click()
     await this.page.keyboard.type(text)
     await this.page.locator('[data-testid="editor"][data-dirty]').waitFor()
+  }
+
+  async writeAndSave(text: string): Promise<void> {
+    await this.write(text)
     await this.page.keyboard.press('Control+s')
+    await this.hasSaved()
+  }
+
+  async hasSaved(): Promise<void> {
     await this.page.locator('[data-testid="editor"]:not([data-dirty])').waitFor()
   }
 

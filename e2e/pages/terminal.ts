@@ -39,6 +39,15 @@ export class Terminal {
     await this.page.keyboard.press(key)
   }
 
+  /** As the browser does on Ctrl+V. */
+  async paste(text: string): Promise<void> {
+    await this.element.locator('textarea').evaluate((area, pasted) => {
+      const clipboardData = new DataTransfer()
+      clipboardData.setData('text/plain', pasted)
+      area.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }))
+    }, text)
+  }
+
   /** Types a command, and does not wait for what it says. */
   async run(command: string): Promise<void> {
     await this.type(command)
