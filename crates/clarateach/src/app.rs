@@ -167,6 +167,7 @@ pub fn provider(config: &Config, keys: &PlatformKeys) -> anyhow::Result<Arc<dyn 
                 &config.data_dir,
                 config.workspace_binary.as_deref(),
                 &verifying,
+                seat_runtime::ca_bundle(config.seat_ca_file.as_deref())?,
             )?;
             let docker = DockerConfig {
                 data_dir: config.data_dir.clone(),

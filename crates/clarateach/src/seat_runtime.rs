@@ -1,4 +1,5 @@
-//! What is mounted read-only into every seat: the in-seat server and the public keys.
+//! What is mounted read-only into every seat: the in-seat server, the public keys, and the
+//! certificates that seats trust.
 //!
 //! The server's binary is inside this one (`build.rs`) and written to the data directory, in a folder
 //! named by its content: seats made by an older version keep theirs.
@@ -34,6 +35,33 @@ pub enum SeatRuntimeError {
     },
 }
 
+/// The name of the CA bundle in the seats' folder.
+pub const CA_BUNDLE: &str = "ca-certificates.crt";
+
+/// Where distributions keep the certificates that a machine trusts: Debian's, then Fedora's place.
+const HOST_CA_BUNDLES: [&str; 2] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+];
+
+/// What seats trust: the named bundle, or this machine's own. Where a school's proxy opens TLS, its
+/// certificate is in there, and `npm install` works in a seat as it does beside it.
+///
+/// # Errors
+/// When the named bundle can't be read.
+pub fn ca_bundle(named: Option<&Path>) -> Result<Option<Vec<u8>>, SeatRuntimeError> {
+    match named {
+        Some(path) => fs::read(path)
+            .map(Some)
+            .map_err(|source| SeatRuntimeError::Io {
+                operation: "read",
+                path: path.to_owned(),
+                source,
+            }),
+        None => Ok(HOST_CA_BUNDLES.iter().find_map(|path| fs::read(path).ok())),
+    }
+}
+
 /// Writes the seats' folder below `data_dir`; an existing one of the same content is left alone.
 ///
 /// # Errors
@@ -42,6 +70,7 @@ pub fn install(
     data_dir: &Path,
     binary: Option<&Path>,
     keys: &VerifyingKeys,
+    ca_bundle: Option<Vec<u8>>,
 ) -> Result<PathBuf, SeatRuntimeError> {
     let io = |operation, path: &Path| {
         let path = path.to_owned();
@@ -60,6 +89,7 @@ pub fn install(
     let digest = Sha256::new()
         .chain_update(&server)
         .chain_update(&jwks)
+        .chain_update(ca_bundle.as_deref().unwrap_or_default())
         .finalize();
     let name: String = digest
         .iter()
@@ -75,10 +105,12 @@ pub fn install(
     let aside = all.join(format!(".{name}.new"));
     let _ = fs::remove_dir_all(&aside);
     fs::create_dir_all(&aside).map_err(io("create", &aside))?;
-    for (file, content, mode) in [
-        ("clarateach-workspace", server.as_slice(), 0o755),
-        ("keys.json", jwks.as_bytes(), 0o644),
-    ] {
+    let ca_bundle = ca_bundle.map(|bytes| (CA_BUNDLE, bytes, 0o644));
+    let files = [
+        ("clarateach-workspace", server, 0o755),
+        ("keys.json", jwks.into_bytes(), 0o644),
+    ];
+    for (file, content, mode) in files.into_iter().chain(ca_bundle) {
         let path = aside.join(file);
         fs::write(&path, content).map_err(io("write", &path))?;
         fs::set_permissions(&path, fs::Permissions::from_mode(mode))
@@ -102,8 +134,11 @@ mod tests {
         let server = dir.path().join("server");
         fs::write(&server, "#!/bin/true").unwrap();
         let keys = SigningKey::from_seed(&[1; 32]).verifying_keys();
-        let first = install(dir.path(), Some(&server), &keys).unwrap();
-        assert_eq!(install(dir.path(), Some(&server), &keys).unwrap(), first);
+        let first = install(dir.path(), Some(&server), &keys, None).unwrap();
+        assert_eq!(
+            install(dir.path(), Some(&server), &keys, None).unwrap(),
+            first
+        );
         assert!(
             VerifyingKeys::from_jwks(&fs::read_to_string(first.join("keys.json")).unwrap()).is_ok()
         );
@@ -116,6 +151,12 @@ mod tests {
             0o755
         );
         fs::write(&server, "#!/bin/false").unwrap();
-        assert_ne!(install(dir.path(), Some(&server), &keys).unwrap(), first);
+        assert_ne!(
+            install(dir.path(), Some(&server), &keys, None).unwrap(),
+            first
+        );
+        let trusting = install(dir.path(), Some(&server), &keys, Some(b"PEM".to_vec())).unwrap();
+        assert_eq!(fs::read(trusting.join(CA_BUNDLE)).unwrap(), b"PEM");
+        assert!(ca_bundle(Some(&dir.path().join("none"))).is_err());
     }
 }

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bollard::models::{
     ContainerCreateBody, ContainerSummary, EndpointIpamConfig, EndpointSettings, HealthConfig,
@@ -24,11 +24,14 @@ use super::names::{self, InstanceId};
 use super::seccomp;
 use crate::model::Resources;
 use crate::provider::{ProviderError, SeatSpec};
+use crate::seat_runtime::CA_BUNDLE;
 
 /// Where the in-seat server and the platform's public keys are mounted.
 const RUNTIME: &str = "/.clarateach";
 const WORKSPACE: &str = "/workspace";
 const HOME: &str = "/workspace/.home";
+/// Where Debian, Ubuntu and Alpine images look for trusted certificates.
+const SYSTEM_CA_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// Files that one process may have open; the sum is bounded by memory, which the kernel charges.
 const OPEN_FILES: i64 = 16_384;
 /// Shared memory of one seat: what engines give by default.
@@ -72,7 +75,7 @@ impl Plan<'_> {
             hostname: Some(format!("seat-{}", key.seat)),
             user: Some(format!("{SEAT_UID}:{SEAT_UID}")),
             working_dir: Some(WORKSPACE.to_owned()),
-            env: Some(vec![format!("HOME={HOME}")]),
+            env: Some(self.environment()),
             entrypoint: Some(vec![format!("{RUNTIME}/clarateach-workspace")]),
             cmd: Some(arguments.into()),
             // The image's own would run inside the learner's limits, for nobody.
@@ -98,6 +101,22 @@ impl Plan<'_> {
             }),
             ..ContainerCreateBody::default()
         }
+    }
+
+    /// The host's bundle, where the seats' folder has one.
+    fn ca_bundle(&self) -> Option<PathBuf> {
+        let bundle = self.runtime.join(CA_BUNDLE);
+        bundle.exists().then_some(bundle)
+    }
+
+    fn environment(&self) -> Vec<String> {
+        let mut environment = vec![format!("HOME={HOME}")];
+        if self.ca_bundle().is_some() {
+            // For what does not read the system's bundle: OpenSSL's own default, Node.js, Python's requests.
+            let variables = ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE"];
+            environment.extend(variables.map(|name| format!("{name}={SYSTEM_CA_BUNDLE}")));
+        }
+        environment
     }
 
     fn labels(&self) -> HashMap<String, String> {
@@ -186,6 +205,10 @@ impl Plan<'_> {
             bind(self.runtime, RUNTIME, Access::ReadOnly),
             bind(self.resolv_conf, "/etc/resolv.conf", Access::ReadOnly),
         ];
+        mounts.extend(
+            self.ca_bundle()
+                .map(|bundle| bind(&bundle, SYSTEM_CA_BUNDLE, Access::ReadOnly)),
+        );
         let accounts = [
             (&self.image.passwd, "/etc/passwd"),
             (&self.image.group, "/etc/group"),

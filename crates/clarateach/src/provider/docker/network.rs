@@ -29,6 +29,9 @@ const ATTEMPTS: usize = 8;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Subnet(Cidr);
 
+/// What Ethernet carries, and engines assume.
+const ETHERNET_MTU: u32 = 1500;
+
 impl Subnet {
     /// Its addresses.
     pub(super) fn cidr(self) -> Cidr {
@@ -217,6 +220,7 @@ async fn create(
         options: Some(text(&[
             ("com.docker.network.bridge.name", names::bridge(workshop)),
             ("com.docker.network.bridge.enable_icc", "false".to_owned()),
+            ("com.docker.network.driver.mtu", uplink_mtu().to_string()),
         ])),
         labels: Some(text(&[
             (names::INSTANCE, instance.to_string()),
@@ -234,6 +238,21 @@ async fn create(
         )
         .await?;
     Ok(created.map(drop))
+}
+
+/// The largest packet that the way out takes: seats with larger ones would stall behind a tunnel whose
+/// "fragmentation needed" gets lost.
+fn uplink_mtu() -> u32 {
+    let routes = std::fs::read_to_string("/proc/net/route").unwrap_or_default();
+    let uplink = routes.lines().skip(1).find_map(|route| {
+        let mut fields = route.split_whitespace();
+        let (interface, destination) = (fields.next()?, fields.next()?);
+        (destination == "00000000").then_some(interface)
+    });
+    uplink
+        .and_then(|name| std::fs::read_to_string(format!("/sys/class/net/{name}/mtu")).ok())
+        .and_then(|mtu| mtu.trim().parse().ok())
+        .map_or(ETHERNET_MTU, |mtu: u32| mtu.min(ETHERNET_MTU))
 }
 
 fn is_ours(network: &Network, instance: &InstanceId) -> bool {
