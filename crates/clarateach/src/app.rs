@@ -32,6 +32,7 @@ pub struct App {
     pub public_url: String,
     /// The one-time set-up link, while nobody can sign in.
     pub setup_link: Option<String>,
+    service: Service,
     orchestrator: Arc<Orchestrator>,
     stop: CancellationToken,
     tasks: JoinSet<anyhow::Result<()>>,
@@ -105,7 +106,7 @@ impl App {
             limits: Limits::default(),
         });
         let api = ApiState {
-            service,
+            service: service.clone(),
             addresses: Arc::clone(&addresses),
             keys,
         };
@@ -127,6 +128,7 @@ impl App {
             listen,
             setup_link: setup_secret.map(|secret| format!("{public_url}/setup#{secret}")),
             public_url,
+            service,
             orchestrator,
             stop,
             tasks,
@@ -150,6 +152,7 @@ impl App {
         while let Some(ended) = self.tasks.join_next().await {
             outcome = outcome.and(ended.context("a part of the server panicked").flatten());
         }
+        self.service.finish().await;
         self.orchestrator.shutdown().await;
         outcome
     }

@@ -3,6 +3,7 @@
 mod doctor;
 mod serve;
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
@@ -59,10 +60,15 @@ pub fn run() -> anyhow::Result<()> {
         Command::Serve(args) => serve::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Openapi => {
-            print!("{}", crate::http::openapi_json());
+            print_out(crate::http::openapi_json().trim_end());
             Ok(())
         }
     }
+}
+
+/// A line to standard output; who closed it (`| head`) has read enough.
+fn print_out(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {

@@ -4,7 +4,7 @@
 //! live, `proxy` looks up. An entry never changes; writers swap it for another, and what ended is
 //! cancelled, which closes its connections. Knows no SQL and no provider, only the model's types.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -21,8 +21,9 @@ use crate::proxy::minted::MintedTokens;
 /// Every seat that exists, by its key.
 #[derive(Default)]
 pub struct Directory {
-    seats: ArcSwap<HashMap<SeatKey, Arc<SeatEntry>>>,
-    writer: Mutex<()>,
+    seats: ArcSwap<Seats>,
+    /// Held by whoever writes: workshops that were removed, whose seats no late call brings back.
+    removed: Mutex<HashSet<WorkshopId>>,
 }
 
 /// Whose a seat is.
@@ -131,7 +132,10 @@ impl Directory {
     /// Says whose a seat is, and that it exists. Another generation or assignment than before
     /// closes the connections of the one before; an older generation is a late call and ignored.
     pub fn set_tenancy(&self, key: SeatKey, tenancy: Tenancy) {
-        self.update(|seats| {
+        self.update(|seats, removed| {
+            if removed.contains(&key.workshop) {
+                return Ended::default();
+            }
             let Some(before) = seats.get(&key).cloned() else {
                 seats.insert(key, Arc::new(SeatEntry::new(tenancy)));
                 return Ended::default();
@@ -163,7 +167,7 @@ impl Directory {
     /// before closes the connections to the one before; a seat that merely stopped answering keeps
     /// them. Ignored when the generation isn't the tenancy's.
     pub fn set_live(&self, key: SeatKey, generation: Generation, live: Option<Live>) {
-        self.update(|seats| {
+        self.update(|seats, _| {
             let Some(before) = seats
                 .get(&key)
                 .filter(|entry| entry.tenancy.generation == generation)
@@ -192,41 +196,44 @@ impl Directory {
 
     /// Forgets one seat and closes its connections; its tokens are answered `410 ended`.
     pub fn remove_seat(&self, key: &SeatKey) {
-        self.remove(|candidate| candidate == key);
+        self.update(|seats, _| remove(seats, |candidate| candidate == key));
     }
 
-    /// Forgets a workshop's seats and closes their connections; their tokens are answered
+    /// Forgets a workshop's seats for good and closes their connections; their tokens are answered
     /// `410 ended`.
     pub fn remove_workshop(&self, workshop: &WorkshopId) {
-        self.remove(|key| key.workshop == *workshop);
-    }
-
-    fn remove(&self, goes: impl Fn(&SeatKey) -> bool) {
-        self.update(|seats| {
-            let mut ended = Ended::default();
-            seats.retain(|key, entry| {
-                if goes(key) {
-                    ended.tokens.push(entry.tenancy_ended.clone());
-                    ended.incarnation(entry.incarnation.clone());
-                    return false;
-                }
-                true
-            });
-            ended
+        self.update(|seats, removed| {
+            removed.insert(*workshop);
+            remove(seats, |key| key.workshop == *workshop)
         });
     }
 
     /// Swaps the map first and cancels then: who connects in between finds the new entry.
-    fn update(&self, change: impl FnOnce(&mut HashMap<SeatKey, Arc<SeatEntry>>) -> Ended) {
-        let one_writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+    fn update(&self, change: impl FnOnce(&mut Seats, &mut HashSet<WorkshopId>) -> Ended) {
+        let mut one_writer = self.removed.lock().unwrap_or_else(PoisonError::into_inner);
         let mut seats = HashMap::clone(&self.seats.load());
-        let ended = change(&mut seats);
+        let ended = change(&mut seats, &mut one_writer);
         self.seats.store(Arc::new(seats));
         drop(one_writer);
         for token in ended.tokens {
             token.cancel();
         }
     }
+}
+
+type Seats = HashMap<SeatKey, Arc<SeatEntry>>;
+
+fn remove(seats: &mut Seats, goes: impl Fn(&SeatKey) -> bool) -> Ended {
+    let mut ended = Ended::default();
+    seats.retain(|key, entry| {
+        if goes(key) {
+            ended.tokens.push(entry.tenancy_ended.clone());
+            ended.incarnation(entry.incarnation.clone());
+            return false;
+        }
+        true
+    });
+    ended
 }
 
 impl SeatEntry {
@@ -374,6 +381,15 @@ mod tests {
         assert!(before.tenancy_ended().is_cancelled());
         assert!(before.upstream().unwrap().0.ended.is_cancelled());
         directory.set_live(key(), Generation(1), live("late"));
+        assert!(directory.lookup(&key()).is_none());
+    }
+
+    #[test]
+    fn a_removed_workshop_is_not_brought_back() {
+        let directory = Directory::new();
+        directory.set_tenancy(key(), tenancy(1, Some("as-1")));
+        directory.remove_workshop(&key().workshop);
+        directory.set_tenancy(key(), tenancy(1, Some("as-2")));
         assert!(directory.lookup(&key()).is_none());
     }
 }

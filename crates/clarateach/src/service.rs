@@ -19,6 +19,8 @@ use std::time::Duration;
 use clarateach_protocol::id::{SeatKey, WorkshopId};
 use clarateach_protocol::token::{Mode, Role, SEAT_TOKEN_MAX_SECONDS, SeatClaims};
 use time::OffsetDateTime;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 use crate::auth::keys::PlatformKeys;
 use crate::directory::{Directory, Tenancy};
@@ -93,6 +95,9 @@ pub enum Error {
     /// Seats can't be made now; nothing was begun.
     #[error("{}", .0.message)]
     Unavailable(Reason),
+    /// The server stops.
+    #[error("the server is stopping: try again in a moment")]
+    Stopping,
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -129,6 +134,7 @@ struct Inner {
     keys: Arc<PlatformKeys>,
     default_image: String,
     setup: instructors::Setup,
+    changes: TaskTracker,
     join_failures: budget::FailureBudget,
     sign_in_failures: budget::FailureBudget,
 }
@@ -151,6 +157,7 @@ impl Service {
                 keys,
                 default_image,
                 setup: instructors::Setup::default(),
+                changes: TaskTracker::new(),
                 join_failures: budget::FailureBudget::new(30, 300),
                 sign_in_failures: budget::FailureBudget::new(5, 60),
             }),
@@ -162,6 +169,27 @@ impl Service {
         self.inner
             .directory
             .set_tenancy(seat.key, tenancy(seat, ends_at));
+    }
+
+    /// Does a change to its end, even when whoever asked for it hangs up: between a commit and the
+    /// calls that follow from it nothing may be left out.
+    async fn to_the_end<T: Send + 'static>(
+        &self,
+        change: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Error> {
+        match self.inner.changes.spawn(change.in_current_span()).await {
+            Ok(result) => result,
+            Err(stopped) => match stopped.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(Error::Stopping),
+            },
+        }
+    }
+
+    /// Waits for changes that are under way.
+    pub async fn finish(&self) {
+        self.inner.changes.close();
+        self.inner.changes.wait().await;
     }
 
     /// Whether workshops can be made, and what is in the way or weaker than it could be.

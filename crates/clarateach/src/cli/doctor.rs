@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::ConfigArgs;
+use super::{ConfigArgs, print_out};
 use crate::app;
 use crate::auth::keys::{self, KeysError, PlatformKeys};
 use crate::provider::{Finding, Level};
@@ -85,9 +85,14 @@ fn word(level: Level) -> &'static str {
 
 fn print_lines(findings: &[Finding]) {
     for finding in findings {
-        println!("{:<8} {}", word(finding.level), finding.message);
-        if let Some(remedy) = &finding.remedy {
-            println!("{:<8} -> {remedy}", "");
+        print_out(&format!("{:<8} {}", word(finding.level), finding.message));
+        // A message with a hint names its remedy already.
+        if let Some(remedy) = finding
+            .remedy
+            .as_ref()
+            .filter(|remedy| !finding.message.contains(*remedy))
+        {
+            print_out(&format!("{:<8} -> {remedy}", ""));
         }
     }
 }
@@ -99,5 +104,5 @@ fn print_json(findings: &[Finding]) {
             json!({"level": word(finding.level), "code": finding.code, "message": finding.message, "remedy": finding.remedy})
         })
         .collect();
-    println!("{:#}", json!({"findings": findings}));
+    print_out(&format!("{:#}", json!({"findings": findings})));
 }

@@ -8,7 +8,7 @@ use clap::CommandFactory;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use super::{Cli, ConfigArgs};
+use super::{Cli, ConfigArgs, print_out};
 use crate::app::App;
 use crate::config::{Config, LogFormat, Settings, unknown_variables};
 
@@ -24,7 +24,7 @@ pub(super) struct ServeArgs {
 pub(super) fn run(args: ServeArgs) -> anyhow::Result<()> {
     let settings = args.config.settings()?;
     if args.check_config {
-        println!("{}", settings.resolve()?);
+        print_out(&settings.resolve()?.to_string());
         return Ok(());
     }
     start_log(&settings)?;

@@ -81,6 +81,7 @@ impl From<Error> for ApiError {
             Error::Unavailable(reason) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, &reason.code, message).retry_after(10)
             }
+            Error::Stopping => plain(StatusCode::SERVICE_UNAVAILABLE, "stopping").retry_after(2),
             Error::Store(error) if error.is_disk_full() => Self {
                 cause: Some(error.to_string()),
                 ..Self::new(

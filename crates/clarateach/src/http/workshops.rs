@@ -60,7 +60,7 @@ pub(super) async fn create_workshop(
         starts_at: request.starts_at,
         ends_at: request.ends_at,
     };
-    let created = state.service.create_workshop(&instructor, request).await?;
+    let created = state.service.create_workshop(instructor, request).await?;
     let (status, view) = if prefers_async(&headers) {
         (StatusCode::ACCEPTED, created)
     } else {

@@ -50,7 +50,10 @@ impl Service {
     /// [`Error::NoSeats`], [`Error::Ended`] or [`Error::NotReady`].
     pub async fn join(&self, address: IpAddr, request: JoinRequest) -> Result<Joined, Error> {
         self.inner.join_failures.check(address)?;
-        let result = self.join_unmetered(request).await;
+        let service = self.clone();
+        let result = self
+            .to_the_end(async move { service.join_unmetered(request).await })
+            .await;
         if matches!(
             result,
             Err(Error::UnknownCode | Error::UnknownReconnectCode)

@@ -15,6 +15,12 @@ impl Service {
     /// # Errors
     /// [`Error::NotFound`] when there is no such seat.
     pub async fn renew_seat(&self, key: SeatKey, occupancy: Occupancy) -> Result<SeatView, Error> {
+        let service = self.clone();
+        self.to_the_end(async move { service.renew(key, occupancy).await })
+            .await
+    }
+
+    async fn renew(&self, key: SeatKey, occupancy: Occupancy) -> Result<SeatView, Error> {
         let workshop = self.workshop_of(key).await?;
         let seat = self
             .inner

@@ -71,6 +71,16 @@ impl Service {
     /// all; nothing is left of it then.
     pub async fn create_workshop(
         &self,
+        owner: Instructor,
+        request: CreateWorkshop,
+    ) -> Result<WorkshopView, Error> {
+        let service = self.clone();
+        self.to_the_end(async move { service.create(&owner, request).await })
+            .await
+    }
+
+    async fn create(
+        &self,
         owner: &Instructor,
         request: CreateWorkshop,
     ) -> Result<WorkshopView, Error> {
@@ -242,6 +252,11 @@ impl Service {
     /// # Errors
     /// [`Error::NotFound`] when there never was one of that id.
     pub async fn end_workshop(&self, id: WorkshopId) -> Result<(), Error> {
+        let service = self.clone();
+        self.to_the_end(async move { service.end(id).await }).await
+    }
+
+    async fn end(&self, id: WorkshopId) -> Result<(), Error> {
         match self.inner.store.end_workshop(id).await? {
             None => Err(Error::NotFound("workshop")),
             Some(false) => Ok(()),
@@ -259,6 +274,12 @@ impl Service {
     /// # Errors
     /// [`Error::Invalid`] when there would be more than [`MAX_SEATS`], [`Error::Ended`].
     pub async fn add_seats(&self, id: WorkshopId, count: u16) -> Result<WorkshopView, Error> {
+        let service = self.clone();
+        self.to_the_end(async move { service.add(id, count).await })
+            .await
+    }
+
+    async fn add(&self, id: WorkshopId, count: u16) -> Result<WorkshopView, Error> {
         check_seats("count", count)?;
         let before = self.workshop(id).await?;
         if before.workshop.status == WorkshopStatus::Ending {
@@ -278,7 +299,8 @@ impl Service {
             return Err(Error::invalid("count", message));
         }
         let view = self.workshop(id).await?;
-        for shown in &view.seats {
+        // Only the new ones: what was read of the others may be older than a join meanwhile.
+        for shown in view.seats.iter().skip(before.seats.len()) {
             self.announce(&shown.seat, view.workshop.ends_at);
         }
         self.inner.orchestrator.wake(id);

@@ -1,25 +1,14 @@
-//! The API as its clients meet it, over simulated seats.
+//! A workshop's life over the API, as its clients meet it, with simulated seats.
 
 use std::collections::HashSet;
-use std::rc::Rc;
 
 use http::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde_json::json;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 use tokio::task::{JoinSet, LocalSet};
 
-use super::app::{Client, PASSWORD, TestApp, config};
-
-/// Runs a scene on one thread, with a server and a signed-in instructor.
-async fn scene<F: Future<Output = ()>>(play: impl FnOnce(Rc<TestApp>, Client) -> F) {
-    LocalSet::new()
-        .run_until(async {
-            let dir = tempfile::tempdir().unwrap();
-            let app = Rc::new(TestApp::start(dir.path()).await);
-            let instructor = app.instructor().await;
-            play(Rc::clone(&app), instructor).await;
-        })
-        .await;
-}
+use super::app::{PASSWORD, TestApp, config, scene};
 
 #[tokio::test]
 async fn a_workshop_is_made_joined_and_removed() {
@@ -163,220 +152,6 @@ async fn a_repeated_request_gets_the_same_seat_and_code() {
 }
 
 #[tokio::test]
-async fn bad_input_is_refused_by_field_with_nothing_half_made() {
-    scene(|_app, instructor| async move {
-        let with = |field: &str, value: Value| {
-            let mut body = json!({"name": "Class", "seats": 1});
-            body[field] = value;
-            body
-        };
-        for (field, value) in [
-            ("seats", json!(0)),
-            ("seats", json!(201)),
-            ("seats", json!(10_000)),
-            ("seats", json!(-1)),
-            ("seats", json!("3")),
-            ("name", json!("")),
-            ("name", json!("   ")),
-            ("name", json!("a\u{0}b")),
-            ("name", json!("x".repeat(81))),
-            ("image", json!("-v /:/host")),
-            ("env", json!({"A-B": "1"})),
-            ("api_key_name", json!("KEY")),
-            ("resources", json!({"memory_mb": 1})),
-            ("egress", json!({"allow": ["10.0.0.0/40"]})),
-            ("ends_at", json!("2020-01-01T00:00:00Z")),
-            ("browser", json!("always")),
-            ("colour", json!("red")),
-        ] {
-            let answer = instructor
-                .post("/api/workshops", with(field, value.clone()))
-                .await;
-            assert_eq!(
-                answer.status,
-                StatusCode::BAD_REQUEST,
-                "{field} = {value}: {answer:?}"
-            );
-            assert_eq!(answer.code(), "invalid_input", "{field} = {value}");
-            let named = answer.json()["error"]["field"].clone();
-            assert_eq!(named, json!(field), "{field} = {value}: {}", answer.text);
-            assert!(answer.json()["error"]["request_id"].is_string());
-        }
-        let huge = instructor
-            .post("/api/workshops", with("name", json!("x".repeat(10 << 20))))
-            .await;
-        assert_eq!(
-            (huge.status, huge.code().as_str()),
-            (StatusCode::PAYLOAD_TOO_LARGE, "too_large")
-        );
-        let form = [("content-type", "application/x-www-form-urlencoded")];
-        let form = instructor
-            .send(Method::POST, "/api/workshops", &form, "name=a&seats=1")
-            .await;
-        assert_eq!(form.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
-        let half = [("content-type", "application/json")];
-        let half = instructor
-            .send(Method::POST, "/api/workshops", &half, "{\"name\":")
-            .await;
-        assert_eq!(half.status, StatusCode::BAD_REQUEST);
-        assert_eq!(
-            instructor.get("/api/workshops").await.json()["workshops"],
-            json!([])
-        );
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn unknown_and_malformed_codes_get_one_answer() {
-    scene(|app, instructor| async move {
-        let workshop = instructor.workshop(1).await;
-        let client = app.client();
-        let mut answers = HashSet::new();
-        for code in ["0000-0000", "", "nonsense", "💥", "0000-00000"] {
-            let answer = client
-                .post("/api/join", json!({"code": code, "name": "Ada"}))
-                .await;
-            let mut body = answer.json();
-            body["error"].as_object_mut().unwrap().remove("request_id");
-            answers.insert((answer.status, body.to_string()));
-        }
-        assert_eq!(answers.len(), 1, "{answers:?}");
-        for name in ["", "a\u{202e}b", &"x".repeat(81)] {
-            let answer = client
-                .post("/api/join", json!({"code": workshop["code"], "name": name}))
-                .await;
-            assert_eq!(answer.json()["error"]["field"], "name");
-        }
-        let spaced = workshop["code"]
-            .as_str()
-            .unwrap()
-            .to_lowercase()
-            .replace('-', " ");
-        let right = client
-            .post("/api/join", json!({"code": spaced, "name": "Ada"}))
-            .await;
-        assert_eq!(right.status, StatusCode::OK, "{right:?}");
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn guessing_codes_is_stopped_and_a_class_is_not() {
-    scene(|app, instructor| async move {
-        let workshop = instructor.workshop(2).await;
-        assert_eq!(
-            app.client().join(&workshop, "Ada").await.status,
-            StatusCode::OK
-        );
-        let mut last = None;
-        for _ in 0..31 {
-            last = Some(
-                app.client()
-                    .post("/api/join", json!({"code": "0000-0000", "name": "Eve"}))
-                    .await,
-            );
-        }
-        let last = last.unwrap();
-        assert_eq!(last.status, StatusCode::TOO_MANY_REQUESTS);
-        assert!(last.headers.contains_key("retry-after"));
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn only_instructors_manage_and_only_from_our_pages() {
-    scene(|app, instructor| async move {
-        let stranger = app.client();
-        for path in [
-            "/api/workshops",
-            "/api/workshops/ws-aaaaaaaa",
-            "/api/session",
-        ] {
-            assert_eq!(
-                stranger.get(path).await.status,
-                StatusCode::UNAUTHORIZED,
-                "{path}"
-            );
-        }
-        let body = json!({"name": "Class", "seats": 1}).to_string();
-        let json_from =
-            |origin: &'static str| [("content-type", "application/json"), ("origin", origin)];
-        let evil = instructor
-            .send(
-                Method::POST,
-                "/api/workshops",
-                &json_from("http://evil.example"),
-                body.clone(),
-            )
-            .await;
-        assert_eq!(
-            (evil.status, evil.code().as_str()),
-            (StatusCode::FORBIDDEN, "wrong_origin")
-        );
-        let base = instructor.base.clone();
-        let own = [
-            ("content-type", "application/json"),
-            ("origin", base.as_str()),
-        ];
-        assert_eq!(
-            instructor
-                .send(Method::POST, "/api/workshops", &own, body)
-                .await
-                .status,
-            StatusCode::CREATED
-        );
-        let wrong_host = [("host", "evil.example")];
-        let wrong_host = instructor
-            .send(Method::GET, "/api/session", &wrong_host, "")
-            .await;
-        assert_eq!(wrong_host.status, StatusCode::MISDIRECTED_REQUEST);
-        assert_eq!(
-            instructor.delete("/api/session").await.status,
-            StatusCode::NO_CONTENT
-        );
-        assert_eq!(
-            instructor.get("/api/workshops").await.status,
-            StatusCode::UNAUTHORIZED
-        );
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn the_setup_link_works_once() {
-    scene(|app, _instructor| async move {
-        let secret = app.setup_link.clone().unwrap();
-        let secret = secret.split_once('#').unwrap().1;
-        let again = app
-            .client()
-            .post(
-                "/api/setup",
-                json!({"secret": secret, "password": PASSWORD}),
-            )
-            .await;
-        assert_eq!(
-            (again.status, again.code().as_str()),
-            (StatusCode::FORBIDDEN, "bad_setup_secret")
-        );
-        let wrong = app
-            .client()
-            .post("/api/session", json!({"password": "not the password"}))
-            .await;
-        assert_eq!(
-            (wrong.status, wrong.code().as_str()),
-            (StatusCode::UNAUTHORIZED, "bad_credentials")
-        );
-        let right = app
-            .client()
-            .post("/api/session", json!({"password": PASSWORD}))
-            .await;
-        assert_eq!(right.status, StatusCode::OK);
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn everything_acknowledged_is_there_after_a_restart() {
     LocalSet::new()
         .run_until(async {
@@ -427,39 +202,70 @@ async fn a_second_server_on_the_data_directory_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_no_call_says_so_in_json() {
+async fn who_hangs_up_gets_their_workshop_all_the_same() {
     scene(|app, instructor| async move {
-        let unknown = instructor.get("/api/nothing").await;
-        assert_eq!(
-            (unknown.status, unknown.code().as_str()),
-            (StatusCode::NOT_FOUND, "not_found")
+        let body = json!({"name": "Class", "seats": 2}).to_string();
+        let cookie = instructor.cookie.clone().unwrap();
+        let mut connection = TcpStream::connect(app.listen).await.unwrap();
+        let request = format!(
+            "POST /api/workshops HTTP/1.1\r\nHost: {}\r\nCookie: {cookie}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            app.listen,
+            body.len()
         );
-        let method = instructor
-            .send(Method::PUT, "/api/workshops", &[], "")
-            .await;
-        assert_eq!(
-            (method.status, method.code().as_str()),
-            (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed")
-        );
-        assert_eq!(app.client().get("/api/health").await.json()["status"], "ok");
-        assert_eq!(app.client().get("/api/ready").await.json()["ready"], true);
-        assert_eq!(
-            app.client().get("/.well-known/jwks.json").await.json()["keys"][0]["crv"],
-            "Ed25519"
-        );
-        assert_eq!(
-            app.client().get("/api/openapi.json").await.json()["openapi"],
-            "3.1.0"
-        );
+        connection.write_all(request.as_bytes()).await.unwrap();
+        let workshop = instructor
+            .until("/api/workshops", |list| list["workshops"][0]["id"].is_string())
+            .await["workshops"][0]
+            .clone();
+        drop(connection);
+        let path = format!("/api/workshops/{}", workshop["id"].as_str().unwrap());
+        instructor.until(&path, |shown| shown["status"] == "ready").await;
+        let joined = app.client().join(&workshop, "Ada").await.json();
+        let bearer = format!("Bearer {}", joined["token"].as_str().unwrap());
+        let session = format!("{}/vm/1/session", joined["endpoint"].as_str().unwrap().strip_prefix(&instructor.base).unwrap());
+        let auth = [("authorization", bearer.as_str())];
+        let session = app.client().send(Method::GET, &session, &auth, "").await;
+        assert_eq!(session.status, StatusCode::OK, "{session:?}");
     })
     .await;
 }
 
-#[test]
-fn the_openapi_document_is_the_committed_one() {
-    let committed = include_str!("../../openapi.json");
-    assert!(
-        committed == clarateach::http::openapi_json(),
-        "run `cargo xtask openapi` and commit what it writes"
-    );
+#[tokio::test]
+async fn seats_added_to_a_class_leave_its_learners_alone() {
+    scene(|app, instructor| async move {
+        let workshop = instructor.workshop(1).await;
+        let id = workshop["id"].as_str().unwrap();
+        let joined = app.client().join(&workshop, "Ada").await.json();
+        assert_eq!(app.client().join(&workshop, "Bob").await.code(), "no_seats");
+        let more = instructor
+            .post(&format!("/api/workshops/{id}/seats"), json!({"count": 2}))
+            .await;
+        assert_eq!(more.json()["seats"].as_array().unwrap().len(), 3);
+        let path = format!("/api/workshops/{id}");
+        instructor
+            .until(&path, |shown| {
+                shown["seats"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .all(|seat| seat["status"] != "provisioning")
+            })
+            .await;
+        assert_eq!(app.client().join(&workshop, "Bob").await.json()["seat"], 2);
+        let bearer = format!("Bearer {}", joined["token"].as_str().unwrap());
+        let auth = [("authorization", bearer.as_str())];
+        let session = format!("/debug/proxy/{id}/vm/1/session");
+        assert_eq!(
+            app.client()
+                .send(Method::GET, &session, &auth, "")
+                .await
+                .status,
+            StatusCode::OK
+        );
+        let too_many = instructor
+            .post(&format!("/api/workshops/{id}/seats"), json!({"count": 198}))
+            .await;
+        assert_eq!(too_many.json()["error"]["field"], "count");
+    })
+    .await;
 }

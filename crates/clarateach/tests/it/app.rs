@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::rc::Rc;
 
 use bytes::Bytes;
 use clarateach::app::App;
@@ -12,7 +13,7 @@ use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, LocalSet};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
@@ -184,6 +185,17 @@ impl Client {
         .await
     }
 
+    /// Asks again until the answer is right; the test runner's patience is the deadline.
+    pub(crate) async fn until(&self, path: &str, right: impl Fn(&Value) -> bool) -> Value {
+        loop {
+            let answer = self.get(path).await.json();
+            if right(&answer) {
+                return answer;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// A workshop that is made.
     pub(crate) async fn workshop(&self, seats: u16) -> Value {
         let answer = self
@@ -200,4 +212,16 @@ impl Client {
         self.post("/api/join", json!({"code": workshop["code"], "name": name}))
             .await
     }
+}
+
+/// Runs a scene on one thread, with a server and a signed-in instructor.
+pub(crate) async fn scene<F: Future<Output = ()>>(play: impl FnOnce(Rc<TestApp>, Client) -> F) {
+    LocalSet::new()
+        .run_until(async {
+            let dir = tempfile::tempdir().unwrap();
+            let app = Rc::new(TestApp::start(dir.path()).await);
+            let instructor = app.instructor().await;
+            play(Rc::clone(&app), instructor).await;
+        })
+        .await;
 }

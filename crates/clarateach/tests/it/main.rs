@@ -1,5 +1,4 @@
 //! Integration tests of the server crate: the real server, real sockets, real engines; one binary.
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 #[cfg(test)]
 mod api;
@@ -13,3 +12,5 @@ mod docker;
 mod orchestrator;
 #[cfg(test)]
 mod proxy;
+#[cfg(test)]
+mod refusals;
