@@ -84,14 +84,10 @@ scene.step('reload_keeps_shell_and_scrollback', async () => {
 scene.step('second_terminal_is_a_shell_of_its_own', async () => {
   const second = await first.newTerminal()
   await second.answers('echo "[$kept]"', '[]')
-  assert.notEqual(await second.shellPid(), await shellPidOfMain())
-})
-
-async function shellPidOfMain(): Promise<number> {
-  assert(first)
+  const pid = await second.shellPid()
   await first.chooseTerminal(first.terminal)
-  return first.terminal.shellPid()
-}
+  assert.notEqual(await first.terminal.shellPid(), pid)
+})
 
 scene.step('dashboard_shows_who_is_there', async () => {
   await instructor.seesLearners(NAMES, 'active')
@@ -101,11 +97,11 @@ scene.step('dashboard_shows_who_is_there', async () => {
 })
 
 scene.step('deleting_leaves_no_trace_on_the_machine', async () => {
-  const before = await tracesOf(workshop, server.dataDir)
+  const before = tracesOf(workshop, server.dataDir)
   for (const [kind, found] of Object.entries(before)) assert.notDeepEqual(found, [], `no ${kind} even before`)
   assert.equal(before.containers.length, NAMES.length)
   await instructor.deleteWorkshop()
-  assert.deepEqual(await tracesOf(workshop, server.dataDir), NO_TRACES)
+  assert.deepEqual(tracesOf(workshop, server.dataDir), NO_TRACES)
 })
 
 scene.step('learners_pages_say_that_the_workshop_has_ended', async () => {

@@ -97,8 +97,8 @@ scene.step('deletion_that_a_kill_interrupted_goes_on_by_itself', async () => {
   await server.startAgain()
   await until(
     'every trace of the workshop to be gone',
-    async () => isDeepStrictEqual(await tracesOf(workshop.id, server.dataDir), NO_TRACES) || undefined,
-    { seen: async () => inspect(await tracesOf(workshop.id, server.dataDir)) },
+    () => isDeepStrictEqual(tracesOf(workshop.id, server.dataDir), NO_TRACES) || undefined,
+    { seen: () => inspect(tracesOf(workshop.id, server.dataDir)) },
   )
   await Promise.all(learners.map(({ learner }) => learner.seesTheEnd()))
 })

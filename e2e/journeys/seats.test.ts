@@ -28,7 +28,7 @@ scene.step('instructor_and_learner_type_in_one_shell', async () => {
 
 scene.step('seat_that_crashed_comes_back_with_its_files', async () => {
   await ada.terminal.answers('echo kept > kept.txt; sync; cat kept.txt', 'kept')
-  await killSeat(workshop.id, 1)
+  killSeat(workshop.id, 1)
   await ada.page.getByTestId('terminal-reconnecting').waitFor()
   await ada.terminal.isReady()
   await ada.terminal.answers('echo "[$greeting] $(cat kept.txt)"', '[] kept')
