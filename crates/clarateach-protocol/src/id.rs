@@ -196,6 +196,9 @@ pub struct TerminalName(String);
 impl TerminalName {
     /// The terminal that every seat has; it is made when it is missing.
     pub const MAIN: &'static str = "main";
+    /// The terminal with which the platform looks whether a seat works; lists leave it out, for
+    /// nobody should find a tab of it.
+    pub const PROBE: &'static str = "clarateach-probe";
 
     /// The terminal that every seat has.
     #[must_use]

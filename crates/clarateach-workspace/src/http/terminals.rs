@@ -28,7 +28,8 @@ pub(super) async fn answer(call: Call) -> Result<Response<Body>, HttpError> {
     if call.request.method() == Method::POST {
         return post(call).await;
     }
-    let terminals = call.app.terminals.list();
+    let mut terminals = call.app.terminals.list();
+    terminals.retain(|terminal| terminal.name.as_str() != TerminalName::PROBE);
     Ok(body::json(StatusCode::OK, &TerminalList { terminals }))
 }
 

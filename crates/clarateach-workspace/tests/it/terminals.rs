@@ -1,5 +1,6 @@
 //! Named terminals: made, listed, closed.
 
+use clarateach_protocol::id::TerminalName;
 use clarateach_protocol::terminal::{Mode, close};
 use hyper::Method;
 use serde_json::json;
@@ -23,6 +24,8 @@ async fn named_terminals_live_side_by_side() {
         (&info["name"], &info["cols"], &info["clients"]),
         (&json!("tests"), &json!(100), &json!(0))
     );
+    let probe = json!({"name": TerminalName::PROBE});
+    assert_eq!(seat.post_json("/terminals", &probe).await.status, 201);
     let unnamed = seat.post_json("/terminals", &json!({})).await.json();
     assert_eq!(
         (&unnamed["name"], &unnamed["cols"]),

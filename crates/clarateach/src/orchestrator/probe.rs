@@ -17,8 +17,7 @@ use super::seat_client::{Call, CallError, SeatClient};
 use crate::model::Reason;
 pub use terminal::EchoError;
 
-/// The terminal and the file that a probe makes and removes.
-pub const PROBE_NAME: &str = "clarateach-probe";
+/// The file that a probe makes and removes.
 const PROBE_FILE: &str = "/files/.clarateach-probe";
 /// Between two questions to a server that is still starting.
 const KNOCK_EVERY: Duration = Duration::from_millis(100);

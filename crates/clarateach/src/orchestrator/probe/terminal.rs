@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use super::super::seat_client::{Call, CallError, SeatClient};
-use super::{PROBE_NAME, nonce};
+use super::nonce;
 
 /// Bytes of one message, and of all output, that are read at the most.
 const MAX_OUTPUT_BYTES: usize = 64 * 1024;
@@ -70,7 +70,9 @@ async fn make(client: &SeatClient) -> Result<(), EchoError> {
 }
 
 async fn post(client: &SeatClient) -> Result<(), CallError> {
-    let name: TerminalName = PROBE_NAME.parse().map_err(|_| CallError::Malformed)?;
+    let name = TerminalName::PROBE
+        .parse()
+        .map_err(|_| CallError::Malformed)?;
     let body = CreateTerminal {
         name: Some(name),
         ..CreateTerminal::default()
@@ -90,7 +92,7 @@ async fn remove(client: &SeatClient) -> Result<(), EchoError> {
     let call = Call {
         service: Service::Terminal,
         method: Method::DELETE,
-        path: &format!("/terminals/{PROBE_NAME}"),
+        path: &format!("/terminals/{}", TerminalName::PROBE),
         scope: Some(Scope::Terminal),
         body: None,
     };
@@ -137,7 +139,8 @@ async fn type_and_see(client: &SeatClient) -> Result<(), EchoError> {
 
 async fn attach(client: &SeatClient) -> Result<Socket, EchoError> {
     let address = client.endpoints().terminal;
-    let mut request = format!("ws://{address}/terminal?name={PROBE_NAME}&cols=80&rows=24")
+    let name = TerminalName::PROBE;
+    let mut request = format!("ws://{address}/terminal?name={name}&cols=80&rows=24")
         .into_client_request()
         .map_err(Box::new)?;
     let bearer = HeaderValue::from_str(&format!("Bearer {}", client.token(Scope::Terminal)));
