@@ -113,7 +113,7 @@ impl Images {
         let lookup = engine.docker().inspect_registry_image(&reference, None);
         match tokio::time::timeout(REGISTRY_LOOKUP, lookup).await {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(missing(&reference, &error.to_string())),
+            Ok(Err(error)) => Err(missing(&reference, in_words(&error.to_string()))),
             Err(_) => Err(missing(&reference, "its registry does not answer")),
         }
     }
@@ -190,7 +190,7 @@ async fn pull(engine: &Engine, reference: &str) -> Result<(), ProviderError> {
             })?;
         match step {
             None => return Ok(()),
-            Some(Err(error)) => return Err(missing(reference, &error.to_string())),
+            Some(Err(error)) => return Err(missing(reference, in_words(&error.to_string()))),
             Some(Ok(_)) => {}
         }
     }
@@ -217,6 +217,31 @@ fn missing(image: &str, detail: &str) -> ProviderError {
     ProviderError::ImageMissing {
         image: image.to_owned(),
         detail: detail.to_owned(),
+    }
+}
+
+/// What an engine said of a registry, as somebody reads it who has neither in mind.
+fn in_words(said: &str) -> &str {
+    const UNREACHABLE: [&str; 5] = [
+        "no such host",
+        "dial tcp",
+        "i/o timeout",
+        "connection refused",
+        "Client.Timeout",
+    ];
+    const UNKNOWN: [&str; 4] = [
+        "not found",
+        "manifest unknown",
+        "does not exist",
+        "access denied",
+    ];
+    let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
+    if says(&UNREACHABLE) {
+        "it is not on this machine, and its registry cannot be reached from here"
+    } else if says(&UNKNOWN) {
+        "it is not on this machine, and its registry does not have it (or asks for a login)"
+    } else {
+        said
     }
 }
 
@@ -320,6 +345,16 @@ async fn write(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_registrys_silence_and_its_no_are_told_apart() {
+        let silence =
+            "Get \"https://registry.example/v2/\": dial tcp: lookup registry.example: no such host";
+        assert!(in_words(silence).contains("cannot be reached"));
+        let no = "pull access denied for nonexistent, repository does not exist or may require 'docker login'";
+        assert!(in_words(no).contains("does not have it"));
+        assert_eq!(in_words("toomanyrequests"), "toomanyrequests");
+    }
 
     #[test]
     fn an_untagged_reference_means_latest() {
