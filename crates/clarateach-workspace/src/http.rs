@@ -19,15 +19,23 @@ use crate::auth::Access;
 use body::Body;
 use error::HttpError;
 
+/// The gateway's id of a request, which errors repeat.
+const REQUEST_ID: &str = "x-request-id";
+
 /// Answers one request on one of the two listeners.
 pub(crate) async fn answer(
     app: Arc<App>,
     service: Service,
     request: Request<Incoming>,
 ) -> Response<Body> {
+    let request_id = request
+        .headers()
+        .get(REQUEST_ID)
+        .and_then(|id| id.to_str().ok());
+    let request_id = request_id.map(str::to_owned);
     match try_answer(app, service, request).await {
         Ok(response) => response,
-        Err(error) => error.into_response(),
+        Err(error) => error.into_response(request_id),
     }
 }
 

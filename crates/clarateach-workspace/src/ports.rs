@@ -8,6 +8,9 @@ use clarateach_protocol::seat::{ListeningPort, Ports};
 /// State `TCP_LISTEN` in the tables.
 const LISTENING: &str = "0A";
 
+/// Where a container engine's resolver listens in each seat's network: nothing of the learner's.
+const ENGINE_RESOLVER: &str = "127.0.0.11";
+
 /// Reads the tables; `own` ports are left out. Blocks.
 pub(crate) fn listening_ports(own: [u16; 2]) -> Ports {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
@@ -16,6 +19,7 @@ pub(crate) fn listening_ports(own: [u16; 2]) -> Ports {
         .filter_map(|table| std::fs::read_to_string(table).ok())
         .flat_map(|table| listening(&table))
         .filter(|listening| !own.contains(&listening.port))
+        .filter(|listening| listening.address != ENGINE_RESOLVER)
         .collect();
     Ports {
         ports: found.into_iter().collect(),

@@ -56,12 +56,13 @@ impl HttpError {
         }
     }
 
-    pub(super) fn into_response(self) -> Response<Body> {
+    pub(super) fn into_response(self, request_id: Option<String>) -> Response<Body> {
         let (status, code) = self.status();
         if status == StatusCode::INTERNAL_SERVER_ERROR {
             tracing::error!(error = %self, "a request failed");
         }
         let mut body = ErrorBody::new(code, self.to_string());
+        body.error.request_id = request_id;
         if let Self::Input { field, .. } = &self {
             body.error.field = field.map(str::to_owned);
         }

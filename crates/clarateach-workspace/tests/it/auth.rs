@@ -216,3 +216,14 @@ async fn a_view_token_reads_and_changes_nothing() {
     assert!(!seat.root().join("new").exists() && seat.root().join("there").exists());
     assert!(open(&seat, Some(&view), "/terminal", None).await.is_ok());
 }
+
+#[tokio::test]
+async fn an_error_repeats_the_gateways_request_id() {
+    let seat = Seat::start().await;
+    let headers = [("x-request-id", "r-7")];
+    let answer = seat
+        .send(Method::GET, "/files/none", &headers, Bytes::new())
+        .await;
+    assert_eq!(answer.status, 404);
+    assert_eq!(answer.json()["error"]["request_id"], "r-7");
+}
