@@ -14,7 +14,7 @@ mod workshops;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clarateach_protocol::id::{SeatKey, WorkshopId};
 use clarateach_protocol::token::{Mode, Role, SEAT_TOKEN_MAX_SECONDS, SeatClaims};
@@ -112,6 +112,9 @@ impl Error {
     }
 }
 
+/// How long a look at readiness counts.
+const READINESS_KEPT: Duration = Duration::from_secs(10);
+
 /// Whether workshops can be made.
 #[derive(Debug, Clone)]
 pub struct Readiness {
@@ -135,6 +138,7 @@ struct Inner {
     default_image: String,
     setup: instructors::Setup,
     changes: TaskTracker,
+    readiness: tokio::sync::Mutex<Option<(Instant, Readiness)>>,
     join_failures: budget::FailureBudget,
     sign_in_failures: budget::FailureBudget,
 }
@@ -158,6 +162,7 @@ impl Service {
                 default_image,
                 setup: instructors::Setup::default(),
                 changes: TaskTracker::new(),
+                readiness: tokio::sync::Mutex::default(),
                 join_failures: budget::FailureBudget::new(30, 300),
                 sign_in_failures: budget::FailureBudget::new(5, 60),
             }),
@@ -192,8 +197,21 @@ impl Service {
         self.inner.changes.wait().await;
     }
 
-    /// Whether workshops can be made, and what is in the way or weaker than it could be.
+    /// Whether workshops can be made, and what is in the way or weaker than it could be. Looked at
+    /// once for everybody who asks within [`READINESS_KEPT`]: a look makes a disk and a firewall table.
     pub async fn readiness(&self) -> Readiness {
+        let mut kept = self.inner.readiness.lock().await;
+        if let Some((at, readiness)) = kept.as_ref()
+            && at.elapsed() < READINESS_KEPT
+        {
+            return readiness.clone();
+        }
+        let readiness = self.look_whether_ready().await;
+        *kept = Some((Instant::now(), readiness.clone()));
+        readiness
+    }
+
+    async fn look_whether_ready(&self) -> Readiness {
         match self.inner.orchestrator.check().await {
             Err(error) => Readiness {
                 ready: false,
