@@ -71,8 +71,29 @@ CREATE TABLE assignments (
 ) STRICT;
 ";
 
+/// API tokens, and which workshop an `Idempotency-Key` made.
+const API_ACCESS: &str = "
+CREATE TABLE api_tokens (
+    id TEXT PRIMARY KEY,
+    token_hash BLOB NOT NULL UNIQUE,
+    instructor TEXT NOT NULL REFERENCES instructors (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    last_used_at INTEGER
+) STRICT;
+
+CREATE TABLE idempotency_keys (
+    instructor TEXT NOT NULL,
+    key TEXT NOT NULL,
+    body_hash BLOB NOT NULL,
+    workshop TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (instructor, key)
+) STRICT, WITHOUT ROWID;
+";
+
 pub(super) fn migrate(mut connection: Connection, path: &Path) -> Result<Connection, StoreError> {
-    let migrations = Migrations::new(vec![M::up(TABLES)]);
+    let migrations = Migrations::new(vec![M::up(TABLES), M::up(API_ACCESS)]);
     match migrations.to_latest(&mut connection) {
         Ok(()) => Ok(connection),
         Err(rusqlite_migration::Error::MigrationDefinition(
