@@ -236,12 +236,16 @@ impl Client {
                 self.server.0
             );
         };
-        let hint = match (error.code.as_str(), &self.credential) {
-            ("unauthenticated" | "bad_token", _) => {
+        let hint = match error.code.as_str() {
+            "unauthenticated" => {
                 ". Hint: `clarateach token create --save` makes a token and keeps it for these commands"
             }
-            ("setup_required", _) => ". Hint: `clarateach setup-link` shows that link again",
-            ("wrong_host", _) => {
+            "bad_token" => {
+                ". Hint: `clarateach token create --save --password-file FILE` makes another; \
+                 --token and CLARATEACH_TOKEN come before a saved one"
+            }
+            "setup_required" => ". Hint: `clarateach setup-link` shows that link again",
+            "wrong_host" => {
                 ". Hint: use http://localhost:8080 on the server's machine, or its public URL"
             }
             _ => "",

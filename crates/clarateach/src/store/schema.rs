@@ -107,3 +107,30 @@ pub(super) fn migrate(mut connection: Connection, path: &Path) -> Result<Connect
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_of_the_first_version_is_brought_here_with_its_rows() {
+        let mut old = Connection::open_in_memory().unwrap();
+        Migrations::new(vec![M::up(TABLES)])
+            .to_latest(&mut old)
+            .unwrap();
+        old.execute(
+            "INSERT INTO instructors VALUES ('in-1', 'Ada', 'phc', 0)",
+            [],
+        )
+        .unwrap();
+        let new = migrate(old, Path::new("clarateach.db")).unwrap();
+        let count = |table: &str| -> i64 {
+            let query = format!("SELECT count(*) FROM {table}");
+            new.query_row(&query, [], |row| row.get(0)).unwrap()
+        };
+        assert_eq!(
+            ["instructors", "api_tokens", "idempotency_keys"].map(count),
+            [1, 0, 0]
+        );
+    }
+}
