@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::addresses::Addresses;
 use crate::auth::keys::{self, DataDirLock, PlatformKeys};
+use crate::auth::setup_link::{self, SetupLink};
 use crate::config::{Config, Isolation, ProviderKind};
 use crate::directory::Directory;
 use crate::http::{self, ApiState};
@@ -89,6 +90,7 @@ impl App {
         }
         let setup_secret = service.setup_secret().await?;
         let public_url = addresses.public().to_string();
+        let setup_link = setup_secret.map(|secret| format!("{public_url}/setup#{secret}"));
 
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
@@ -97,6 +99,20 @@ impl App {
             schedule.await;
             Ok(())
         });
+        match &setup_link {
+            None => setup_link::remove(&config.data_dir)?,
+            Some(link) => {
+                let file = SetupLink::write(&config.data_dir, link)?;
+                let (service, stop) = (service.clone(), stop.clone());
+                tasks.spawn(async move {
+                    stop.run_until_cancelled(service.until_set_up()).await;
+                    drop(file);
+                    // A part that ends ends the server.
+                    stop.cancelled().await;
+                    Ok(())
+                });
+            }
+        }
         let gateway = Gateway::new(GatewayConfig {
             directory,
             addresses: Arc::clone(&addresses),
@@ -126,7 +142,7 @@ impl App {
         });
         Ok(Self {
             listen,
-            setup_link: setup_secret.map(|secret| format!("{public_url}/setup#{secret}")),
+            setup_link,
             public_url,
             service,
             orchestrator,

@@ -1,6 +1,7 @@
 //! The public HTTP API and the pages: the route table, and nothing else.
 //!
-//! Handlers are in a file a resource (`session`, `workshops`, `seats`, `join`, `system`), named
+//! Handlers are in a file a resource (`session`, `tokens`, `workshops`, `seats`, `join`,
+//! `system`), named
 //! `<verb>_<resource>`. `extract` reads requests, `error` turns errors into statuses, `body` holds
 //! what goes over the wire, `pages` serves the embedded front end. Rules live in `service`.
 
@@ -12,6 +13,7 @@ mod pages;
 mod seats;
 mod session;
 mod system;
+mod tokens;
 mod workshops;
 
 use std::sync::Arc;
@@ -44,6 +46,7 @@ pub struct ApiState {
     components(schemas(body::ErrorBody)),
     tags(
         (name = "session", description = "Signing in as an instructor"),
+        (name = "tokens", description = "API tokens: programs send one as `Authorization: Bearer ct_…`"),
         (name = "workshops", description = "Classes and their seats"),
         (name = "join", description = "Learners"),
         (name = "system", description = "Health and readiness"),
@@ -59,6 +62,8 @@ fn api() -> OpenApiRouter<ApiState> {
             session::create_session,
             session::delete_session
         ))
+        .routes(routes!(tokens::list_tokens, tokens::create_token))
+        .routes(routes!(tokens::delete_token))
         .routes(routes!(
             workshops::list_workshops,
             workshops::create_workshop

@@ -283,6 +283,19 @@ pub struct Instructor {
     pub name: String,
 }
 
+/// An API token as its instructor sees it: everything but the token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiToken {
+    /// Random, stable; not secret.
+    pub id: String,
+    /// What it is for.
+    pub name: String,
+    /// When it was made.
+    pub created_at: OffsetDateTime,
+    /// When it was last used, to about a minute.
+    pub last_used_at: Option<OffsetDateTime>,
+}
+
 /// Environment variables whose values never reach a log.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secrets(pub BTreeMap<String, String>);

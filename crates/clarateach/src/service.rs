@@ -10,6 +10,7 @@ mod instructors;
 mod join;
 mod schedule;
 mod seats;
+mod tokens;
 mod workshops;
 
 use std::collections::HashMap;
@@ -32,7 +33,7 @@ use crate::store::{Store, StoreError};
 pub use crate::store::Occupancy;
 pub use instructors::SignedIn;
 pub use join::{JoinRequest, Joined};
-pub use workshops::{CreateWorkshop, SeatView, WorkshopView};
+pub use workshops::{CreateWorkshop, Idempotency, SeatView, WorkshopView};
 
 /// Why something was not done; `http::error` says it in HTTP's words.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +49,9 @@ pub enum Error {
     /// Nobody is signed in.
     #[error("sign in first")]
     Unauthenticated,
+    /// The API token is nobody's.
+    #[error("this API token is not valid: it was revoked, or it is another server's")]
+    BadToken,
     /// Nobody can sign in yet.
     #[error("no instructor yet: open the set-up link that the server printed when it started")]
     SetupRequired,

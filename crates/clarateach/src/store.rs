@@ -6,10 +6,12 @@
 
 mod assignments;
 mod desired;
+mod idempotency;
 mod instructors;
 mod rows;
 mod schema;
 mod seats;
+mod tokens;
 mod workshops;
 mod writer;
 
@@ -20,6 +22,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 pub use assignments::{NewAssignment, Seated};
+pub use idempotency::{Inserted, RequestKey};
 pub use instructors::TokenHash;
 pub use seats::Occupancy;
 pub use workshops::NewWorkshop;

@@ -91,6 +91,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One's own API tokens, oldest first. */
+        get: operations["list_tokens"];
+        put?: never;
+        /** Makes an API token; it does what its instructor may do, until it is revoked. */
+        post: operations["create_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tokens/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revokes one of one's own API tokens. */
+        delete: operations["delete_token"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/workshops": {
         parameters: {
             query?: never;
@@ -230,6 +265,18 @@ export interface components {
              */
             count: number;
         };
+        /** @description An API token, without its text. */
+        ApiToken: {
+            /** Format: date-time */
+            created_at: string;
+            id: string;
+            /**
+             * Format: date-time
+             * @description To about a minute.
+             */
+            last_used_at?: string | null;
+            name: string;
+        };
         /**
          * @description When a seat's browser runs.
          * @enum {string}
@@ -239,6 +286,11 @@ export interface components {
         CreateSeatToken: {
             /** @description To look, or to help. */
             mode: components["schemas"]["Mode"];
+        };
+        /** @description An API token to make. */
+        CreateToken: {
+            /** @description What it is for, 1 to 80 characters. */
+            name: string;
         };
         /** @description A workshop to make. */
         CreateWorkshop: {
@@ -275,6 +327,13 @@ export interface components {
              * @description When it should be there (RFC 3339).
              */
             starts_at?: string | null;
+        };
+        /** @description An API token, with its text for the only time. */
+        CreatedToken: {
+            id: string;
+            name: string;
+            /** @description `ct_…`; nobody can read it again. */
+            token: string;
         };
         /** @description Where seats may send packets. */
         Egress: "open" | "none" | {
@@ -463,6 +522,10 @@ export interface components {
             name?: string | null;
             /** @description The password. */
             password: string;
+        };
+        /** @description The instructor's API tokens. */
+        TokenList: {
+            tokens: components["schemas"]["ApiToken"][];
         };
         /** @description A workshop with its seats. */
         Workshop: {
@@ -766,6 +829,107 @@ export interface operations {
             };
         };
     };
+    list_tokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenList"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateToken"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedToken"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     list_workshops: {
         parameters: {
             query?: never;
@@ -799,6 +963,8 @@ export interface operations {
             header?: {
                 /** @description `respond-async`: answer 202 at once */
                 Prefer?: string | null;
+                /** @description Made by the client: a repeat with the same body within 24 hours gets the same workshop, one with another body 409 `idempotency_conflict` */
+                "Idempotency-Key"?: string | null;
             };
             path?: never;
             cookie?: never;
@@ -834,6 +1000,23 @@ export interface operations {
                 };
             };
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The workshop that this key made has ended */
+            410: {
                 headers: {
                     [name: string]: unknown;
                 };

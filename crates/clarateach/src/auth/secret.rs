@@ -21,6 +21,15 @@ pub fn random_token() -> String {
     URL_SAFE_NO_PAD.encode(random_bytes::<24>())
 }
 
+/// What every API token begins with, so that people and scanners know one when they see it.
+pub const API_TOKEN_PREFIX: &str = "ct_";
+
+/// An API token: the prefix, and 192 random bits.
+#[must_use]
+pub fn api_token() -> String {
+    format!("{API_TOKEN_PREFIX}{}", random_token())
+}
+
 /// A random id with a prefix that says of what: `in-…`, `as-…`.
 #[must_use]
 pub fn random_id(prefix: &str) -> String {
@@ -33,7 +42,7 @@ pub fn random_id(prefix: &str) -> String {
 
 /// SHA-256: enough for secrets that are random themselves.
 #[must_use]
-pub fn hash(secret: &str) -> [u8; 32] {
+pub fn hash(secret: impl AsRef<[u8]>) -> [u8; 32] {
     Sha256::digest(secret).into()
 }
 

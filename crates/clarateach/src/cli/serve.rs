@@ -83,9 +83,12 @@ fn start_log(settings: &Settings) -> anyhow::Result<()> {
 
 /// Every variable that some command's arguments read.
 fn known_variables() -> BTreeSet<String> {
-    Cli::command()
-        .get_subcommands()
-        .flat_map(|command| command.get_arguments().filter_map(clap::Arg::get_env))
-        .filter_map(|name| name.to_str().map(ToOwned::to_owned))
-        .collect()
+    let mut names = BTreeSet::new();
+    let mut commands = vec![Cli::command()];
+    while let Some(command) = commands.pop() {
+        let read = command.get_arguments().filter_map(clap::Arg::get_env);
+        names.extend(read.filter_map(|name| name.to_str().map(ToOwned::to_owned)));
+        commands.extend(command.get_subcommands().cloned());
+    }
+    names
 }

@@ -60,6 +60,7 @@ impl From<Error> for ApiError {
         match error {
             Error::Invalid { field, .. } => Self::invalid(field, message),
             Error::Unauthenticated => plain(StatusCode::UNAUTHORIZED, "unauthenticated"),
+            Error::BadToken => plain(StatusCode::UNAUTHORIZED, "bad_token"),
             Error::SetupRequired => plain(StatusCode::UNAUTHORIZED, "setup_required"),
             Error::BadCredentials => plain(StatusCode::UNAUTHORIZED, "bad_credentials"),
             Error::BadSetupSecret => plain(StatusCode::FORBIDDEN, "bad_setup_secret"),

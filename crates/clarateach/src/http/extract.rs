@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use super::ApiState;
 use super::error::ApiError;
 use crate::addresses::{HostKind, Scheme};
+use crate::auth::secret;
 use crate::model::Instructor;
 use crate::server::ClientAddress;
 
@@ -55,32 +56,51 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        check_origin(request.method(), request.headers(), request.extensions())?;
-        let is_json = request
-            .headers()
-            .get(header::CONTENT_TYPE)
-            .is_some_and(is_json);
-        let bytes = read_body(request.into_body()).await?;
-        if !is_json {
-            return Err(ApiError::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "unsupported_media_type",
-                "send the body as application/json",
-            ));
-        }
-        axum::Json::from_bytes(&bytes)
-            .map(|axum::Json(body)| Self(body))
-            .map_err(|rejection| {
-                let text = rejection.body_text();
-                let detail = text
-                    .strip_prefix("Failed to deserialize the JSON body into the target type: ")
-                    .unwrap_or(&text);
-                ApiError::invalid(
-                    field_of(&text),
-                    format!("the body is not what this call takes: {detail}"),
-                )
-            })
+        read_json(request).await.map(|(body, _)| Self(body))
     }
+}
+
+/// A JSON body, and SHA-256 of its bytes as they came.
+pub(super) struct HashedBody<T>(pub(super) T, pub(super) [u8; 32]);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for HashedBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let (body, bytes) = read_json(request).await?;
+        Ok(Self(body, secret::hash(bytes)))
+    }
+}
+
+async fn read_json<T: DeserializeOwned>(request: Request) -> Result<(T, Vec<u8>), ApiError> {
+    if bearer(request.headers())?.is_none() {
+        check_origin(request.method(), request.headers(), request.extensions())?;
+    }
+    let is_json = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(is_json);
+    let bytes = read_body(request.into_body()).await?;
+    if !is_json {
+        return Err(ApiError::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            "send the body as application/json",
+        ));
+    }
+    let parsed = axum::Json::from_bytes(&bytes)
+        .map(|axum::Json(body)| body)
+        .map_err(|rejection| {
+            let text = rejection.body_text();
+            let detail = text
+                .strip_prefix("Failed to deserialize the JSON body into the target type: ")
+                .unwrap_or(&text);
+            ApiError::invalid(
+                field_of(&text),
+                format!("the body is not what this call takes: {detail}"),
+            )
+        })?;
+    Ok((parsed, bytes))
 }
 
 fn is_json(content_type: &HeaderValue) -> bool {
@@ -179,7 +199,8 @@ pub(super) fn check_origin(
     Ok(())
 }
 
-/// The signed-in instructor, by the session cookie.
+/// The signed-in instructor: by an API token where one was sent, otherwise by the session cookie.
+/// No page of another origin can send a token, so that one needs no check of the origin.
 pub(super) struct SignedIn {
     pub(super) instructor: Instructor,
 }
@@ -188,6 +209,10 @@ impl FromRequestParts<ApiState> for SignedIn {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
+        if let Some(token) = bearer(&parts.headers)? {
+            let instructor = state.service.token_owner(token).await?;
+            return Ok(Self { instructor });
+        }
         check_origin(&parts.method, &parts.headers, &parts.extensions)?;
         let token = session_token(&parts.headers, &cookie_name(state, &parts.extensions))?;
         let session = state.service.session(token.as_deref()).await?;
@@ -195,6 +220,27 @@ impl FromRequestParts<ApiState> for SignedIn {
             instructor: session.instructor,
         })
     }
+}
+
+/// The token of `Authorization: Bearer …` (RFC 6750, section 2.1). Other schemes are somebody else's,
+/// such as a proxy's in front; two tokens are nobody's.
+fn bearer(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
+    let mut tokens = headers
+        .get_all(header::AUTHORIZATION)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .filter_map(|value| {
+            let (scheme, token) = value.split_at_checked(6)?;
+            let ours = scheme.eq_ignore_ascii_case(b"bearer")
+                && token.first().is_none_or(|byte| *byte == b' ');
+            ours.then(|| token.trim_ascii())
+        });
+    let first = tokens.next();
+    if tokens.next().is_some() {
+        return Err(crate::service::Error::BadToken.into());
+    }
+    // What is no text is no token of ours either: the look-up refuses the empty one.
+    Ok(first.map(|token| std::str::from_utf8(token).unwrap_or_default()))
 }
 
 /// The session cookie's name here: with a random part, so that a page on another port of this address
@@ -264,7 +310,7 @@ impl<S: Send + Sync> FromRequestParts<S> for SeatPath {
     }
 }
 
-fn no_such(what: &str) -> ApiError {
+pub(super) fn no_such(what: &str) -> ApiError {
     ApiError::new(
         StatusCode::NOT_FOUND,
         "not_found",
@@ -292,6 +338,24 @@ mod tests {
             field_of("Failed to parse the request body as JSON: EOF while parsing"),
             "body"
         );
+    }
+
+    #[test]
+    fn only_a_bearer_is_a_token() {
+        let of = |values: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(header::AUTHORIZATION, value.parse().unwrap());
+            }
+            bearer(&headers).map(|token| token.map(ToOwned::to_owned))
+        };
+        assert_eq!(of(&["Bearer ct_1"]).unwrap().as_deref(), Some("ct_1"));
+        assert_eq!(of(&["bearer  ct_1 "]).unwrap().as_deref(), Some("ct_1"));
+        assert_eq!(of(&["Bearer"]).unwrap().as_deref(), Some(""));
+        for other in ["Basic Y3Q6MQ==", "Bearerct_1", "B"] {
+            assert_eq!(of(&[other]).unwrap(), None, "{other}");
+        }
+        assert!(of(&["Bearer ct_1", "Bearer ct_2"]).is_err());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use clarateach_protocol::id::WorkshopId;
 use super::ApiState;
 use super::body::{CreateWorkshop, ErrorBody, Workshop, WorkshopList};
 use super::error::ApiError;
-use super::extract::{Body, From, SignedIn, WorkshopPath};
+use super::extract::{From, HashedBody, SignedIn, WorkshopPath};
 use crate::service;
 
 /// Every workshop that has not ended, newest first.
@@ -31,9 +31,13 @@ pub(super) async fn list_workshops(
 /// Makes a workshop. Waits until every seat is ready or failed; with `Prefer: respond-async` it
 /// answers at once (RFC 7240, section 4.1).
 #[utoipa::path(post, path = "/api/workshops", tag = "workshops", request_body = CreateWorkshop,
-    params(("Prefer" = Option<String>, Header, description = "`respond-async`: answer 202 at once")),
+    params(
+        ("Prefer" = Option<String>, Header, description = "`respond-async`: answer 202 at once"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Made by the client: a repeat with the same body within 24 hours gets the same workshop, one with another body 409 `idempotency_conflict`"),
+    ),
     responses(
         (status = 201, body = Workshop), (status = 202, body = Workshop), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+        (status = 409, body = ErrorBody), (status = 410, body = ErrorBody, description = "The workshop that this key made has ended"),
         (status = 413, body = ErrorBody), (status = 415, body = ErrorBody), (status = 503, body = ErrorBody, description = "Seats can't be made now; nothing was begun"),
     ))]
 pub(super) async fn create_workshop(
@@ -41,8 +45,9 @@ pub(super) async fn create_workshop(
     from: From,
     headers: HeaderMap,
     SignedIn { instructor }: SignedIn,
-    Body(request): Body<CreateWorkshop>,
+    HashedBody(request, body_hash): HashedBody<CreateWorkshop>,
 ) -> Result<(StatusCode, Json<Workshop>), ApiError> {
+    let idempotency = idempotency_key(&headers)?.map(|key| service::Idempotency { key, body_hash });
     let egress = request
         .egress
         .into_policy()
@@ -60,7 +65,10 @@ pub(super) async fn create_workshop(
         starts_at: request.starts_at,
         ends_at: request.ends_at,
     };
-    let created = state.service.create_workshop(instructor, request).await?;
+    let created = state
+        .service
+        .create_workshop(instructor, request, idempotency)
+        .await?;
     let (status, view) = if prefers_async(&headers) {
         (StatusCode::ACCEPTED, created)
     } else {
@@ -120,6 +128,27 @@ pub(super) async fn show(
         &state.addresses,
         host,
     ))
+}
+
+/// What the client made up to tell a repeat from a second request: 1 to 255 visible ASCII characters.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    let mut values = headers.get_all("idempotency-key").iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    match value.to_str() {
+        Ok(key)
+            if values.next().is_none()
+                && (1..=255).contains(&key.len())
+                && key.bytes().all(|byte| byte.is_ascii_graphic()) =>
+        {
+            Ok(Some(key.to_owned()))
+        }
+        _ => Err(ApiError::invalid(
+            "Idempotency-Key",
+            "an Idempotency-Key has 1 to 255 visible ASCII characters, and there is one at the most",
+        )),
+    }
 }
 
 /// `Prefer: respond-async`, among whatever other preferences.

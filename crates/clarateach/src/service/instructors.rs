@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use time::OffsetDateTime;
+use tokio_util::sync::CancellationToken;
 
 use super::{Error, Service, input};
 use crate::auth::{password, secret};
@@ -19,6 +20,7 @@ const DEFAULT_NAME: &str = "Instructor";
 #[derive(Default)]
 pub(super) struct Setup {
     secret: Mutex<Option<String>>,
+    used: CancellationToken,
 }
 
 /// A session that was opened or found.
@@ -48,6 +50,11 @@ impl Service {
         Ok(Some(
             secret.get_or_insert_with(secret::random_token).clone(),
         ))
+    }
+
+    /// Waits until the set-up link was used.
+    pub async fn until_set_up(&self) {
+        self.inner.setup.used.cancelled().await;
     }
 
     /// Makes the first instructor, for whoever holds the set-up link. Answers with a session's token.
@@ -89,6 +96,7 @@ impl Service {
             .secret
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = None;
+        self.inner.setup.used.cancel();
         self.open_session(instructor).await
     }
 

@@ -110,7 +110,7 @@ impl Service {
 
     async fn seat_of_reconnect(&self, workshop: &Workshop, text: &str) -> Result<Seat, Error> {
         let code: ReconnectCode = text.parse().map_err(|_| Error::UnknownReconnectCode)?;
-        let hash = secret::hash(&code.to_string());
+        let hash = secret::hash(code.to_string());
         let seat = self
             .inner
             .store
@@ -130,7 +130,7 @@ impl Service {
         let new = NewAssignment {
             workshop: workshop.spec.id,
             name,
-            reconnect_hash: secret::hash(&reconnect_code.to_string()),
+            reconnect_hash: secret::hash(reconnect_code.to_string()),
             request_id,
             joined_at: OffsetDateTime::now_utc(),
             id,

@@ -14,7 +14,7 @@ use crate::model::{
     WorkshopSpec, WorkshopStatus,
 };
 use crate::orchestrator::ProgressView;
-use crate::store::NewWorkshop;
+use crate::store::{Inserted, NewWorkshop, RequestKey};
 
 /// What an instructor asks for.
 #[derive(Debug, Clone)]
@@ -43,6 +43,15 @@ pub struct CreateWorkshop {
     pub ends_at: Option<OffsetDateTime>,
 }
 
+/// What tells a repeat of a request from a second one.
+#[derive(Debug, Clone)]
+pub struct Idempotency {
+    /// Made by the client; each instructor's keys are their own.
+    pub key: String,
+    /// SHA-256 of the body.
+    pub body_hash: [u8; 32],
+}
+
 /// A seat as shown: the row, and whether its learner is there.
 #[derive(Debug, Clone)]
 pub struct SeatView {
@@ -64,25 +73,64 @@ pub struct WorkshopView {
 }
 
 impl Service {
-    /// Stores a workshop and has it made; answers at once.
+    /// Stores a workshop and has it made; answers at once. A repeat of a request gets the workshop
+    /// that the first one made.
     ///
     /// # Errors
     /// [`Error::Invalid`] for wrong input, [`Error::Unavailable`] when seats can't be made here at
-    /// all; nothing is left of it then.
+    /// all; nothing is left of it then. [`Error::Conflict`] when the key came with another body,
+    /// [`Error::Ended`] when its workshop is over.
     pub async fn create_workshop(
         &self,
         owner: Instructor,
         request: CreateWorkshop,
+        idempotency: Option<Idempotency>,
     ) -> Result<WorkshopView, Error> {
         let service = self.clone();
-        self.to_the_end(async move { service.create(&owner, request).await })
-            .await
+        self.to_the_end(async move {
+            let key = idempotency.map(|idempotency| RequestKey {
+                instructor: owner.id.clone(),
+                key: idempotency.key,
+                body_hash: idempotency.body_hash,
+            });
+            if let Some(key) = &key
+                && let Some((id, body_hash)) = service
+                    .inner
+                    .store
+                    .made_by(key.clone(), OffsetDateTime::now_utc())
+                    .await?
+            {
+                return service.repeated(key, id, body_hash).await;
+            }
+            service.create(&owner, request, key).await
+        })
+        .await
+    }
+
+    /// The workshop that an earlier request of this key made.
+    async fn repeated(
+        &self,
+        key: &RequestKey,
+        id: WorkshopId,
+        body_hash: [u8; 32],
+    ) -> Result<WorkshopView, Error> {
+        if body_hash != key.body_hash {
+            return Err(Error::Conflict {
+                code: "idempotency_conflict",
+                message: "this Idempotency-Key was used with another body: take a new key for a new workshop".to_owned(),
+            });
+        }
+        match self.workshop(id).await {
+            Err(Error::NotFound(_)) => Err(Error::Ended),
+            answer => answer,
+        }
     }
 
     async fn create(
         &self,
         owner: &Instructor,
         request: CreateWorkshop,
+        key: Option<RequestKey>,
     ) -> Result<WorkshopView, Error> {
         let workshop = self.new_workshop(owner, &request)?;
         self.inner
@@ -90,7 +138,14 @@ impl Service {
             .preflight(&workshop.spec)
             .await
             .map_err(|error| Error::Unavailable(error.reason()))?;
-        let id = self.insert(workshop, request.seats).await?;
+        let id = match self.insert(workshop, request.seats, key.clone()).await? {
+            Ok(id) => id,
+            // The same request came twice at once, and the other one was first.
+            Err((id, body_hash)) => {
+                let key = key.expect("only a request with a key is a repeat");
+                return self.repeated(&key, id, body_hash).await;
+            }
+        };
         let view = self.workshop(id).await?;
         for shown in &view.seats {
             self.announce(&shown.seat, view.workshop.ends_at);
@@ -156,19 +211,31 @@ impl Service {
         })
     }
 
-    /// Inserts under the drawn id and code, drawing again while they are taken.
-    async fn insert(&self, mut workshop: Workshop, seats: u16) -> Result<WorkshopId, Error> {
+    /// Inserts under the drawn id and code, drawing again while they are taken. The inner error: a
+    /// request of this key made that workshop already, of that body.
+    async fn insert(
+        &self,
+        mut workshop: Workshop,
+        seats: u16,
+        key: Option<RequestKey>,
+    ) -> Result<Result<WorkshopId, (WorkshopId, [u8; 32])>, Error> {
         loop {
-            if self
+            let new = NewWorkshop {
+                workshop: workshop.clone(),
+                seats,
+            };
+            match self
                 .inner
                 .store
-                .insert_workshop(NewWorkshop {
-                    workshop: workshop.clone(),
-                    seats,
-                })
+                .insert_workshop_once(new, key.clone())
                 .await?
             {
-                return Ok(workshop.spec.id);
+                Inserted::Stored => return Ok(Ok(workshop.spec.id)),
+                Inserted::Repeat {
+                    workshop,
+                    body_hash,
+                } => return Ok(Err((workshop, body_hash))),
+                Inserted::Taken => {}
             }
             workshop.spec.id = WorkshopId::from_random(random_bytes());
             workshop.code = JoinCode::from_random(random_bytes());

@@ -7,7 +7,7 @@ use super::rows::millis;
 use super::{Store, StoreError};
 use crate::model::Instructor;
 
-/// SHA-256 of a session's token.
+/// SHA-256 of a session's or an API token.
 pub type TokenHash = [u8; 32];
 
 impl Store {
@@ -133,7 +133,7 @@ impl Store {
     }
 }
 
-fn instructor(row: &Row<'_>) -> rusqlite::Result<Instructor> {
+pub(super) fn instructor(row: &Row<'_>) -> rusqlite::Result<Instructor> {
     Ok(Instructor {
         id: row.get("id")?,
         name: row.get("name")?,

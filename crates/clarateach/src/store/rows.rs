@@ -17,7 +17,7 @@ pub(super) fn millis(at: OffsetDateTime) -> i64 {
     i64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
 }
 
-fn time(millis: i64) -> rusqlite::Result<OffsetDateTime> {
+pub(super) fn time(millis: i64) -> rusqlite::Result<OffsetDateTime> {
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000)
         .map_err(|error| broken("time", error))
 }
@@ -31,7 +31,10 @@ fn broken(
     rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error))
 }
 
-fn parse<T: std::str::FromStr>(row: &Row<'_>, column: &'static str) -> rusqlite::Result<T>
+pub(super) fn parse<T: std::str::FromStr>(
+    row: &Row<'_>,
+    column: &'static str,
+) -> rusqlite::Result<T>
 where
     T::Err: std::error::Error + Send + Sync + 'static,
 {

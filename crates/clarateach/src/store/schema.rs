@@ -71,8 +71,29 @@ CREATE TABLE assignments (
 ) STRICT;
 ";
 
+/// API tokens, and which workshop an `Idempotency-Key` made.
+const API_ACCESS: &str = "
+CREATE TABLE api_tokens (
+    id TEXT PRIMARY KEY,
+    token_hash BLOB NOT NULL UNIQUE,
+    instructor TEXT NOT NULL REFERENCES instructors (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    last_used_at INTEGER
+) STRICT;
+
+CREATE TABLE idempotency_keys (
+    instructor TEXT NOT NULL,
+    key TEXT NOT NULL,
+    body_hash BLOB NOT NULL,
+    workshop TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (instructor, key)
+) STRICT, WITHOUT ROWID;
+";
+
 pub(super) fn migrate(mut connection: Connection, path: &Path) -> Result<Connection, StoreError> {
-    let migrations = Migrations::new(vec![M::up(TABLES)]);
+    let migrations = Migrations::new(vec![M::up(TABLES), M::up(API_ACCESS)]);
     match migrations.to_latest(&mut connection) {
         Ok(()) => Ok(connection),
         Err(rusqlite_migration::Error::MigrationDefinition(
@@ -84,5 +105,32 @@ pub(super) fn migrate(mut connection: Connection, path: &Path) -> Result<Connect
             path: path.to_owned(),
             source,
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_of_the_first_version_is_brought_here_with_its_rows() {
+        let mut old = Connection::open_in_memory().unwrap();
+        Migrations::new(vec![M::up(TABLES)])
+            .to_latest(&mut old)
+            .unwrap();
+        old.execute(
+            "INSERT INTO instructors VALUES ('in-1', 'Ada', 'phc', 0)",
+            [],
+        )
+        .unwrap();
+        let new = migrate(old, Path::new("clarateach.db")).unwrap();
+        let count = |table: &str| -> i64 {
+            let query = format!("SELECT count(*) FROM {table}");
+            new.query_row(&query, [], |row| row.get(0)).unwrap()
+        };
+        assert_eq!(
+            ["instructors", "api_tokens", "idempotency_keys"].map(count),
+            [1, 0, 0]
+        );
     }
 }

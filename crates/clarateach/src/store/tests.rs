@@ -250,3 +250,81 @@ async fn a_damaged_or_newer_database_is_refused_with_words() {
         .unwrap();
     assert!(refused.contains("clarateach.db"), "{refused}");
 }
+
+#[tokio::test]
+async fn an_idempotency_key_makes_one_workshop_a_day() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    let key = |instructor: &str| {
+        Some(RequestKey {
+            instructor: instructor.to_owned(),
+            key: "k".to_owned(),
+            body_hash: [7; 32],
+        })
+    };
+    let insert = |n: u8, hours: i64, instructor: &str| {
+        let mut new = a_workshop([n; 8], 1);
+        new.workshop.created_at += time::Duration::hours(hours);
+        store.insert_workshop_once(new, key(instructor))
+    };
+    let repeat = |n: u8| Inserted::Repeat {
+        workshop: WorkshopId::from_random([n; 8]),
+        body_hash: [7; 32],
+    };
+    assert_eq!(insert(1, 0, "in-1").await.unwrap(), Inserted::Stored);
+    assert_eq!(insert(2, 23, "in-1").await.unwrap(), repeat(1));
+    assert_eq!(insert(2, 23, "in-2").await.unwrap(), Inserted::Stored);
+    assert_eq!(insert(3, 24, "in-1").await.unwrap(), Inserted::Stored);
+    assert_eq!(insert(4, 25, "in-1").await.unwrap(), repeat(3));
+    let found = store.made_by(
+        key("in-2").unwrap(),
+        OffsetDateTime::UNIX_EPOCH + time::Duration::hours(48),
+    );
+    assert_eq!(found.await.unwrap(), None);
+    assert_eq!(store.workshops().await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_tokens_use_is_written_once_a_minute() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    let owner = Instructor {
+        id: "in-1".to_owned(),
+        name: "Ada".to_owned(),
+    };
+    store
+        .insert_first_instructor(owner.clone(), "phc".to_owned())
+        .await
+        .unwrap();
+    let token = ApiToken {
+        id: "tk-1".to_owned(),
+        name: "ci".to_owned(),
+        created_at: OffsetDateTime::UNIX_EPOCH,
+        last_used_at: None,
+    };
+    store
+        .insert_token(token, [1; 32], owner.id.clone())
+        .await
+        .unwrap();
+    for (at, written) in [(5, 5), (64, 5), (65, 65)] {
+        let now = OffsetDateTime::UNIX_EPOCH + time::Duration::seconds(at);
+        let found = store.use_token([1; 32], now).await.unwrap();
+        assert_eq!(found, Some(owner.clone()));
+        let last = store.tokens(owner.id.clone()).await.unwrap()[0].last_used_at;
+        assert_eq!(last.unwrap().unix_timestamp(), written, "at {at}");
+    }
+    assert!(
+        !store
+            .delete_token("in-2".to_owned(), "tk-1".to_owned())
+            .await
+            .unwrap()
+    );
+    assert!(
+        store
+            .delete_token(owner.id, "tk-1".to_owned())
+            .await
+            .unwrap()
+    );
+    let found = store.use_token([1; 32], OffsetDateTime::UNIX_EPOCH).await;
+    assert_eq!(found.unwrap(), None);
+}

@@ -198,7 +198,7 @@ impl Store {
     }
 }
 
-fn insert_row(db: &Connection, workshop: &Workshop) -> rusqlite::Result<bool> {
+pub(super) fn insert_row(db: &Connection, workshop: &Workshop) -> rusqlite::Result<bool> {
     let resources = workshop.spec.resources;
     let inserted = db
         .prepare_cached(
@@ -229,7 +229,7 @@ fn insert_row(db: &Connection, workshop: &Workshop) -> rusqlite::Result<bool> {
     Ok(inserted > 0)
 }
 
-fn insert_seats(
+pub(super) fn insert_seats(
     db: &Connection,
     id: &WorkshopId,
     numbers: std::ops::RangeInclusive<u16>,

@@ -5,12 +5,18 @@ mod api;
 #[cfg(test)]
 mod app;
 #[cfg(test)]
+mod cli;
+#[cfg(test)]
 mod conformance;
 #[cfg(test)]
 mod docker;
+#[cfg(test)]
+mod idempotency;
 #[cfg(test)]
 mod orchestrator;
 #[cfg(test)]
 mod proxy;
 #[cfg(test)]
 mod refusals;
+#[cfg(test)]
+mod tokens;
