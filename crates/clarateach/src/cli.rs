@@ -1,6 +1,7 @@
 //! The command line: `serve`, and what an operator needs beside it.
 
 mod doctor;
+mod room;
 mod serve;
 
 use std::io::Write;

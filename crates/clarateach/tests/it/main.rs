@@ -14,3 +14,5 @@ mod orchestrator;
 mod proxy;
 #[cfg(test)]
 mod refusals;
+#[cfg(test)]
+mod room;
