@@ -92,6 +92,14 @@ pub enum RoomError {
         /// What was named.
         name: String,
     },
+    /// The address means something else on each interface.
+    #[error(
+        "{address} needs the interface beside it, which URLs can't name. Hint: choose an IPv4 address, or leave it out"
+    )]
+    LinkLocal {
+        /// What was named.
+        address: Ipv6Addr,
+    },
     /// It is neither address nor name.
     #[error(
         "{text:?} is neither an address nor a host name. Hint: write it as in --room=192.168.1.5, without scheme and port; the port is that of --listen"
@@ -210,10 +218,16 @@ fn named(name: &str, machine: &Machine, known: &Candidates) -> Result<String, Ro
     let Ok(address) = bare.parse::<IpAddr>() else {
         return host_name(name);
     };
+    let address = address.to_canonical();
     if address.is_loopback() {
         return Err(RoomError::Loopback {
             name: name.to_owned(),
         });
+    }
+    if let IpAddr::V6(address) = address
+        && address.is_unicast_link_local()
+    {
+        return Err(RoomError::LinkLocal { address });
     }
     if machine.has(address) {
         return Ok(in_url(address));

@@ -80,6 +80,7 @@ fn any_address_of_this_machine_may_be_named() {
         ("198.18.7.1", "198.18.7.1"),
         ("2001:DB8::7", "[2001:db8::7]"),
         ("[2001:db8::7]", "[2001:db8::7]"),
+        ("::ffff:10.0.0.7", "10.0.0.7"),
         ("Laptop.Local", "laptop.local"),
         ("laptop", "laptop"),
     ] {
@@ -100,6 +101,7 @@ fn what_cannot_be_reached_is_refused_with_a_remedy() {
         ("0.0.0.0", "no address of this machine"),
         ("127.0.0.1", "leads every device to itself"),
         ("::1", "leads every device to itself"),
+        ("fe80::1", "needs the interface beside it"),
         ("localhost", "leads every device to itself"),
         ("http://192.168.1.5", "neither an address nor a host name"),
         ("192.168.1.5:8080", "neither an address nor a host name"),
