@@ -91,7 +91,10 @@ scene.step('workshop_and_dashboard', async () => {
   joinLink = await instructor.copyJoinLink()
   await join(ada)
   await instructor.seesLearners([ada.name], 'active')
-  await looks.at(instructor.page, 'workshop')
+  await looks.at(instructor.page, 'workshop', () => showsQr(instructor.page))
+  await instructor.page.getByTestId('join-large').click()
+  await looks.at(instructor.page, 'join-large', () => showsQr(instructor.page))
+  await instructor.page.keyboard.press('Escape')
   await instructor.page.getByTestId('delete-workshop').click()
   await instructor.page.getByTestId('delete-dialog').waitFor()
   await looks.at(instructor.page, 'delete-dialog')
@@ -172,6 +175,13 @@ scene.step('nothing_is_wider_than_the_room_it_has', async () => {
 scene.step('axe_finds_nothing_serious', async () => {
   assert.equal(looks.inaccessible.join('\n'), '')
 })
+
+/** The card's, or the one in front of it. */
+async function showsQr(page: Page): Promise<void> {
+  const picture = page.getByTestId('join-qr').last()
+  await picture.waitFor()
+  await picture.evaluate((image: HTMLImageElement) => image.decode())
+}
 
 async function join(learner: Learner): Promise<void> {
   await learner.join(joinLink)

@@ -20,6 +20,7 @@ use crate::provider::Provider;
 use crate::provider::docker::{DockerConfig, DockerProvider, WeakIsolation};
 use crate::provider::simulated::SimulatedProvider;
 use crate::proxy::{Gateway, GatewayConfig, Limits};
+use crate::room::Room;
 use crate::seat_runtime;
 use crate::server::{Server, ServerLimits};
 use crate::service::{self, Service};
@@ -31,6 +32,8 @@ pub struct App {
     pub listen: SocketAddr,
     /// Where people find it.
     pub public_url: String,
+    /// Where a class finds it, where that was asked for.
+    pub room: Option<Room>,
     /// The one-time set-up link, while nobody can sign in.
     pub setup_link: Option<String>,
     service: Service,
@@ -59,8 +62,12 @@ impl App {
         let listen = listener
             .local_addr()
             .context("the listener has no address")?;
+        let room_url = config
+            .room
+            .as_ref()
+            .and_then(|room| room.url(listen.port()));
         let addresses = Arc::new(Addresses::new(
-            config.public_url.as_deref(),
+            config.public_url.as_deref().or(room_url.as_deref()),
             config.domain.as_deref(),
             listen,
         )?);
@@ -144,6 +151,7 @@ impl App {
             listen,
             setup_link,
             public_url,
+            room: config.room,
             service,
             orchestrator,
             stop,

@@ -5,6 +5,7 @@
 
 mod client;
 mod doctor;
+mod room;
 mod seat;
 mod serve;
 mod setup_link;

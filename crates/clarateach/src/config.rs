@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
 use crate::model::Cidr;
+use crate::room::{Machine, Room, RoomChoice, RoomError};
 
 /// Why the configuration can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +32,9 @@ pub enum ConfigError {
         /// Where and what.
         source: Box<toml::de::Error>,
     },
+    /// There is no such room.
+    #[error("room: {0}")]
+    Room(#[from] RoomError),
     /// Two settings don't go together, or one is out of range.
     #[error("{setting}: {problem}")]
     Setting {
@@ -72,6 +76,10 @@ pub struct Settings {
     /// [default: from the domain, or the listening address]
     #[arg(long, env = "CLARATEACH_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
+    /// Let the class in the room in: listen on every interface, at the port of --listen, and make join
+    /// links of this machine's best address, or of the one given here
+    #[arg(long, env = "CLARATEACH_ROOM", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "ADDRESS")]
+    pub room: Option<RoomChoice>,
     /// DNS domain whose names lead here; seats get hosts of their own below it. Empty: local mode
     #[arg(long, env = "CLARATEACH_DOMAIN", value_name = "DOMAIN")]
     pub domain: Option<String>,
@@ -146,6 +154,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// By what URL people come, where it was set.
     pub public_url: Option<String>,
+    /// Where a class finds this machine, where it was asked for.
+    pub room: Option<Room>,
     /// The domain of seats' hosts, where there is one.
     pub domain: Option<String>,
     /// Database, keys, disks.
@@ -191,6 +201,7 @@ impl Settings {
         Self {
             listen: self.listen.or(file.listen),
             public_url: self.public_url.or(file.public_url),
+            room: self.room.or(file.room),
             domain: self.domain.or(file.domain),
             data_dir: self.data_dir.or(file.data_dir),
             provider: self.provider.or(file.provider),
@@ -255,13 +266,24 @@ impl Settings {
                 problem: format!("{seat_networks} is too small: each workshop takes a /24"),
             });
         }
+        let listen = self
+            .listen
+            .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080)));
+        let (public_url, domain) = (not_empty(self.public_url), not_empty(self.domain));
+        let names = (public_url.as_deref(), domain.as_deref());
+        let room = match self.room {
+            None | Some(RoomChoice::Off) => None,
+            Some(RoomChoice::Best) => Some(choose_room(None, names, seat_networks)?),
+            Some(RoomChoice::Named(name)) => Some(choose_room(Some(&name), names, seat_networks)?),
+        };
         let data_dir = self.data_dir.unwrap_or_else(|| PathBuf::from("data"));
         Ok(Config {
-            listen: self
-                .listen
-                .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
-            public_url: not_empty(self.public_url),
-            domain: not_empty(self.domain),
+            listen: room
+                .as_ref()
+                .map_or(listen, |room| room.listen(listen.port())),
+            public_url,
+            room,
+            domain,
             // Docker needs absolute paths, and a later change of directory must not move the data.
             data_dir: std::path::absolute(&data_dir).map_err(|source| ConfigError::Read {
                 path: data_dir,
@@ -284,6 +306,27 @@ impl Settings {
     }
 }
 
+fn choose_room(
+    name: Option<&str>,
+    (public_url, domain): (Option<&str>, Option<&str>),
+    seat_networks: Cidr,
+) -> Result<Room, ConfigError> {
+    let clash = |problem: &str| ConfigError::Setting {
+        setting: "room",
+        problem: problem.to_owned(),
+    };
+    match (name, public_url, domain) {
+        (_, _, Some(_)) => Err(clash(
+            "a room is found by address, a domain by name. Hint: leave out --room or --domain",
+        )),
+        (Some(_), Some(_), None) => Err(clash(
+            "both name the address that people use. Hint: leave out --public-url, or the address of --room",
+        )),
+        (None, Some(_), None) => Ok(Room::at_public_url()),
+        (_, None, None) => Ok(Room::choose(name, &Machine::read()?, seat_networks)?),
+    }
+}
+
 /// `CLARATEACH_*` variables that are set and that nobody here reads: typing errors, or another version's.
 #[must_use]
 pub fn unknown_variables(known: &BTreeSet<String>) -> Vec<String> {
@@ -303,6 +346,13 @@ impl fmt::Display for Config {
             "public_url      {}",
             self.public_url.clone().unwrap_or_else(none)
         )?;
+        if let Some(room) = &self.room {
+            writeln!(
+                f,
+                "room            {}",
+                room.host.as_deref().unwrap_or("at the public URL")
+            )?;
+        }
         writeln!(
             f,
             "domain          {}",
@@ -317,55 +367,4 @@ impl fmt::Display for Config {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn flags_come_before_the_file_and_the_file_before_defaults() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("clarateach.toml");
-        std::fs::write(
-            &path,
-            "listen = \"127.0.0.1:9000\"\nimage = \"file:1\"\nseat_networks = \"198.19.0.0/16\"\n",
-        )
-        .unwrap();
-        let flags = Settings {
-            image: Some("flag:1".to_owned()),
-            ..Settings::default()
-        };
-        let config = flags.with_file(Some(&path)).unwrap().resolve().unwrap();
-        assert_eq!(config.listen.port(), 9000);
-        assert_eq!(config.image, "flag:1");
-        assert_eq!(config.seat_networks.to_string(), "198.19.0.0/16");
-        assert_eq!(config.provider, ProviderKind::Docker);
-        assert!(config.data_dir.is_absolute());
-    }
-
-    #[test]
-    fn wrong_settings_are_named() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("clarateach.toml");
-        std::fs::write(&path, "lisen = \"127.0.0.1:9000\"\n").unwrap();
-        let error = Settings::default()
-            .with_file(Some(&path))
-            .err()
-            .map(|error| error.to_string())
-            .unwrap();
-        assert!(error.contains("lisen"), "{error}");
-        assert!(
-            Settings::default()
-                .with_file(Some(&dir.path().join("none.toml")))
-                .is_err()
-        );
-        let simulated = Settings {
-            provider: Some(ProviderKind::Simulated),
-            ..Settings::default()
-        };
-        assert!(simulated.resolve().is_err());
-        let small = Settings {
-            seat_networks: Some("198.18.0.0/25".parse().unwrap()),
-            ..Settings::default()
-        };
-        assert!(small.resolve().is_err());
-    }
-}
+mod tests;

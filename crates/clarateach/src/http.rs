@@ -69,6 +69,7 @@ fn api() -> OpenApiRouter<ApiState> {
             workshops::create_workshop
         ))
         .routes(routes!(workshops::get_workshop, workshops::delete_workshop))
+        .routes(routes!(workshops::get_join_qr))
         .routes(routes!(seats::add_seats))
         .routes(routes!(seats::reset_seat))
         .routes(routes!(seats::release_seat))

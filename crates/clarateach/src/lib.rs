@@ -24,6 +24,10 @@ pub mod http;
 
 pub mod addresses;
 
+pub mod room;
+
+pub mod qr;
+
 pub mod proxy;
 
 pub mod server;

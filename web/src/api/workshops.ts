@@ -35,6 +35,11 @@ export function workshopQuery(id: string) {
   })
 }
 
+/** A picture of the join link, for an `<img>`. */
+export function joinQrUrl(id: string): string {
+  return `${urlOf(id)}/join-qr.svg`
+}
+
 export function useCreateWorkshop() {
   const client = useQueryClient()
   return useMutation({

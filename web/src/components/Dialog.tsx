@@ -11,16 +11,27 @@ interface Props {
   description?: ReactNode
   children: ReactNode
   role?: 'dialog' | 'alertdialog'
+  /** `full` takes the whole window: for what is read from afar. */
+  size?: 'normal' | 'full'
   testId?: string
 }
 
-export function Dialog({ open, onOpenChange, title, description, children, role = 'dialog', testId }: Props) {
+export function Dialog({
+  open,
+  onOpenChange,
+  title,
+  description,
+  children,
+  role = 'dialog',
+  size = 'normal',
+  testId,
+}: Props) {
   return (
     <Radix.Root open={open} onOpenChange={onOpenChange}>
       <Radix.Portal>
         <Radix.Overlay className={styles.overlay} />
         <Radix.Content
-          className={styles.content}
+          className={[styles.content, styles[size]].join(' ')}
           role={role}
           data-testid={testId}
           {...(description === undefined ? { 'aria-describedby': undefined } : {})}

@@ -10,6 +10,7 @@ const PATHS = {
   copy: 'M5.5 5.5h7.5V13H5.5zM3 10.5V3h7.5',
   download: 'M8 2.5v8M4.5 7.5L8 11l3.5-3.5M3 13.5h10',
   edit: 'M3 13l.6-2.8L10.8 3l2.2 2.2-7.2 7.2z',
+  enlarge: 'M9.5 3H13v3.5M13 3L9 7M6.5 13H3V9.5M3 13l4-4',
   file: 'M4 2h5l3 3v9H4zM9 2v3h3',
   folder: 'M2 4h4.2l1.4 1.6H14v7.4H2z',
   more: 'M3.5 8h.01M8 8h.01M12.5 8h.01',

@@ -11,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 use super::{Cli, ConfigArgs, print_out};
 use crate::app::App;
 use crate::config::{Config, LogFormat, Settings, unknown_variables};
+use crate::qr::Paper;
 
 #[derive(clap::Args)]
 pub(super) struct ServeArgs {
@@ -42,13 +43,28 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let app = App::start(config).await?;
-    println!(
+    print_out(&format!(
         "ClaraTeach {} is at {}/",
         env!("CARGO_PKG_VERSION"),
         app.public_url
-    );
+    ));
+    if let Some(room) = &app.room {
+        let paper = if std::io::stdout().is_terminal() {
+            Paper::Terminal
+        } else {
+            Paper::Plain
+        };
+        print_out(&super::room::invitation(
+            room,
+            &app.public_url,
+            app.listen.port(),
+            paper,
+        ));
+    }
     if let Some(link) = &app.setup_link {
-        println!("\nSet the instructor's password with this link; it works once:\n\n    {link}\n");
+        print_out(&format!(
+            "\nSet the instructor's password with this link; it works once:\n\n    {link}\n"
+        ));
     }
     tracing::info!(listen = %app.listen, "listening");
     app.run_until(async move {

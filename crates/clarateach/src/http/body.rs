@@ -240,7 +240,7 @@ pub(super) struct Workshop {
     /// Where its seats are reached; `/vm/{seat}/…` is below it.
     endpoint: String,
     /// What learners open; the code is in its fragment.
-    join_url: String,
+    pub(super) join_url: String,
     image: String,
     browser: Browser,
     resources: Resources,

@@ -2,14 +2,15 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::IntoResponse;
 use clarateach_protocol::id::WorkshopId;
 
 use super::ApiState;
 use super::body::{CreateWorkshop, ErrorBody, Workshop, WorkshopList};
 use super::error::ApiError;
 use super::extract::{From, HashedBody, SignedIn, WorkshopPath};
-use crate::service;
+use crate::{qr, service};
 
 /// Every workshop that has not ended, newest first.
 #[utoipa::path(get, path = "/api/workshops", tag = "workshops", responses(
@@ -97,6 +98,21 @@ pub(super) async fn get_workshop(
     WorkshopPath(id): WorkshopPath,
 ) -> Result<Json<Workshop>, ApiError> {
     Ok(Json(show(&state, &from.host, id).await?))
+}
+
+/// The join link as a QR code, for the wall.
+#[utoipa::path(get, path = "/api/workshops/{id}/join-qr.svg", tag = "workshops", params(("id" = String, Path)), responses(
+    (status = 200, body = String, content_type = "image/svg+xml"), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
+))]
+pub(super) async fn get_join_qr(
+    State(state): State<ApiState>,
+    from: From,
+    _: SignedIn,
+    WorkshopPath(id): WorkshopPath,
+) -> Result<impl IntoResponse, ApiError> {
+    let workshop = show(&state, &from.host, id).await?;
+    let picture = qr::as_picture(&workshop.join_url).map_err(|error| ApiError::internal(&error))?;
+    Ok(([(header::CONTENT_TYPE, "image/svg+xml")], picture))
 }
 
 /// Ends a workshop. Answers when nothing of it is left; twice is fine. With `Prefer: respond-async`

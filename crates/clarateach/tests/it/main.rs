@@ -19,4 +19,6 @@ mod proxy;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod room;
+#[cfg(test)]
 mod tokens;

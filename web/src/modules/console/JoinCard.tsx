@@ -1,10 +1,16 @@
+import { useState } from 'react'
 import type { Workshop } from '../../api/types'
+import { Button } from '../../components/Button'
 import { CopyButton } from '../../components/CopyButton'
+import { Icon } from '../../components/Icon'
+import { isOnlyHere, joinAddress } from './joinAddress'
+import { JoinDialog } from './JoinDialog'
+import { JoinQr } from './JoinQr'
 import styles from './console.module.css'
 
-/** What goes on the wall: the code, big, and the link. */
+/** What goes on the wall: the code, big, the link, and its QR code. */
 export function JoinCard({ workshop }: { workshop: Workshop }) {
-  const address = workshop.join_url.replace(/#.*$/, '').replace(/^https?:\/\//, '')
+  const [isLarge, setLarge] = useState(false)
   return (
     <section className={styles.join} aria-label="How learners join">
       <div>
@@ -13,8 +19,13 @@ export function JoinCard({ workshop }: { workshop: Workshop }) {
           {workshop.code}
         </p>
         <p className={styles.joinHint}>
-          Learners go to <strong>{address}</strong> and enter it with their name.
+          Learners go to <strong>{joinAddress(workshop.join_url)}</strong> and enter it with their name.
         </p>
+        {isOnlyHere(workshop.join_url) && (
+          <p className={styles.joinHint} data-testid="only-here">
+            Only this computer reaches that address. Start the server with <code>--room</code> to let a class in.
+          </p>
+        )}
       </div>
       <div className={styles.joinLink}>
         <input
@@ -28,8 +39,15 @@ export function JoinCard({ workshop }: { workshop: Workshop }) {
         <div className={styles.copies}>
           <CopyButton text={workshop.join_url} label="Copy link" testId="copy-link" />
           <CopyButton text={workshop.code} label="Copy code" testId="copy-code" />
+          <Button size="small" data-testid="join-large" onClick={() => setLarge(true)}>
+            <Icon name="enlarge" /> Show large
+          </Button>
         </div>
       </div>
+      <div className={styles.joinQr}>
+        <JoinQr workshop={workshop} alt="QR code of the join link" />
+      </div>
+      <JoinDialog workshop={workshop} open={isLarge} onOpenChange={setLarge} />
     </section>
   )
 }

@@ -1,0 +1,80 @@
+//! What settings make of each other.
+
+use super::*;
+
+#[test]
+fn flags_come_before_the_file_and_the_file_before_defaults() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("clarateach.toml");
+    std::fs::write(
+        &path,
+        "listen = \"127.0.0.1:9000\"\nimage = \"file:1\"\nseat_networks = \"198.19.0.0/16\"\n",
+    )
+    .unwrap();
+    let flags = Settings {
+        image: Some("flag:1".to_owned()),
+        ..Settings::default()
+    };
+    let config = flags.with_file(Some(&path)).unwrap().resolve().unwrap();
+    assert_eq!(config.listen.port(), 9000);
+    assert_eq!(config.image, "flag:1");
+    assert_eq!(config.seat_networks.to_string(), "198.19.0.0/16");
+    assert_eq!(config.provider, ProviderKind::Docker);
+    assert!(config.data_dir.is_absolute());
+}
+
+#[test]
+fn a_room_goes_with_no_domain_and_one_public_name() {
+    let room = |room: &str| Settings {
+        room: Some(room.parse().unwrap_or(RoomChoice::Off)),
+        listen: Some(([127, 0, 0, 1], 9000).into()),
+        public_url: Some("http://laptop.local:9000".to_owned()),
+        ..Settings::default()
+    };
+    let config = room("true").resolve().unwrap();
+    assert_eq!(config.listen.to_string(), "0.0.0.0:9000");
+    assert_eq!(
+        config.public_url.as_deref(),
+        Some("http://laptop.local:9000")
+    );
+    assert_eq!(
+        room("false").resolve().unwrap().listen.to_string(),
+        "127.0.0.1:9000"
+    );
+    let error = room("192.168.1.5").resolve().unwrap_err().to_string();
+    assert!(error.contains("--public-url"), "{error}");
+    let with_domain = Settings {
+        domain: Some("class.example.org".to_owned()),
+        ..room("true")
+    };
+    let error = with_domain.resolve().unwrap_err().to_string();
+    assert!(error.contains("--domain"), "{error}");
+}
+
+#[test]
+fn wrong_settings_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("clarateach.toml");
+    std::fs::write(&path, "lisen = \"127.0.0.1:9000\"\n").unwrap();
+    let error = Settings::default()
+        .with_file(Some(&path))
+        .err()
+        .map(|error| error.to_string())
+        .unwrap();
+    assert!(error.contains("lisen"), "{error}");
+    assert!(
+        Settings::default()
+            .with_file(Some(&dir.path().join("none.toml")))
+            .is_err()
+    );
+    let simulated = Settings {
+        provider: Some(ProviderKind::Simulated),
+        ..Settings::default()
+    };
+    assert!(simulated.resolve().is_err());
+    let small = Settings {
+        seat_networks: Some("198.18.0.0/25".parse().unwrap()),
+        ..Settings::default()
+    };
+    assert!(small.resolve().is_err());
+}
