@@ -1,0 +1,223 @@
+//! A workshop and its seats, as shown.
+
+use serde::Serialize;
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+
+use super::create::{Browser, Resources};
+use crate::addresses::{Addresses, HostKind};
+use crate::model;
+use crate::orchestrator::ProgressPhase;
+use crate::service::{SeatView, WorkshopView};
+
+/// Every workshop that has not ended.
+#[derive(Serialize, ToSchema)]
+pub(in crate::http) struct WorkshopList {
+    pub(in crate::http) workshops: Vec<Workshop>,
+}
+
+/// A workshop with its seats.
+#[derive(Serialize, ToSchema)]
+pub(in crate::http) struct Workshop {
+    id: String,
+    name: String,
+    /// What learners type, `XXXX-XXXX`.
+    code: String,
+    status: WorkshopStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Reason>,
+    seats: Vec<Seat>,
+    /// Where its seats are reached; `/vm/{seat}/…` is below it.
+    endpoint: String,
+    /// What learners open; the code is in its fragment.
+    pub(in crate::http) join_url: String,
+    image: String,
+    browser: Browser,
+    resources: Resources,
+    #[serde(with = "time::serde::rfc3339")]
+    created_at: OffsetDateTime,
+    #[serde(
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    starts_at: Option<OffsetDateTime>,
+    #[serde(
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    ends_at: Option<OffsetDateTime>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    progress: Option<Progress>,
+}
+
+/// Where a workshop is in its life.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum WorkshopStatus {
+    Scheduled,
+    Provisioning,
+    Ready,
+    Ending,
+    Ended,
+    Failed,
+}
+
+/// Why something is as it is.
+#[derive(Serialize, ToSchema)]
+struct Reason {
+    code: String,
+    message: String,
+}
+
+/// How far a workshop is, while it is being made or removed.
+#[derive(Serialize, ToSchema)]
+struct Progress {
+    /// What is being done.
+    phase: Phase,
+    /// Seats that are done with it.
+    done: u16,
+    /// Seats in all.
+    total: u16,
+}
+
+/// What is being done for a workshop.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Phase {
+    /// Getting the image.
+    Image,
+    /// Making network and firewall.
+    Network,
+    /// Making seats.
+    Seats,
+    /// Removing everything.
+    Ending,
+}
+
+/// A seat.
+#[derive(Serialize, ToSchema)]
+pub(in crate::http) struct Seat {
+    number: u16,
+    status: SeatStatus,
+    /// How often it was made.
+    generation: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Reason>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    learner: Option<Learner>,
+}
+
+/// A seat's state.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum SeatStatus {
+    Provisioning,
+    Ready,
+    Occupied,
+    Recovering,
+    Failed,
+    Terminating,
+}
+
+/// A learner on a seat.
+#[derive(Serialize, ToSchema)]
+struct Learner {
+    name: String,
+    #[serde(with = "time::serde::rfc3339")]
+    joined_at: OffsetDateTime,
+    presence: Presence,
+}
+
+/// Whether a learner is there now.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Presence {
+    /// Joined, and never opened the seat.
+    Never,
+    /// Has the seat open.
+    Active,
+    /// Had it open before.
+    Away,
+}
+
+impl From<model::Reason> for Reason {
+    fn from(reason: model::Reason) -> Self {
+        Self {
+            code: reason.code,
+            message: reason.message,
+        }
+    }
+}
+
+impl Workshop {
+    pub(in crate::http) fn new(view: WorkshopView, addresses: &Addresses, host: &HostKind) -> Self {
+        let workshop = view.workshop;
+        Self {
+            id: workshop.spec.id.to_string(),
+            name: workshop.name,
+            code: workshop.code.to_string(),
+            status: workshop_status(workshop.status),
+            reason: workshop.reason.map(Reason::from),
+            seats: view.seats.into_iter().map(Seat::from).collect(),
+            endpoint: addresses.endpoint(&workshop.spec.id, host),
+            join_url: addresses.join_url(&workshop.code),
+            image: workshop.spec.image,
+            browser: workshop.spec.browser.into(),
+            resources: workshop.spec.resources.into(),
+            created_at: workshop.created_at,
+            starts_at: workshop.starts_at,
+            ends_at: workshop.ends_at,
+            progress: view.progress.map(|progress| Progress {
+                phase: match progress.phase {
+                    ProgressPhase::Image => Phase::Image,
+                    ProgressPhase::Network => Phase::Network,
+                    ProgressPhase::Seats => Phase::Seats,
+                    ProgressPhase::Ending => Phase::Ending,
+                },
+                done: progress.done,
+                total: progress.total,
+            }),
+        }
+    }
+}
+
+fn workshop_status(status: model::WorkshopStatus) -> WorkshopStatus {
+    match status {
+        model::WorkshopStatus::Scheduled => WorkshopStatus::Scheduled,
+        model::WorkshopStatus::Provisioning => WorkshopStatus::Provisioning,
+        model::WorkshopStatus::Ready => WorkshopStatus::Ready,
+        model::WorkshopStatus::Ending => WorkshopStatus::Ending,
+        model::WorkshopStatus::Ended => WorkshopStatus::Ended,
+        model::WorkshopStatus::Failed => WorkshopStatus::Failed,
+    }
+}
+
+impl From<SeatView> for Seat {
+    fn from(view: SeatView) -> Self {
+        let seat = view.seat;
+        let status = match seat.status() {
+            model::SeatStatus::Provisioning => SeatStatus::Provisioning,
+            model::SeatStatus::Ready => SeatStatus::Ready,
+            model::SeatStatus::Occupied => SeatStatus::Occupied,
+            model::SeatStatus::Recovering => SeatStatus::Recovering,
+            model::SeatStatus::Failed => SeatStatus::Failed,
+            model::SeatStatus::Terminating => SeatStatus::Terminating,
+        };
+        let presence = match view.presence {
+            model::Presence::Never => Presence::Never,
+            model::Presence::Active => Presence::Active,
+            model::Presence::Away => Presence::Away,
+        };
+        Self {
+            number: seat.key.seat.get(),
+            status,
+            generation: seat.generation.0,
+            reason: seat.observed.reason.map(Reason::from),
+            learner: seat.assignment.map(|assignment| Learner {
+                name: assignment.name,
+                joined_at: assignment.joined_at,
+                presence,
+            }),
+        }
+    }
+}
