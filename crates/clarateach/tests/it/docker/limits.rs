@@ -78,11 +78,18 @@ async fn a_learner_has_no_powers_and_gains_none() {
 
         let setuid = "find / -xdev -perm /6000 -type f 2>/dev/null";
         assert_eq!(world.sh(&seat, setuid).await.stdout, "");
-        for refused in [
+        // Said by the file system itself: permissions alone would refuse in other words.
+        for read_only in [
             "touch /etc/x",
             "touch /usr/x",
             "touch /.clarateach/x",
             "echo nameserver 192.0.2.1 > /etc/resolv.conf",
+        ] {
+            let ran = world.sh(&seat, read_only).await;
+            let said = ran.stderr.contains("Read-only file system");
+            assert!(ran.code != 0 && said, "{read_only}: {ran:?}");
+        }
+        for refused in [
             "unshare -U true",
             "mount -t tmpfs x /mnt",
             "mknod /tmp/device c 1 3",
