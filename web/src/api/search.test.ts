@@ -14,7 +14,7 @@ const PLAIN: ContentQuery = {
 }
 
 function answerWith(body: unknown) {
-  const fetch = vi.fn((_url: string) => Promise.resolve(new Response(JSON.stringify(body))))
+  const fetch = vi.fn<(url: string) => Promise<Response>>(() => Promise.resolve(new Response(JSON.stringify(body))))
   vi.stubGlobal('fetch', fetch)
   return fetch
 }
