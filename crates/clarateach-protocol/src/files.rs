@@ -42,3 +42,33 @@ pub struct Listing {
     /// Folders first, then by name.
     pub entries: Vec<Entry>,
 }
+
+/// What happened to a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileEventKind {
+    /// There is something of that name now; also after something else was replaced by it.
+    Created,
+    /// Its content, size, time or mode may differ.
+    Changed,
+    /// There is nothing of that name any more, nor below it.
+    Removed,
+    /// Anything at this path and below it may differ: look again.
+    Rescan,
+}
+
+/// One message of `GET /files-events`: a WebSocket text message each, or `data:` of a server-sent
+/// event when the request is no upgrade.
+///
+/// The first is a `rescan` of the root (`""`), sent once no change is missed any more: whoever looks
+/// then and follows the events knows the tree. A moved path is `removed` and `created`; the content
+/// of a folder that appears is told too, or is a `rescan` of it. Directly in `node_modules`, `.git`
+/// and their like every change is a `rescan` of that folder; what is deeper in them is not told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileEvent {
+    /// What happened.
+    pub kind: FileEventKind,
+    /// The path below the root, as in [`Entry::path`]; the root is empty. Always real UTF-8: a name
+    /// that isn't is told as a `rescan` of its folder.
+    pub path: String,
+}

@@ -7,6 +7,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::auth::Gate;
 use crate::bind::Bound;
+use crate::files::events::Events;
 use crate::files::root::Root;
 use crate::server::Limits;
 use crate::terminal::registry::Terminals;
@@ -16,6 +17,7 @@ pub(crate) struct App {
     pub(crate) gate: Gate,
     pub(crate) bound: Arc<Bound>,
     pub(crate) root: Arc<Root>,
+    pub(crate) events: Arc<Events>,
     pub(crate) terminals: Terminals,
     pub(crate) limits: Limits,
     /// The server's own ports, which `/ports` leaves out.

@@ -3,6 +3,7 @@
 mod body;
 mod bound;
 mod error;
+mod events;
 mod files;
 mod terminals;
 mod upgrade;
@@ -57,11 +58,12 @@ async fn try_answer(
         "terminal" => upgrade::attach(call).await,
         "terminals" => terminals::answer(call).await,
         "files" => Box::pin(files::answer(call)).await,
+        "files-events" => events::listen(call).await,
         "stats" => bound::get_stats(call).await,
         "ports" => bound::get_ports(call).await,
         "bind" => bound::post_bind(call).await,
         "health" => bound::get_health(&call),
-        // In the table, but not built yet: exec, archives, events, search.
+        // In the table, but not built yet: exec, archives, search.
         _ => Err(HttpError::NoRoute),
     }
 }

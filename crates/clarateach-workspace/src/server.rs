@@ -21,6 +21,7 @@ use crate::app::App;
 use crate::auth::Gate;
 use crate::bind::Bound;
 use crate::children::{Children, Orphans};
+use crate::files::events::Events;
 use crate::files::root::Root;
 use crate::http;
 use crate::terminal::Patience;
@@ -66,6 +67,8 @@ pub struct Config {
 pub struct Limits {
     /// Bytes of one uploaded file.
     pub upload_bytes: u64,
+    /// Folders that are watched for changes; 0 looks at them every two seconds instead.
+    pub watched_folders: usize,
     /// How long a terminal's client may owe an ack, and hold its terminal back.
     pub ack_deadline: Duration,
     /// Between two pings of a terminal's connection.
@@ -79,6 +82,7 @@ impl Default for Limits {
         let patience = Patience::default();
         Self {
             upload_bytes: 256 * 1024 * 1024,
+            watched_folders: 2048,
             ack_deadline: patience.ack_deadline,
             ping_interval: patience.ping_interval,
             silence_limit: patience.silence_limit,
@@ -123,11 +127,14 @@ impl Server {
     /// # Errors
     /// When the root can't be used or an address is taken.
     pub async fn bind(config: Config) -> Result<Self, StartError> {
-        let root = Root::open(&config.root).map_err(|source| StartError::Root {
+        let unusable = |source: io::Error| StartError::Root {
             hint: root_hint(&source),
             path: config.root.clone(),
             source,
-        })?;
+        };
+        let root = Arc::new(Root::open(&config.root).map_err(unusable)?);
+        let watched = config.limits.watched_folders;
+        let events = Events::new(Arc::clone(&root), watched).map_err(unusable)?;
         let terminal = listen(config.listen, config.terminal_port).await?;
         let files = listen(config.listen, config.files_port).await?;
         let children = Arc::new(Children::new(config.orphans));
@@ -151,7 +158,8 @@ impl Server {
         let app = Arc::new(App {
             gate: Gate::new(config.keys, config.seat, config.generation),
             bound,
-            root: Arc::new(root),
+            root,
+            events: Arc::new(events),
             terminals,
             limits: config.limits,
             own_ports,

@@ -39,7 +39,7 @@ impl Root {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = Self(rustix::fs::open(path, flags, Mode::empty())?);
-        root.resolve(OsStr::new("."), OFlags::PATH, Mode::empty())?;
+        root.resolve(OsStr::new("."), OFlags::PATH)?;
         root.probe_writing()?;
         Ok(root)
     }
@@ -58,11 +58,22 @@ impl Root {
         } else {
             path.as_os_str()
         };
-        self.resolve(name, flags, Mode::empty())
+        self.resolve(name, flags)
     }
 
     pub(crate) fn open_folder(&self, path: &FilePath) -> rustix::io::Result<OwnedFd> {
         self.open_path(path, OFlags::RDONLY | OFlags::DIRECTORY)
+    }
+
+    /// Opens a folder that the path leads to without any symlink: what a walk of the tree finds.
+    pub(crate) fn open_folder_without_links(&self, path: &FilePath) -> rustix::io::Result<OwnedFd> {
+        let name = if path.is_root() {
+            OsStr::new(".")
+        } else {
+            path.as_os_str()
+        };
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+        self.resolve_with(name, flags, ResolveFlags::NO_SYMLINKS)
     }
 
     /// The folder of a path and the last name, which is not followed when it is a symlink.
@@ -116,16 +127,25 @@ impl Root {
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
         Ok(Place {
-            folder: self.resolve(OsStr::from_bytes(folder), flags, Mode::empty())?,
+            folder: self.resolve(OsStr::from_bytes(folder), flags)?,
             name: OsStr::from_bytes(name).to_owned(),
         })
     }
 
-    fn resolve(&self, name: &OsStr, flags: OFlags, mode: Mode) -> rustix::io::Result<OwnedFd> {
-        let confined = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    fn resolve(&self, name: &OsStr, flags: OFlags) -> rustix::io::Result<OwnedFd> {
+        self.resolve_with(name, flags, ResolveFlags::empty())
+    }
+
+    fn resolve_with(
+        &self,
+        name: &OsStr,
+        flags: OFlags,
+        also: ResolveFlags,
+    ) -> rustix::io::Result<OwnedFd> {
+        let confined = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | also;
         let flags = flags | OFlags::CLOEXEC;
         for _ in 0..RESOLVE_TRIES {
-            match openat2(&self.0, name, flags, mode, confined) {
+            match openat2(&self.0, name, flags, Mode::empty(), confined) {
                 Err(Errno::AGAIN | Errno::INTR) => {}
                 done => return done,
             }

@@ -2,7 +2,7 @@
 
 use clarateach_protocol::error::ErrorBody;
 use hyper::header::{
-    ALLOW, CONTENT_RANGE, ETAG, HeaderName, HeaderValue, UPGRADE, WWW_AUTHENTICATE,
+    ALLOW, CONTENT_RANGE, ETAG, HeaderName, HeaderValue, RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE,
 };
 use hyper::{Method, Response, StatusCode};
 
@@ -36,6 +36,8 @@ pub(super) enum HttpError {
     Range { size: u64 },
     #[error("the terminal has too many viewers")]
     TooManyClients,
+    #[error("{what}: try again in a moment")]
+    Busy { what: String },
     #[error(transparent)]
     Auth(#[from] AuthError),
     #[error(transparent)]
@@ -83,6 +85,7 @@ impl HttpError {
             Self::BodyBroken => (StatusCode::BAD_REQUEST, "incomplete_body"),
             Self::UpgradeRequired => (StatusCode::UPGRADE_REQUIRED, "upgrade_required"),
             Self::Range { .. } => (StatusCode::RANGE_NOT_SATISFIABLE, "bad_range"),
+            Self::Busy { .. } => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
             Self::TooManyClients => (StatusCode::SERVICE_UNAVAILABLE, "too_many_clients"),
             Self::Auth(error) => auth_status(error),
             Self::Files(error) => files_status(error),
@@ -101,6 +104,7 @@ impl HttpError {
                 Some((ALLOW, text(names.join(", "))?))
             }
             Self::Range { size } => Some((CONTENT_RANGE, text(format!("bytes */{size}"))?)),
+            Self::Busy { .. } => Some((RETRY_AFTER, HeaderValue::from_static("2"))),
             Self::UpgradeRequired => Some((UPGRADE, HeaderValue::from_static("websocket"))),
             Self::Auth(AuthError::Missing | AuthError::Token(_)) => {
                 Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")))

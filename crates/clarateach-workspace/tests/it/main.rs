@@ -13,6 +13,7 @@ mod auth;
 mod binding;
 
 mod confinement;
+mod events;
 mod files;
 mod writing;
 
