@@ -70,6 +70,7 @@ class FakeBuffers implements Buffers {
     this.texts.delete(path)
   }
   readonly revealed: unknown[] = []
+  focus = () => undefined
   reveal = (path: string, place: unknown) => void this.revealed.push([path, place])
 
   private of(path: string) {

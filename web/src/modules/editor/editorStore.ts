@@ -37,6 +37,7 @@ export interface Buffers {
   dispose(path: string): void
   /** Selects the place and brings it into view, now or when the text is next shown. */
   reveal(path: string, place: Place): void
+  focus(): void
 }
 
 interface Draft {
@@ -61,6 +62,8 @@ export function fileCalls(address: SeatAddress): FileCalls {
 
 const OPEN_KEY = 'open'
 const DRAFT_DELAY_MS = 400
+/** No file of this name any more; perhaps something else. */
+const GONE_CODES = ['not_found', 'not_a_directory', 'is_directory', 'not_a_file']
 
 export class EditorStore<B extends Buffers = Buffers> {
   private state: Documents = NO_DOCUMENTS
@@ -110,6 +113,12 @@ export class EditorStore<B extends Buffers = Buffers> {
     this.places.set(path, place)
     await this.open(path)
     await this.showPlace(path)
+  }
+
+  /** For somebody who asked for this very file. */
+  async openAndFocus(path: string): Promise<void> {
+    await this.open(path)
+    if (this.find(path)?.status === 'ready') (await this.ready()).focus()
   }
 
   activate(path: string): void {
@@ -284,7 +293,7 @@ export class EditorStore<B extends Buffers = Buffers> {
       content = await this.files.read(path, etag ?? undefined)
     } catch (error) {
       // Out of reach is another matter, and the next save says so.
-      if (isApiError(error, 'not_found') && this.isStill(path, etag)) this.wentAway(path)
+      if (isApiError(error, ...GONE_CODES) && this.isStill(path, etag)) this.wentAway(path)
       return
     }
     const buffers = await this.ready()

@@ -44,6 +44,14 @@ export function SeatMenu({ record }: { record: SeatRecord }) {
           </dt>
           <dd>save the file</dd>
           <dt>
+            <kbd>Ctrl</kbd>+<kbd>P</kbd>
+          </dt>
+          <dd>go to a file by its name</dd>
+          <dt>
+            <kbd>Ctrl</kbd>+<kbd>Shift</kbd>+<kbd>F</kbd>
+          </dt>
+          <dd>search in all files</dd>
+          <dt>
             <kbd>Ctrl</kbd>+<kbd>Shift</kbd>+<kbd>C</kbd>
           </dt>
           <dd>copy from the terminal</dd>
