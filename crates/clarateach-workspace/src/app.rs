@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -18,6 +19,10 @@ pub(crate) struct App {
     pub(crate) bound: Arc<Bound>,
     pub(crate) root: Arc<Root>,
     pub(crate) events: Arc<Events>,
+    /// Archives that are packed or unpacked at once.
+    pub(crate) archive_places: Arc<Semaphore>,
+    /// Searches that run at once.
+    pub(crate) search_places: Arc<Semaphore>,
     pub(crate) terminals: Terminals,
     pub(crate) limits: Limits,
     /// The server's own ports, which `/ports` leaves out.

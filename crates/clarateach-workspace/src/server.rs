@@ -13,6 +13,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
+
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -33,6 +34,10 @@ const MAX_HEADER_BYTES: usize = 16 * 1024;
 const MAX_HEADERS: usize = 64;
 /// Connections that each listener serves at once; more wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 512;
+/// Archives that are packed or unpacked at once; each keeps a thread.
+const MAX_ARCHIVES: usize = 2;
+/// Searches that run at once; each keeps a thread.
+const MAX_SEARCHES: usize = 2;
 /// After `accept` failed, usually for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long connections may take to say goodbye when the server stops.
@@ -67,6 +72,10 @@ pub struct Config {
 pub struct Limits {
     /// Bytes of one uploaded file.
     pub upload_bytes: u64,
+    /// Entries of an archive that is unpacked.
+    pub unpack_entries: usize,
+    /// Bytes that an archive unpacks to.
+    pub unpack_bytes: u64,
     /// Folders that are watched for changes; 0 looks at them every two seconds instead.
     pub watched_folders: usize,
     /// How long a terminal's client may owe an ack, and hold its terminal back.
@@ -82,6 +91,8 @@ impl Default for Limits {
         let patience = Patience::default();
         Self {
             upload_bytes: 256 * 1024 * 1024,
+            unpack_entries: 50_000,
+            unpack_bytes: 2 * 1024 * 1024 * 1024,
             watched_folders: 2048,
             ack_deadline: patience.ack_deadline,
             ping_interval: patience.ping_interval,
@@ -160,6 +171,8 @@ impl Server {
             bound,
             root,
             events: Arc::new(events),
+            search_places: Arc::new(Semaphore::new(MAX_SEARCHES)),
+            archive_places: Arc::new(Semaphore::new(MAX_ARCHIVES)),
             terminals,
             limits: config.limits,
             own_ports,

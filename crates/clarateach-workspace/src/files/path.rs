@@ -50,6 +50,20 @@ impl FilePath {
         Ok(path)
     }
 
+    /// From bytes that a program wrote, as in an archive; names joined by `/`.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, FilesError> {
+        let mut path = Self::root();
+        for name in bytes.split(|byte| *byte == b'/') {
+            path.push(name)?;
+        }
+        Ok(path)
+    }
+
+    /// A path of one name that another path has.
+    pub(crate) fn of_name(name: &[u8]) -> Self {
+        Self(name.to_vec())
+    }
+
     /// The entry of this folder whose name has these bytes, in base64url.
     pub(crate) fn join_raw(mut self, encoded: &str) -> Result<Self, FilesError> {
         let name = URL_SAFE_NO_PAD
@@ -75,6 +89,12 @@ impl FilePath {
             .rsplit(|byte| *byte == b'/')
             .next()
             .filter(|name| !name.is_empty())
+    }
+
+    /// Its names, from the outermost.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &[u8]> {
+        let names = self.0.split(|byte| *byte == b'/');
+        names.filter(|name| !name.is_empty())
     }
 
     /// How many names it has.

@@ -44,6 +44,45 @@ impl Root {
         Ok(root)
     }
 
+    /// Makes a folder the root of what is done below it.
+    pub(crate) fn below(folder: OwnedFd) -> Self {
+        Self(folder)
+    }
+
+    /// Writes everything that is in memory only, of the whole file system.
+    pub(crate) fn sync(&self) -> rustix::io::Result<()> {
+        rustix::fs::syncfs(self.open_folder(&FilePath::root())?)
+    }
+
+    /// A file that is gone when it is closed.
+    pub(crate) fn make_nameless_file(&self) -> rustix::io::Result<OwnedFd> {
+        let folder = self.open_folder(&FilePath::root())?;
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        match rustix::fs::openat(&folder, ".", flags, Mode::RUSR | Mode::WUSR) {
+            Ok(file) => Ok(file),
+            // A file system that has no such files.
+            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {
+                let (name, file) = make_temporary_file(&folder)?;
+                unlinkat(&folder, &name, AtFlags::empty())?;
+                Ok(file)
+            }
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// What a path is, no name of it being a symlink but perhaps the last; `None` when it isn't there.
+    pub(crate) fn stat_without_links(&self, path: &FilePath) -> rustix::io::Result<Option<Stat>> {
+        let (folder, name) = path.split().map_err(|_| Errno::INVAL)?;
+        let found = self
+            .open_folder_without_links(&folder)
+            .and_then(|folder| statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW));
+        match found {
+            Ok(stat) => Ok(Some(stat)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(errno),
+        }
+    }
+
     /// Permission bits don't tell (root, read-only mounts, `/proc`): a file does.
     fn probe_writing(&self) -> rustix::io::Result<()> {
         let folder = self.open_folder(&FilePath::root())?;

@@ -10,6 +10,8 @@ use super::body::{Body, json};
 use crate::auth::AuthError;
 use crate::bind::BindError;
 use crate::files::FilesError;
+use crate::files::archive::ArchiveError;
+use crate::files::search::SearchError;
 use crate::terminal::registry::TerminalError;
 
 /// Why a request is not answered with what it asks for.
@@ -43,6 +45,10 @@ pub(super) enum HttpError {
     #[error(transparent)]
     Files(#[from] FilesError),
     #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    #[error(transparent)]
+    Search(#[from] SearchError),
+    #[error(transparent)]
     Terminal(#[from] TerminalError),
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -68,6 +74,14 @@ impl HttpError {
         if let Self::Input { field, .. } = &self {
             body.error.field = field.map(str::to_owned);
         }
+        match &self {
+            Self::Search(SearchError::Query { .. }) => body.error.field = Some("q".to_owned()),
+            Self::Search(SearchError::Glob { .. }) => body.error.field = Some("glob".to_owned()),
+            _ => {}
+        }
+        if let Self::Archive(ArchiveError::InTheWay { paths, .. }) = &self {
+            body.error.paths = paths.clone();
+        }
         let mut response = json(status, &body);
         if let Some((name, value)) = self.header() {
             response.headers_mut().insert(name, value);
@@ -89,6 +103,9 @@ impl HttpError {
             Self::TooManyClients => (StatusCode::SERVICE_UNAVAILABLE, "too_many_clients"),
             Self::Auth(error) => auth_status(error),
             Self::Files(error) => files_status(error),
+            Self::Archive(error) => archive_status(error),
+            Self::Search(SearchError::Files(error)) => files_status(error),
+            Self::Search(_) => (StatusCode::BAD_REQUEST, "invalid_input"),
             Self::Terminal(error) => terminal_status(error),
             Self::Bind(BindError::File(error)) => files_status(error),
             Self::Bind(_) => (StatusCode::BAD_REQUEST, "invalid_input"),
@@ -145,6 +162,21 @@ fn files_status(error: &FilesError) -> (StatusCode, &'static str) {
         FilesError::TooDeep { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_deep"),
         FilesError::DiskFull => (StatusCode::INSUFFICIENT_STORAGE, "disk_full"),
         FilesError::Io { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "io_error"),
+    }
+}
+
+fn archive_status(error: &ArchiveError) -> (StatusCode, &'static str) {
+    match error {
+        ArchiveError::Unknown | ArchiveError::Broken { .. } => {
+            (StatusCode::BAD_REQUEST, "bad_archive")
+        }
+        ArchiveError::InTheWay { .. } => (StatusCode::CONFLICT, "exists"),
+        ArchiveError::TooLarge { .. } | ArchiveError::Bomb { .. } => {
+            (StatusCode::PAYLOAD_TOO_LARGE, "too_large")
+        }
+        ArchiveError::TooMany { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_many_entries"),
+        ArchiveError::Files(error) => files_status(error),
+        ArchiveError::Partial { source, .. } => archive_status(source),
     }
 }
 

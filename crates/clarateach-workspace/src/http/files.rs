@@ -48,7 +48,7 @@ enum Operation {
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Choice {
+pub(super) enum Choice {
     True,
     #[default]
     False,

@@ -12,9 +12,11 @@ mod terminals;
 mod auth;
 mod binding;
 
+mod archives;
 mod confinement;
 mod events;
 mod files;
+mod search;
 mod writing;
 
 mod process;
