@@ -19,11 +19,12 @@ export function isHopeless(error: unknown): boolean {
 }
 
 const REASONS: Record<string, string> = {
-  unsafe_name: 'its name leads out of the folder',
-  unsafe_link: 'it is a link that leads out of the folder',
+  unsafe_name: 'its name leads elsewhere, or is too long',
+  unsafe_link: 'it is a link that leads elsewhere, or to nothing',
   special_file: 'it is neither a file nor a folder',
   encrypted: 'it is encrypted',
   unsupported: 'it is packed in a way that is not known here',
+  exists: 'something has its name',
   exists_as_folder: 'a folder has its name',
   exists_as_file: 'a file has the name of its folder',
 }

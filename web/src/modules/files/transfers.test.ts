@@ -149,6 +149,20 @@ describe('unpacking', () => {
     expect(only()).toMatchObject({ state: 'done', message: 'Unpacked 2 files from pack.zip.' })
   })
 
+  it('waits_for_its_turn', async () => {
+    const unpack = vi
+      .fn<TransferCalls['unpack']>()
+      .mockRejectedValueOnce(new ApiError('busy', 'Two are unpacked already.', 503, { retryAfter: 2 }))
+      .mockResolvedValue({ files: 1, folders: 0, skipped: [], skippedTotal: 0 })
+    const { transfers, only } = scene({ unpack })
+    const done = transfers.unpack('', file('pack.zip'))
+    await vi.advanceTimersByTimeAsync(1_900)
+    expect(unpack).toHaveBeenCalledTimes(1)
+    await vi.advanceTimersByTimeAsync(200)
+    await done
+    expect(only().state).toBe('done')
+  })
+
   it('names_what_was_left_out', async () => {
     const { transfers, only } = scene({
       unpack: () =>
@@ -156,6 +170,6 @@ describe('unpacking', () => {
     })
     await transfers.unpack('', file('pack.zip'))
     expect(only().message).toBe('Unpacked 1 file from pack.zip. 1 entry left out.')
-    expect(only().problems).toEqual([{ path: '../x', why: 'Left out: its name leads out of the folder.' }])
+    expect(only().problems).toEqual([{ path: '../x', why: 'Left out: its name leads elsewhere, or is too long.' }])
   })
 })

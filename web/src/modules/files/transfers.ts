@@ -15,6 +15,7 @@ import { count, isHopeless, skippedReason, transferProblem } from './transferWor
 const AT_A_TIME = 3
 const TRIES = 4
 const RETRY_MS = 1_500
+const MOST_TURNS = 30
 
 export interface Transfer {
   id: number
@@ -182,14 +183,16 @@ export class Transfers {
     const { signal } = this.control(id).abort
     const onProgress = (done: number) => this.change(id, { bytes: { done, total: archive.size } })
     this.change(id, { state: 'sending' })
+    const attempt = (overwrite: boolean) =>
+      untilItsTurn(() => this.calls.unpack(folder, archive, { overwrite, signal, onProgress }), signal)
     let unpacked: Unpacked
     try {
-      unpacked = await this.calls.unpack(folder, archive, { overwrite: false, signal, onProgress })
+      unpacked = await attempt(false)
     } catch (error) {
       if (!isApiError(error, 'exists') || error.details.paths === undefined) throw error
       if ((await this.ask(id, error.details.paths)) !== 'replace') throw cancelled()
       this.change(id, { state: 'sending' })
-      unpacked = await this.calls.unpack(folder, archive, { overwrite: true, signal, onProgress })
+      unpacked = await attempt(true)
     }
     this.onArrived()
     const { files, skipped, skippedTotal } = unpacked
@@ -294,6 +297,18 @@ export class Transfers {
 
 export function isOver(state: Transfer['state']): boolean {
   return state === 'done' || state === 'failed' || state === 'cancelled'
+}
+
+/** A seat unpacks few archives at a time, and says when to ask again. */
+async function untilItsTurn<Answer>(act: () => Promise<Answer>, signal: AbortSignal): Promise<Answer> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await act()
+    } catch (error) {
+      if (!isApiError(error, 'busy') || attempt === MOST_TURNS) throw error
+      await waitOrOnline((error.details.retryAfter ?? 1) * 1000, signal)
+    }
+  }
 }
 
 function cancelled(): DOMException {
