@@ -101,7 +101,7 @@ scene.step('search_opens_the_file_at_the_match', async () => {
   await page.keyboard.press('ArrowDown')
   await page.keyboard.press('Enter')
   await editor('lessons/deep/hay.txt').locator('.view-lines').waitFor()
-  await page.locator('[data-testid="editor"] :focus').waitFor()
+  await page.locator('[data-testid="editor"] :focus').waitFor({ state: 'attached' })
   await page.keyboard.type('thread') // In place of the match, which is selected.
   await page.keyboard.press('Control+s')
   await ada.hasSaved()
@@ -128,7 +128,7 @@ scene.step('quick_open_goes_to_a_file_by_a_few_letters', async () => {
   await looks.at(page, 'files-quick-open')
   await page.keyboard.press('Enter')
   await editor('notes.txt').waitFor()
-  await page.locator('[data-testid="editor"] :focus').waitFor()
+  await page.locator('[data-testid="editor"] :focus').waitFor({ state: 'attached' })
 })
 
 scene.step('dropped_folder_arrives_and_conflicts_are_asked_once', async () => {

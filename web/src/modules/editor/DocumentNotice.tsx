@@ -38,8 +38,8 @@ export function DocumentNotice({ document, editor, canChange, isComparing, onCom
               >
                 {conflict.met === 'saving' ? 'Overwrite with mine' : 'Keep mine'}
               </Button>
-              <Button size="small" aria-pressed={isComparing} onClick={() => onCompare(!isComparing)}>
-                Compare
+              <Button size="small" onClick={() => onCompare(!isComparing)}>
+                {isComparing ? 'Back to mine' : 'Compare'}
               </Button>
             </>
           )

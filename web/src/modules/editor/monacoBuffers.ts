@@ -102,14 +102,15 @@ export class MonacoBuffers implements Buffers {
       fixedOverflowWidgets: true,
       fontSize: 13,
       minimap: { enabled: false },
-      modifiedAriaLabel: 'Your text',
-      originalAriaLabel: 'The text on the seat',
       originalEditable: false,
       readOnly,
       scrollBeyondLastLine: false,
       theme: THEME,
     })
     widget.setModel({ original, modified: model })
+    // The diff editor keeps its own options for these labels from its input fields.
+    widget.getOriginalEditor().updateOptions({ ariaLabel: 'The text on the seat' })
+    widget.getModifiedEditor().updateOptions({ ariaLabel: 'Your text' })
     return () => {
       widget.setModel(null)
       widget.dispose()

@@ -113,7 +113,7 @@ function Toggle({
         aria-pressed={on}
         onClick={() => onToggle(!on)}
       >
-        {children}
+        <span aria-hidden="true">{children}</span>
       </Button>
     </Tooltip>
   )

@@ -55,7 +55,6 @@ export function SearchResults({ matches, onOpen, onLeaveUp }: Props) {
           aria-level={row.kind === 'file' ? 1 : 2}
           aria-selected={row.id === focused}
           {...(row.kind === 'file' ? { 'aria-expanded': row.open } : {})}
-          aria-label={labelOf(row)}
           tabIndex={row === current ? 0 : -1}
           className={row.kind === 'file' ? styles.file : styles.match}
           data-testid={row.kind === 'file' ? 'search-file' : 'search-match'}
@@ -71,12 +70,6 @@ export function SearchResults({ matches, onOpen, onLeaveUp }: Props) {
   )
 }
 
-function labelOf(row: ResultRow): string {
-  if (row.kind === 'file') return `${row.path}, ${row.count} ${row.count === 1 ? 'match' : 'matches'}`
-  const { before, hit, after } = piecesOf(row.match)
-  return `Line ${row.match.line}: ${before}${hit}${after}`
-}
-
 function FileHead({ row }: { row: Extract<ResultRow, { kind: 'file' }> }) {
   const slash = row.path.lastIndexOf('/')
   return (
@@ -86,7 +79,10 @@ function FileHead({ row }: { row: Extract<ResultRow, { kind: 'file' }> }) {
       </span>
       <bdi className={styles.name}>{row.path.slice(slash + 1)}</bdi>
       {slash !== -1 && <bdi className={styles.folder}>{row.path.slice(0, slash)}</bdi>}
-      <span className={styles.count}>{row.count}</span>
+      <span className={styles.count}>
+        {row.count}
+        <span className="visually-hidden"> {row.count === 1 ? 'match' : 'matches'}</span>
+      </span>
     </>
   )
 }
@@ -95,7 +91,10 @@ function MatchLine({ match }: { match: ContentMatch }) {
   const { before, hit, after } = piecesOf(match)
   return (
     <>
-      <span className={styles.lineNumber}>{match.line}</span>
+      <span className={styles.lineNumber}>
+        <span className="visually-hidden">line </span>
+        {match.line}
+      </span>
       <code className={styles.text}>
         {before}
         <mark>{hit}</mark>
