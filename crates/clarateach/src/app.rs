@@ -1,7 +1,7 @@
 //! Wires the parts together: the order of this file is the order of starting.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -17,7 +17,8 @@ use crate::directory::Directory;
 use crate::http::{self, ApiState};
 use crate::orchestrator::{self, Orchestrator};
 use crate::provider::Provider;
-use crate::provider::docker::{DockerConfig, DockerProvider, WeakIsolation};
+use crate::provider::docker::{self, DockerConfig, DockerProvider, WeakIsolation};
+use crate::provider::residue::Residue;
 use crate::provider::simulated::SimulatedProvider;
 use crate::proxy::{Gateway, GatewayConfig, Limits};
 use crate::room::Room;
@@ -51,6 +52,8 @@ impl App {
     /// message names it and the remedy. An engine that doesn't answer is no error: readiness tells.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
         let data_dir = keys::lock_data_dir(&config.data_dir)?;
+        // At once: as long as the lock is held, a link that is there works.
+        setup_link::remove(&config.data_dir)?;
         let keys = Arc::new(PlatformKeys::load_or_create(&config.data_dir)?);
         let store = Store::open(&config.data_dir)?;
         let listener = TcpListener::bind(config.listen).await.with_context(|| {
@@ -106,19 +109,16 @@ impl App {
             schedule.await;
             Ok(())
         });
-        match &setup_link {
-            None => setup_link::remove(&config.data_dir)?,
-            Some(link) => {
-                let file = SetupLink::write(&config.data_dir, link)?;
-                let (service, stop) = (service.clone(), stop.clone());
-                tasks.spawn(async move {
-                    stop.run_until_cancelled(service.until_set_up()).await;
-                    drop(file);
-                    // A part that ends ends the server.
-                    stop.cancelled().await;
-                    Ok(())
-                });
-            }
+        if let Some(link) = &setup_link {
+            let file = SetupLink::write(&config.data_dir, link)?;
+            let (service, stop) = (service.clone(), stop.clone());
+            tasks.spawn(async move {
+                stop.run_until_cancelled(service.until_set_up()).await;
+                drop(file);
+                // A part that ends ends the server.
+                stop.cancelled().await;
+                Ok(())
+            });
         }
         let gateway = Gateway::new(GatewayConfig {
             directory,
@@ -213,6 +213,19 @@ pub fn provider(config: &Config, keys: &PlatformKeys) -> anyhow::Result<Arc<dyn 
             keys.signing.verifying_keys(),
         ))),
     }
+}
+
+/// What the installation of `data_dir` has on this machine, seen without its server; makes nothing.
+///
+/// # Errors
+/// When the installation's id can't be read.
+pub async fn residue(data_dir: &Path) -> anyhow::Result<Residue> {
+    let data_dir = &std::path::absolute(data_dir).context("the data directory has no path")?;
+    let instance = keys::read_instance(data_dir)?.map(|id| id.parse());
+    // An engine was only ever used with what is installed there for its seats.
+    let used_engine = seat_runtime::is_installed(data_dir);
+    let instance = instance.transpose()?.filter(|_| used_engine);
+    Ok(docker::residue(instance.as_ref(), data_dir).await)
 }
 
 async fn set_password(service: &Service, path: &PathBuf) -> anyhow::Result<()> {

@@ -19,6 +19,7 @@ mod make;
 mod names;
 mod network;
 mod observe;
+mod residue;
 mod resolvers;
 mod seccomp;
 mod tar;
@@ -42,6 +43,7 @@ use self::locks::SeatLocks;
 pub use self::names::{InstanceId, InstanceIdError};
 use self::network::Subnet;
 use self::observe::{Found, Phase as ContainerPhase};
+pub use self::residue::residue;
 use super::{
     BrowserState, Instance, Phase, Progress, Provider, ProviderError, ProviderReport, SeatSpec,
 };

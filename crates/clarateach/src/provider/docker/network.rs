@@ -112,6 +112,18 @@ pub(super) async fn workshops(
         .collect())
 }
 
+/// Names of this installation's networks.
+pub(super) async fn names_of(
+    engine: &Engine,
+    instance: &InstanceId,
+) -> Result<Vec<String>, ProviderError> {
+    let networks = list(engine, Some((instance, None))).await?;
+    Ok(networks
+        .into_iter()
+        .filter_map(|network| network.name.or(network.id))
+        .collect())
+}
+
 /// Removes a workshop's network; an absent one is fine.
 pub(super) async fn remove(
     engine: &Engine,
