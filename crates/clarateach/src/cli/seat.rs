@@ -50,9 +50,11 @@ enum Command {
     /// End a learner's assignment and make the seat anew
     #[command(after_help = RENEW_EXAMPLES)]
     Release(Renew),
-    /// Try a failed seat again
-    #[command(after_help = "Example:\n  clarateach seat retry \"Rust 101\" 7")]
-    Retry(Seat),
+    /// Try a failed seat again, or all that failed
+    #[command(
+        after_help = "Examples:\n  clarateach seat retry \"Rust 101\" 7\n  clarateach seat retry \"Rust 101\""
+    )]
+    Retry(Retry),
 }
 
 #[derive(clap::Args)]
@@ -74,6 +76,14 @@ struct Renew {
     /// Don't ask, not even on a terminal
     #[arg(long, short)]
     yes: bool,
+}
+
+#[derive(clap::Args)]
+struct Retry {
+    /// The workshop's id (ws-…), join code or name
+    workshop: String,
+    /// The seat's number, from 1 [default: every seat that failed]
+    seat: Option<SeatNumber>,
 }
 
 #[derive(clap::Args)]
@@ -117,7 +127,14 @@ pub(super) async fn run(args: SeatArgs, remote: &Remote) -> anyhow::Result<()> {
             )
             .await
         }
-        Command::Retry(seat) => change(&client, &output, seat, "retry", None).await,
+        Command::Retry(Retry {
+            workshop,
+            seat: Some(seat),
+        }) => change(&client, &output, Seat { workshop, seat }, "retry", None).await,
+        Command::Retry(Retry {
+            workshop,
+            seat: None,
+        }) => retry_failed(&client, &output, &workshop).await,
     }
 }
 
@@ -142,6 +159,25 @@ async fn change(
     let path = format!("/api/workshops/{id}/seats/{number}/{verb}");
     let shown = client.post(&path, None).await?;
     output.print(&shown, || seats_table(Paper::of_stdout(), &json!([shown])));
+    Ok(())
+}
+
+async fn retry_failed(client: &Client, output: &Output, workshop: &str) -> anyhow::Result<()> {
+    let id = find::workshop(client, workshop).await?;
+    let shown = client.get(&format!("/api/workshops/{id}")).await?;
+    let mut retried = Vec::new();
+    for seat in seats_of(&shown)
+        .iter()
+        .filter(|seat| seat["status"] == "failed")
+    {
+        let path = format!("/api/workshops/{id}/seats/{}/retry", seat["number"]);
+        retried.push(client.post(&path, None).await?);
+    }
+    let retried = json!({"seats": retried});
+    output.print(&retried, || match seats_of(&retried) {
+        [] => "no seat failed".to_owned(),
+        _ => seats_table(Paper::of_stdout(), &retried["seats"]),
+    });
     Ok(())
 }
 
@@ -170,7 +206,7 @@ async fn add_seats(client: &Client, output: &Output, add: Add) -> anyhow::Result
     let mut workshop = client
         .post(&path, Some(json!({"count": add.count})))
         .await?;
-    // The answer has exactly the seats of this call at its end; others may be added meanwhile.
+    // The new ones are last in the answer; more may be added while this waits.
     let all = seats_of(&workshop).len();
     let new = all.saturating_sub(add.count.into())..all;
     let of_this_call =

@@ -18,6 +18,9 @@ use crate::auth::keys;
 use crate::config::Settings;
 use crate::provider::residue::Residue;
 
+/// Things of a kind that people are shown by name; `--json` has all.
+const NAMED: usize = 3;
+
 const EXAMPLES: &str = "\
 Examples:
   clarateach status
@@ -207,10 +210,15 @@ fn left(residue: &Residue) -> String {
         ("loop device", paths(&residue.loop_devices)),
         ("disk", paths(&residue.disks)),
     ];
-    let lines = kinds.into_iter().flat_map(|(kind, names)| {
-        names
-            .into_iter()
-            .map(move |name| format!("left: {kind} {}\n", plain(&name)))
-    });
-    lines.collect()
+    let lines = kinds.into_iter().filter(|(_, names)| !names.is_empty());
+    lines
+        .map(|(kind, names)| {
+            let more = match names.len().saturating_sub(NAMED) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            let named = names[..names.len().min(NAMED)].join(", ");
+            format!("left: {kind} {}{more}\n", plain(&named))
+        })
+        .collect()
 }

@@ -83,14 +83,29 @@ pub(super) async fn during<T>(line: &Line, text: &str, call: impl Future<Output 
     }
 }
 
-/// Says, when it is dropped before the end, what goes on without this command.
-struct Unfinished {
+/// Says, when it is dropped before its end, what goes on without this command.
+pub(super) struct Unfinished<'a> {
+    line: &'a Line,
     says: Option<String>,
 }
 
-impl Drop for Unfinished {
+impl<'a> Unfinished<'a> {
+    pub(super) fn new(line: &'a Line, output: &Output, says: String) -> Self {
+        Self {
+            line,
+            says: (!output.json).then_some(says),
+        }
+    }
+
+    pub(super) fn finish(mut self) {
+        self.says = None;
+    }
+}
+
+impl Drop for Unfinished<'_> {
     fn drop(&mut self) {
         if let Some(text) = self.says.take() {
+            self.line.clear();
             eprintln!("{text}");
         }
     }
@@ -109,9 +124,7 @@ pub(super) async fn until_settled(
         "“{}” goes on being made on the server. `clarateach workshop show {id}` shows it, `clarateach workshop delete {id}` ends it",
         plain_text(&workshop["name"])
     );
-    let mut unfinished = Unfinished {
-        says: (!output.json).then_some(goes_on),
-    };
+    let unfinished = Unfinished::new(line, output, goes_on);
     let mut last_answer = Instant::now();
     while !is_settled(&workshop) {
         line.draw(&how_far(&workshop));
@@ -127,7 +140,7 @@ pub(super) async fn until_settled(
                 match failure.map(|failure| (failure.exit, failure.detail.code.as_str())) {
                     Some((Exit::Unreachable, _)) if last_answer.elapsed() < PATIENCE => {}
                     Some((_, "not_found")) => {
-                        unfinished.says = None;
+                        unfinished.finish();
                         let message = format!("{id} was deleted before it was made");
                         return Err(Failure::new(Exit::Failed, "ended", message).into());
                     }
@@ -136,7 +149,7 @@ pub(super) async fn until_settled(
             }
         }
     }
-    unfinished.says = None;
+    unfinished.finish();
     line.clear();
     Ok(workshop)
 }
@@ -163,13 +176,20 @@ pub(super) fn failed_seats(workshop: &Value) -> String {
     let id = plain_text(&workshop["id"]);
     let seats = workshop["seats"].as_array().map_or(&[][..], Vec::as_slice);
     let mut text = String::new();
-    for seat in seats.iter().filter(|seat| seat["status"] == "failed") {
+    let failed: Vec<&Value> = seats
+        .iter()
+        .filter(|seat| seat["status"] == "failed")
+        .collect();
+    for seat in &failed {
         let reason = plain_text(&seat["reason"]["message"]);
         text += &format!("  seat {:<3}  {reason}\n", seat["number"].to_string());
         text += &format!(
             "            -> clarateach seat retry {id} {}\n",
             seat["number"]
         );
+    }
+    if failed.len() > 1 {
+        text += &format!("  all of them -> clarateach seat retry {id}\n");
     }
     text
 }

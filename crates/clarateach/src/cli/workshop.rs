@@ -13,7 +13,7 @@ use super::client::{Client, Remote};
 use super::failure::EXIT_CODES;
 use super::seat::{seats_of, seats_table};
 use super::table::{Kind, Output, Paper, plain_text, table, text};
-use super::waiting::{self, Line};
+use super::waiting::{self, Line, Unfinished};
 use super::{ask, find, print_out};
 
 #[derive(clap::Args)]
@@ -165,9 +165,15 @@ async fn delete_workshops(
             continue;
         }
         let line = Line::new(output);
+        let goes_on = format!(
+            "{id} goes on being removed on the server. `clarateach status` shows what is left"
+        );
+        let unfinished = Unfinished::new(&line, output, goes_on);
         let path = format!("/api/workshops/{id}");
         let call = client.delete(&path);
-        match waiting::during(&line, &format!("ending {id}"), call).await {
+        let ended = waiting::during(&line, &format!("ending {id}"), call).await;
+        unfinished.finish();
+        match ended {
             Ok(()) => {
                 deleted.push(id.to_string());
                 if !output.json {
@@ -214,9 +220,11 @@ async fn create_workshop(client: &Client, output: &Output, args: CreateArgs) -> 
     let body = body(args)?;
     let line = Line::new(output);
     let call = client.call(Method::POST, "/api/workshops", &headers, Some(body));
-    let mut made = waiting::during(&line, "asking the server", call)
-        .await?
-        .body;
+    let asked = "the server was asked already. `clarateach workshop list` shows whether it makes a workshop";
+    let unfinished = Unfinished::new(&line, output, asked.to_owned());
+    let answer = waiting::during(&line, "asking the server", call).await;
+    unfinished.finish();
+    let mut made = answer?.body;
     if waits {
         let id = text(&made["id"]).parse()?;
         let is_made = |workshop: &Value| workshop["status"] != "provisioning";

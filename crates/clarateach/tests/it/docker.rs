@@ -7,3 +7,4 @@ mod disk;
 mod fixture;
 mod life;
 mod limits;
+mod residue;

@@ -59,7 +59,7 @@ async fn an_interrupted_wait_says_that_the_workshop_goes_on() {
     terminal.until("making seats").await;
     terminal.types("\x03");
     assert_eq!(terminal.ends().await.code(), Some(130));
-    terminal.until("goes on being made").await;
+    terminal.until("\r\u{1b}[K“Rust” goes on being made").await;
     terminal
         .until("clarateach workshop delete ws-aaaaaaaa")
         .await;
@@ -86,6 +86,32 @@ async fn failed_seats_are_named_with_a_remedy_and_have_an_exit_code() {
     assert_eq!(serde_json::from_str::<Value>(&scripts.out).unwrap(), made);
     let error: Value = serde_json::from_str(&scripts.err).unwrap();
     assert_eq!(error["error"]["code"], "seats_failed");
+}
+
+#[tokio::test]
+async fn every_failed_seat_is_retried_by_one_command() {
+    let server = Scripted::start(|line| match line {
+        "GET /api/workshops/ws-aaaaaaaa" => (
+            200,
+            workshop("Rust", "ready", &["failed", "ready", "failed"]),
+        ),
+        _ => (
+            200,
+            json!({"number": 1, "status": "provisioning", "generation": 1}),
+        ),
+    })
+    .await;
+    let shell = Shell::at_url(&server.url());
+    let retried = shell.run(&["seat", "retry", "ws-aaaaaaaa", "--json"]).await;
+    assert_eq!(retried.json()["seats"].as_array().unwrap().len(), 2);
+    let asked: Vec<String> = server.heads()[1..]
+        .iter()
+        .map(|head| head.lines().next().unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        asked,
+        [1, 3].map(|seat| format!("POST /api/workshops/ws-aaaaaaaa/seats/{seat}/retry HTTP/1.1"))
+    );
 }
 
 #[tokio::test]
