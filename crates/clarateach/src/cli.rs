@@ -10,6 +10,7 @@ mod doctor;
 mod failure;
 mod find;
 mod interrupt;
+mod origin;
 mod room;
 mod seat;
 mod serve;

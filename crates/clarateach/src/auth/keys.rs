@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clarateach_protocol::code::ReconnectCode;
 use clarateach_protocol::token::SigningKey;
@@ -15,9 +15,8 @@ use sha2::Sha256;
 
 use super::secret::random_bytes;
 
-/// How often a taken data directory is tried again, and after what pause.
-const LOCK_TRIES: u32 = 3;
-const LOCK_PAUSE: Duration = Duration::from_millis(10);
+/// How long a taken data directory is tried: who only looks has let go of it by then.
+const LOCK_PATIENCE: Duration = Duration::from_millis(20);
 
 /// Why the data directory can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -135,13 +134,14 @@ pub fn lock_data_dir(data_dir: &Path) -> Result<DataDirLock, KeysError> {
 
 /// Takes the lock; one that is held for a moment only, by [`is_in_use`], is waited for.
 fn lock_now(file: &fs::File) -> rustix::io::Result<()> {
-    let mut tries = LOCK_TRIES;
+    let since = Instant::now();
     loop {
         match rustix::fs::flock(file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
-            Err(rustix::io::Errno::WOULDBLOCK) if tries > 0 => tries -= 1,
+            Err(rustix::io::Errno::WOULDBLOCK) if since.elapsed() < LOCK_PATIENCE => {
+                std::thread::yield_now();
+            }
             done => return done,
         }
-        std::thread::sleep(LOCK_PAUSE);
     }
 }
 

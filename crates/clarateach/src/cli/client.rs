@@ -1,13 +1,12 @@
 //! The public HTTP API, as this program's commands call it: JSON in, JSON out, over http or https.
 
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::anyhow;
 use bytes::Bytes;
 use clarateach_protocol::error::{ErrorBody, ErrorDetail};
-use http::{HeaderMap, Method, Request, StatusCode, Uri, header};
+use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client as HyperClient;
@@ -16,6 +15,7 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
 use super::failure::{Exit, Failure};
+use super::origin::ServerUrl;
 use super::{tls, token_store};
 
 /// For calls that wait for nothing but the database.
@@ -60,51 +60,6 @@ pub(super) struct Remote {
         help_heading = "Commands over the API"
     )]
     ca_file: Option<PathBuf>,
-}
-
-/// `http[s]://host[:port]`, lower case, without a default port, and nothing behind it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ServerUrl(String);
-
-impl FromStr for ServerUrl {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const EXPECTED: &str = "expected a URL such as http://localhost:8080";
-        let uri: Uri = text.trim().parse().map_err(|_| EXPECTED)?;
-        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-            return Err(EXPECTED);
-        };
-        let default_port = match scheme {
-            "http" => 80,
-            "https" => 443,
-            _ => return Err(EXPECTED),
-        };
-        if uri.path() != "/" || uri.query().is_some() || authority.as_str().contains('@') {
-            return Err(EXPECTED);
-        }
-        let host = authority.host().to_ascii_lowercase();
-        let port = authority
-            .port_u16()
-            .filter(|port| *port != default_port)
-            .map(|port| format!(":{port}"))
-            .unwrap_or_default();
-        Ok(Self(format!("{scheme}://{host}{port}")))
-    }
-}
-
-impl ServerUrl {
-    /// Whether it is this machine: `localhost`, or an address of the loopback interface.
-    pub(super) fn is_loopback(&self) -> bool {
-        let uri: Option<Uri> = self.0.parse().ok();
-        let host = uri.as_ref().and_then(Uri::host).unwrap_or_default();
-        let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
-        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
-    }
-
-    pub(super) fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
 impl Remote {
@@ -214,7 +169,7 @@ impl Client {
             .map_err(|_| {
                 let problem = format!(
                     "{} gave no answer in {} s",
-                    self.server.0,
+                    self.server.as_str(),
                     deadline.as_secs()
                 );
                 Failure::new(Exit::Unreachable, "unreachable", problem)
@@ -230,7 +185,7 @@ impl Client {
     ) -> anyhow::Result<Request<Full<Bytes>>> {
         let mut request = Request::builder()
             .method(method)
-            .uri(format!("{}{path}", self.server.0));
+            .uri(format!("{}{path}", self.server.as_str()));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -283,7 +238,7 @@ impl Client {
     }
 
     fn not_answered(&self, problem: &str) -> Failure {
-        let server = &self.server.0;
+        let server = &self.server.as_str();
         Failure::new(
             Exit::Unreachable,
             "unreachable",
@@ -300,7 +255,10 @@ impl Client {
         } else {
             "check the address and the network; --server or CLARATEACH_SERVER names another one"
         };
-        let message = format!("cannot reach {}: {cause}. Hint: {hint}", self.server.0);
+        let message = format!(
+            "cannot reach {}: {cause}. Hint: {hint}",
+            self.server.as_str()
+        );
         Failure::new(Exit::Unreachable, "unreachable", message)
     }
 
@@ -323,7 +281,7 @@ impl Client {
     }
 
     fn hint(&self, error: &ErrorDetail) -> String {
-        let server = &self.server.0;
+        let server = &self.server.as_str();
         let hint = match error.code.as_str() {
             "unauthenticated" => {
                 let others = token_store::origins();
@@ -362,46 +320,4 @@ fn deepest(mut error: &(dyn std::error::Error + 'static)) -> String {
         error = source;
     }
     error.to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_server_has_one_spelling() {
-        let parsed = |text: &str| text.parse::<ServerUrl>().map(|url| url.0);
-        for (given, origin) in [
-            ("http://localhost:8080/", "http://localhost:8080"),
-            ("https://Class.Example.org:443", "https://class.example.org"),
-            ("HTTP://[::1]:80", "http://[::1]"),
-        ] {
-            assert_eq!(parsed(given).unwrap(), origin);
-        }
-        for wrong in [
-            "localhost:8080",
-            "http://a/b",
-            "http://u:p@a",
-            "ftp://a",
-            "",
-            "https://a?b",
-        ] {
-            assert!(parsed(wrong).is_err(), "{wrong:?} was taken");
-        }
-    }
-
-    #[test]
-    fn this_machine_is_told_from_others() {
-        let here = |text: &str| text.parse::<ServerUrl>().unwrap().is_loopback();
-        for local in [
-            "http://localhost",
-            "http://127.0.0.1:8080",
-            "http://[::1]:8080",
-        ] {
-            assert!(here(local), "{local}");
-        }
-        for other in ["http://192.168.1.5:8080", "https://localhost.example.org"] {
-            assert!(!here(other), "{other}");
-        }
-    }
 }

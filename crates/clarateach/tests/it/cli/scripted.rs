@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 /// Answers a request line (`GET /api/workshops`) with a status and a body.
@@ -14,7 +15,8 @@ type Answers = Arc<dyn Fn(&str) -> (u16, Value) + Send + Sync>;
 pub(super) struct Scripted {
     pub(super) address: SocketAddr,
     heads: Arc<Mutex<Vec<String>>>,
-    running: tokio::task::JoinHandle<()>,
+    /// Ends with this.
+    _running: JoinSet<()>,
 }
 
 impl Scripted {
@@ -36,12 +38,14 @@ impl Scripted {
         let address = listener.local_addr().unwrap();
         let heads: Arc<Mutex<Vec<String>>> = Arc::default();
         let kept = Arc::clone(&heads);
-        let running = tokio::spawn(async move {
+        let mut running = JoinSet::new();
+        running.spawn(async move {
+            let mut connections = JoinSet::new();
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 let (answers, kept) = (Arc::clone(&answers), Arc::clone(&kept));
                 let tls = tls.clone();
-                tokio::spawn(async move {
+                connections.spawn(async move {
                     match tls {
                         None => serve(stream, answers, kept).await,
                         // A client that distrusts us hangs up.
@@ -57,7 +61,7 @@ impl Scripted {
         Self {
             address,
             heads,
-            running,
+            _running: running,
         }
     }
 
@@ -68,12 +72,6 @@ impl Scripted {
     /// Request lines and headers of everything that was asked so far.
     pub(super) fn heads(&self) -> Vec<String> {
         self.heads.lock().unwrap().clone()
-    }
-}
-
-impl Drop for Scripted {
-    fn drop(&mut self) {
-        self.running.abort();
     }
 }
 

@@ -20,8 +20,8 @@ async fn everything_of_an_installation_is_seen_and_nothing_of_another() {
             [format!("clarateach_{instance}_{}", spec.id.short())]
         );
         let folder = world.data().join("seats").join(spec.id.to_string());
-        assert_eq!(found.disks, [folder.clone()]);
         assert!(found.mounts.iter().all(|point| point.starts_with(&folder)));
+        assert_eq!(found.disks, [folder]);
         assert_eq!((found.mounts.len(), found.loop_devices.len()), (1, 1));
         assert_eq!(found.unknown, Vec::<String>::new());
 
