@@ -10,7 +10,7 @@ use http::Method;
 use serde_json::{Map, Value, json};
 
 use super::client::{Client, Remote};
-use super::failure::EXIT_CODES;
+use super::failure::{EXIT_CODES, Failure};
 use super::seat::{seats_of, seats_table};
 use super::table::{Kind, Output, Paper, plain_text, table, text};
 use super::waiting::{self, Line, Unfinished};
@@ -191,7 +191,12 @@ async fn delete_workshops(
 }
 
 async fn is_meant(client: &Client, id: WorkshopId) -> anyhow::Result<bool> {
-    let workshop = client.get(&format!("/api/workshops/{id}")).await?;
+    let workshop = match client.get(&format!("/api/workshops/{id}")).await {
+        Ok(workshop) => workshop,
+        // One that has ended: deleting it again is fine, and takes nothing away.
+        Err(error) if is_not_found(&error) => return Ok(true),
+        Err(error) => return Err(error),
+    };
     let learners = seats_of(&workshop)
         .iter()
         .filter(|seat| !seat["learner"].is_null())
@@ -209,6 +214,11 @@ async fn is_meant(client: &Client, id: WorkshopId) -> anyhow::Result<bool> {
     };
     let name = plain_text(&workshop["name"]);
     ask::yes(&format!("Delete “{name}” ({id}){whom}?{what}")).await
+}
+
+fn is_not_found(error: &anyhow::Error) -> bool {
+    let failure = error.downcast_ref::<Failure>();
+    failure.is_some_and(|failure| failure.detail.code == "not_found")
 }
 
 async fn create_workshop(client: &Client, output: &Output, args: CreateArgs) -> anyhow::Result<()> {

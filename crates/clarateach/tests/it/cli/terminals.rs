@@ -97,6 +97,9 @@ async fn a_workshop_with_learners_is_deleted_after_a_yes_only() {
         terminal.types("y\n");
         assert_eq!(terminal.ends().await.code(), Some(0));
         assert_eq!(shell.run(&["workshop", "show", id]).await.code, 1);
+        // Twice is fine, and there is nothing to ask about.
+        let mut terminal = shell.in_terminal(&["workshop", "delete", id]);
+        assert_eq!(terminal.ends().await.code(), Some(0));
     })
     .await;
 }
