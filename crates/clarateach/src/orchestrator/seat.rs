@@ -226,15 +226,16 @@ impl SeatTrack {
         let told = match self.instance.as_ref().map(|instance| &instance.status) {
             None => Some(Reason::new(
                 "seat_removed",
-                "the seat was removed from outside; it is being made again",
+                "the seat was removed from outside",
             )),
             Some(InstanceStatus::Stopped { reason }) => reason.clone(),
             Some(InstanceStatus::Error { reason }) => Some(reason.clone()),
-            Some(InstanceStatus::Running) => None,
+            Some(InstanceStatus::Running) => Some(Reason::new(
+                "seat_restarted",
+                "the seat was restarted from outside",
+            )),
         };
-        told.unwrap_or_else(|| {
-            Reason::new("seat_died", "the seat stopped; it is being started again")
-        })
+        told.unwrap_or_else(|| Reason::new("seat_died", "the seat stopped"))
     }
 
     fn died(&mut self, reason: Reason, now: Instant, settings: &Settings) {

@@ -228,7 +228,13 @@ impl Provider for DockerProvider {
                 self.started(seat).await
             }
             ContainerPhase::Exited => self.restart(seat, &instance).await,
-            ContainerPhase::Unusable => self.remake(seat, &instance).await,
+            ContainerPhase::Unusable | ContainerPhase::Removing => {
+                self.remake(seat, &instance).await
+            }
+            ContainerPhase::Detached => {
+                self.lock_subnets().remove(&key.workshop);
+                self.remake(seat, &instance).await
+            }
         }
     }
 

@@ -68,13 +68,7 @@ impl TestApp {
     }
 
     pub(crate) fn client(&self) -> Client {
-        Client {
-            base: format!("http://{}", self.listen),
-            http: HyperClient::builder(TokioExecutor::new())
-                .pool_max_idle_per_host(0)
-                .build_http(),
-            cookie: None,
-        }
+        Client::at(self.listen)
     }
 
     /// A client signed in as the instructor, through the set-up link.
@@ -111,6 +105,9 @@ pub(crate) struct Client {
     pub(crate) cookie: Option<String>,
 }
 
+/// Why there was none.
+pub(crate) type NoAnswer = Box<dyn std::error::Error + Send + Sync>;
+
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -137,6 +134,17 @@ impl Answer {
 }
 
 impl Client {
+    /// Somebody who knows the server's address; every request has a connection of its own.
+    pub(crate) fn at(listen: SocketAddr) -> Self {
+        Self {
+            base: format!("http://{listen}"),
+            http: HyperClient::builder(TokioExecutor::new())
+                .pool_max_idle_per_host(0)
+                .build_http(),
+            cookie: None,
+        }
+    }
+
     pub(crate) async fn send(
         &self,
         method: Method,
@@ -144,6 +152,17 @@ impl Client {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> Answer {
+        self.try_send(method, path, headers, body).await.unwrap()
+    }
+
+    /// [`Client::send`] to a server that may be away, or go away before its answer is whole.
+    pub(crate) async fn try_send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Result<Answer, NoAnswer> {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.base));
@@ -153,18 +172,15 @@ impl Client {
         if let Some(cookie) = &self.cookie {
             request = request.header(header::COOKIE, cookie);
         }
-        let response = self
-            .http
-            .request(request.body(Full::new(body.into())).unwrap())
-            .await
-            .unwrap();
+        let request = request.body(Full::new(body.into())).unwrap();
+        let response = self.http.request(request).await?;
         let (parts, body) = response.into_parts();
-        let bytes = body.collect().await.unwrap().to_bytes();
-        Answer {
+        let bytes = body.collect().await?.to_bytes();
+        Ok(Answer {
             status: parts.status,
             headers: parts.headers,
             text: String::from_utf8_lossy(&bytes).into_owned(),
-        }
+        })
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

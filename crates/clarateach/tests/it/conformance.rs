@@ -5,7 +5,7 @@
 use std::any::Any;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -381,7 +381,7 @@ async fn docker_bench() -> Bench {
         std::fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
     };
     let server = runtime.path().join("clarateach-workspace");
-    std::fs::copy(seat_server(), &server).unwrap();
+    std::fs::copy(super::in_seat::server(), &server).unwrap();
     let keys = runtime.path().join("keys.json");
     std::fs::write(&keys, key.verifying_keys().to_jwks()).unwrap();
     for path in [runtime.path(), &server, &keys] {
@@ -403,16 +403,6 @@ async fn docker_bench() -> Bench {
         image: "clarateach/workspace:latest".to_owned(),
         _keeps: Box::new((data, runtime)),
     }
-}
-
-/// The in-seat server that `./x test` built, or the one beside this test.
-fn seat_server() -> PathBuf {
-    let built = std::env::var_os("CLARATEACH_WORKSPACE_BINARY").map(PathBuf::from);
-    built.unwrap_or_else(|| {
-        let test = std::env::current_exe().unwrap();
-        let target = test.ancestors().nth(2).unwrap();
-        target.join("clarateach-workspace")
-    })
 }
 
 conforms!(simulated, super::simulated_bench());

@@ -13,6 +13,8 @@ mod docker;
 #[cfg(test)]
 mod idempotency;
 #[cfg(test)]
+mod in_seat;
+#[cfg(test)]
 mod orchestrator;
 #[cfg(test)]
 mod proxy;
@@ -20,5 +22,7 @@ mod proxy;
 mod refusals;
 #[cfg(test)]
 mod room;
+#[cfg(test)]
+mod scenes;
 #[cfg(test)]
 mod tokens;
