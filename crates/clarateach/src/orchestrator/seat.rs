@@ -343,6 +343,13 @@ impl SeatTrack {
         }
     }
 
+    /// Nothing can be done for it before the provider answers again: that is what stands in its way.
+    pub(super) fn held_up(&mut self, reason: &Reason) {
+        if !self.is_live() {
+            self.trouble = Some(reason.clone());
+        }
+    }
+
     /// Tries again what was given up.
     pub(super) fn retry(&mut self) {
         if self.failed.take().is_none() {

@@ -107,7 +107,7 @@ impl WorkshopLoop {
 
     /// Asks the ready seats whose time has come for their health.
     pub(super) fn begin_questions(&mut self, now: Instant) {
-        if !self.may_act() {
+        if self.present().is_none() {
             return;
         }
         let due = |(number, entry): (&SeatNumber, &mut super::SeatEntry)| {

@@ -66,6 +66,11 @@ impl WorkshopLoop {
         let pause = self.hands.settings.backoff.pause(attempts.failures);
         attempts.not_before = Some(Instant::now() + pause);
         self.look_wanted = true;
+        if let LookError::Provider(error) = error {
+            let reason = error.reason();
+            let tracks = self.seats.values_mut().map(|entry| &mut entry.track);
+            tracks.for_each(|track| track.held_up(&reason));
+        }
         tracing::warn!(workshop = %self.id, %error, "cannot look at the workshop; trying again");
     }
 

@@ -211,8 +211,17 @@ fn unreachable(endpoint: &str, error: BollardError) -> ProviderError {
     ProviderError::Unreachable {
         endpoint: endpoint.to_owned(),
         hint: hint.to_owned(),
-        source: Box::new(error),
+        source: first_cause(&error).into(),
     }
+}
+
+/// What the system said, under what the layers above it made of that.
+fn first_cause(error: &BollardError) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
 }
 
 /// Whether an operating system's "permission denied" is somewhere in the chain of causes.

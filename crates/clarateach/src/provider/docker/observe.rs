@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bollard::models::{
     ContainerInspectResponse, ContainerState, ContainerStateStatusEnum as State, EventMessage,
@@ -24,7 +24,7 @@ use crate::provider::{Endpoints, Instance, InstanceStatus, ProviderError};
 const INSPECTIONS: usize = 16;
 /// Pause before asking an engine again that closed its event stream.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// What may change a seat's state.
 const EVENTS: [&str; 6] = ["start", "die", "oom", "destroy", "pause", "unpause"];
 /// Exit code of a process that was killed (128 + SIGKILL).
@@ -249,7 +249,7 @@ struct Watch {
 }
 
 /// Seats that something happened to, for as long as it is listened to: an engine that is away is asked
-/// again, ever less often.
+/// again, a little less often. What happened meanwhile it doesn't tell, so all seats are hinted at then.
 pub(super) fn changes(
     connector: Arc<Connector>,
     instance: InstanceId,
@@ -265,8 +265,10 @@ pub(super) fn changes(
         }
         let next = watch.pause.map_or(FIRST_PAUSE, |pause| pause * 2);
         watch.pause = Some(next.min(LONGEST_PAUSE));
+        let begins = watch.pause.is_none();
         let keys = match watch.connector.engine().await {
-            Ok(engine) => events(engine, &watch.instance),
+            Ok(engine) if begins => events(engine, &watch.instance, None),
+            Ok(engine) => missed(engine, &watch.instance).await,
             // Whoever calls the provider is told why.
             Err(_) => stream::empty().boxed(),
         };
@@ -276,17 +278,35 @@ pub(super) fn changes(
     .boxed()
 }
 
-/// One connection's worth of hints.
-fn events(engine: &Engine, instance: &InstanceId) -> BoxStream<'static, SeatKey> {
+/// All seats, and hints of what happens from here on; nothing while the engine doesn't answer.
+async fn missed(engine: &Engine, instance: &InstanceId) -> BoxStream<'static, SeatKey> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    match seats(engine, instance, None).await {
+        Ok(seats) => stream::iter(seats.into_iter().map(|seat| seat.key()))
+            .chain(events(engine, instance, now.ok()))
+            .boxed(),
+        Err(_) => stream::empty().boxed(),
+    }
+}
+
+/// One connection's worth of hints, from a time on or from now.
+fn events(
+    engine: &Engine,
+    instance: &InstanceId,
+    since: Option<Duration>,
+) -> BoxStream<'static, SeatKey> {
     let filters = HashMap::from([
         ("type", vec!["container".to_owned()]),
         ("label", vec![names::filter(names::INSTANCE, instance)]),
         ("event", EVENTS.map(str::to_owned).to_vec()),
     ]);
-    let options = EventsOptionsBuilder::new().filters(&filters).build();
+    let mut options = EventsOptionsBuilder::new().filters(&filters);
+    if let Some(since) = since {
+        options = options.since(&since.as_secs().to_string());
+    }
     engine
         .docker()
-        .events(Some(options))
+        .events(Some(options.build()))
         .take_while(|event| std::future::ready(event.is_ok()))
         .filter_map(|event| std::future::ready(event.ok().and_then(seat_of)))
         .boxed()

@@ -15,7 +15,7 @@ use super::super::app::Client;
 use super::super::docker::host;
 use super::learner::{Learner, Terminal};
 use super::served::Served;
-use super::wait::until;
+use super::wait::{PATIENCE, until};
 
 const API_KEY: &str = "sk-of-the-class";
 const FILE: &str = "poem.txt";
@@ -67,10 +67,12 @@ pub(super) async fn scene_of(
     let mut class = Classroom::open(served, engine, image).await;
     let result = AssertUnwindSafe(play(&mut class)).catch_unwind().await;
     let path = class.path();
-    let removed = class.instructor.delete(&path).await;
+    let removal = class.instructor.delete(&path);
+    let removed = tokio::time::timeout(PATIENCE, removal).await;
     if let Err(panic) = result {
         std::panic::resume_unwind(panic);
     }
+    let removed = removed.expect("the workshop is removed");
     assert_eq!(removed.status, StatusCode::NO_CONTENT, "{removed:?}");
     assert_eq!(class.residue(), Vec::<String>::new());
 }
@@ -160,8 +162,7 @@ impl Classroom {
     /// The learner's old token opens their seat with its files; a new shell has the class's key; the
     /// seat is isolated.
     pub(super) async fn is_whole(&mut self) {
-        self.learner.is_served().await;
-        assert_eq!(self.learner.file(FILE).await.text, "roses are red");
+        self.learner.has(FILE, "roses are red").await;
         let mut terminal = self.learner.terminal().await;
         assert_ne!(terminal.epoch, self.terminal.epoch, "it is the old shell");
         terminal.answers("echo \"[$ANTHROPIC_API_KEY]\"", &format!("[{API_KEY}]")).await;
@@ -189,8 +190,8 @@ impl Classroom {
 
     /// The neighbour's seat is there again, with its files.
     pub(super) async fn neighbour_is_back(&mut self) {
-        self.neighbour.is_served().await;
-        assert_eq!(self.neighbour.file(FILE).await.text, "violets are blue");
+        self.neighbours_terminal.is_cut().await;
+        self.neighbour.has(FILE, "violets are blue").await;
         self.neighbours_terminal = self.neighbour.terminal().await;
         self.neighbours_terminal.answers("echo $((40 + 3))", "43").await;
     }
@@ -264,6 +265,13 @@ impl Watch {
             seen,
             _looking: looking,
         }
+    }
+
+    /// All states of other names.
+    pub(super) fn others_than(&self, status: &str) -> Vec<Value> {
+        let seen = self.seen.lock().unwrap();
+        let others = seen.iter().filter(|seat| seat["status"] != status);
+        others.cloned().collect()
     }
 
     /// A state of that name and for one of these reasons.

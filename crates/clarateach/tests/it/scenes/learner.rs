@@ -80,18 +80,28 @@ impl Learner {
 
     /// Waits, as a page does, until the seat is there again.
     pub(super) async fn is_served(&self) {
-        until("the learner's seat", async || {
-            let answer = self.try_ask(Method::GET, "/session", "").await.ok()?;
-            match answer.status {
-                StatusCode::OK => Some(()),
-                StatusCode::SERVICE_UNAVAILABLE => {
-                    assert!(answer.headers.contains_key("retry-after"), "{answer:?}");
-                    None
-                }
-                _ => panic!("the learner's token opens nothing: {answer:?}"),
+        until("the learner's seat", async || self.served("/session").await).await;
+    }
+
+    /// Waits until the seat is there with that file.
+    pub(super) async fn has(&self, name: &str, text: &str) {
+        let path = format!("/files/{name}");
+        let file = until("the learner's file", async || self.served(&path).await).await;
+        assert_eq!(file.text, text);
+    }
+
+    /// What a good token gets of a seat that is there; nothing of one that isn't yet.
+    async fn served(&self, below: &str) -> Option<Answer> {
+        let answer = self.try_ask(Method::GET, below, "").await.ok()?;
+        match answer.status {
+            StatusCode::OK => Some(answer),
+            StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => None,
+            StatusCode::SERVICE_UNAVAILABLE => {
+                assert!(answer.headers.contains_key("retry-after"), "{answer:?}");
+                None
             }
-        })
-        .await;
+            _ => panic!("the learner's token opens nothing: {answer:?}"),
+        }
     }
 
     pub(super) async fn save(&self, name: &str, text: &str) {

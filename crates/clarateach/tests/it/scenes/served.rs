@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
@@ -116,6 +117,12 @@ impl Served {
         within("the second server's end", command.output()).await.unwrap()
     }
 
+    pub(super) fn pid(&self) -> Pid {
+        let child = &self.running.as_ref().expect("it runs").child;
+        let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
+        pid.and_then(Pid::from_raw).expect("it runs")
+    }
+
     /// SIGKILL: nothing is finished, nothing tidied up.
     pub(super) async fn kill(&mut self) {
         self.running.take().expect("it runs").child.kill().await.unwrap();
@@ -123,10 +130,8 @@ impl Served {
 
     /// SIGTERM, and its end.
     pub(super) async fn stop(&mut self) {
+        kill_process(self.pid(), Signal::TERM).unwrap();
         let mut running = self.running.take().expect("it runs");
-        let pid = running.child.id().and_then(|pid| i32::try_from(pid).ok());
-        let pid = pid.and_then(rustix::process::Pid::from_raw).unwrap();
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
         within("the server's end", running.child.wait()).await.unwrap();
     }
 
