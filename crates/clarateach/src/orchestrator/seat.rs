@@ -265,11 +265,28 @@ impl SeatTrack {
         self.trouble = Some(reason);
     }
 
-    /// It was made or started.
-    pub(super) fn created(&mut self, instance: Instance) {
+    /// It was made or started; it may have ended again already.
+    pub(super) fn created(&mut self, instance: Instance, now: Instant, settings: &Settings) {
+        let ended =
+            instance.generation == self.generation && instance.status != InstanceStatus::Running;
         self.instance = Some(instance);
         self.liveness = Liveness::Unproven;
         self.proved_otherwise();
+        if ended {
+            self.not_proven(self.death_reason(), now, settings);
+        }
+    }
+
+    /// It is gone, or another start of it, while it was being probed.
+    pub(super) fn ended_in_probe(
+        &mut self,
+        instance: Option<Instance>,
+        now: Instant,
+        settings: &Settings,
+    ) {
+        self.instance = instance;
+        self.not_proven(self.death_reason(), now, settings);
+        self.liveness = Liveness::Unproven;
     }
 
     /// Its terminal, files and binding answered.

@@ -72,6 +72,8 @@ struct SeatEntry {
     touched: u64,
     /// A look came while something was being done to it.
     overlooked: bool,
+    /// The incarnation that is being probed.
+    probing: Option<String>,
     told: Option<ObservedSeat>,
     live: Option<Live>,
 }

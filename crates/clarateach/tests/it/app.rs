@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use clarateach::app::App;
 use clarateach::config::{Config, ProviderKind, Settings};
+use clarateach::provider::simulated::SimulatedProvider;
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client as HyperClient;
@@ -48,7 +50,21 @@ impl TestApp {
             .with_max_level(tracing::Level::WARN)
             .with_test_writer()
             .try_init();
-        let app = App::start(config).await.unwrap();
+        Self::of(App::start(config).await.unwrap())
+    }
+
+    /// A server whose seats go wrong as told.
+    pub(crate) async fn start_with_seats(data_dir: &Path) -> (Self, Arc<SimulatedProvider>) {
+        let mut seats = None;
+        let app = App::start_on(config(data_dir), |_, keys| {
+            let made = SimulatedProvider::new(keys.signing.verifying_keys());
+            Ok(seats.insert(Arc::new(made)).clone())
+        });
+        let app = Self::of(app.await.unwrap());
+        (app, seats.unwrap())
+    }
+
+    fn of(app: App) -> Self {
         let stop = CancellationToken::new();
         let (listen, setup_link) = (app.listen, app.setup_link.clone());
         let signal = stop.clone().cancelled_owned();
@@ -228,6 +244,20 @@ impl Client {
         self.post("/api/join", json!({"code": workshop["code"], "name": name}))
             .await
     }
+}
+
+/// [`scene`] with seats that go wrong as told.
+pub(crate) async fn scene_with_seats<F: Future<Output = ()>>(
+    play: impl FnOnce(Rc<TestApp>, Client, Arc<SimulatedProvider>) -> F,
+) {
+    LocalSet::new()
+        .run_until(async {
+            let dir = tempfile::tempdir().unwrap();
+            let (app, seats) = TestApp::start_with_seats(dir.path()).await;
+            let instructor = app.instructor().await;
+            play(Rc::new(app), instructor, seats).await;
+        })
+        .await;
 }
 
 /// Runs a scene on one thread, with a server and a signed-in instructor.

@@ -3,11 +3,14 @@
 
 mod burst;
 mod classroom;
+mod deletion;
+mod devices;
 mod engine;
 mod learner;
 mod served;
 mod wait;
 
 mod outages;
+mod partial;
 mod restarts;
 mod seats;

@@ -198,9 +198,8 @@ impl Plan<'_> {
         // A declared volume would be a folder on the host without a limit.
         let volumes = self.image.volumes.iter().filter(|path| !is_ours(path));
         folders.extend(volumes.map(|path| {
-            let options = format!(
-                "rw,{limits},size={volume}m,mode=0755,uid={SEAT_UID},gid={SEAT_UID}"
-            );
+            let options =
+                format!("rw,{limits},size={volume}m,mode=0755,uid={SEAT_UID},gid={SEAT_UID}");
             (path.clone(), options)
         }));
         folders

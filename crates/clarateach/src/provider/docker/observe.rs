@@ -207,9 +207,10 @@ fn status(key: &SeatKey, phase: Phase, state: &ContainerState) -> InstanceStatus
         Phase::Paused => Reason::new("paused", "somebody paused the seat's container"),
         Phase::Unusable => Reason::new("half_made", "the seat was not made to its end"),
         Phase::Removing => Reason::new("seat_removed", "the seat was removed from outside"),
-        Phase::Detached => {
-            Reason::new("network_lost", "the seat's network was removed from outside")
-        }
+        Phase::Detached => Reason::new(
+            "network_lost",
+            "the seat's network was removed from outside",
+        ),
         Phase::Exited => exit_reason(key, state),
     };
     InstanceStatus::Stopped {
@@ -232,7 +233,10 @@ fn exit_reason(key: &SeatKey, state: &ContainerState) -> Reason {
     } else if STOPPED.contains(&code) {
         Reason::new("stopped", "the seat was stopped from outside")
     } else if code == FOUND_DEAD {
-        Reason::new("engine_restarted", "the engine or the machine was restarted")
+        Reason::new(
+            "engine_restarted",
+            "the engine or the machine was restarted",
+        )
     } else {
         Reason::new(
             "exited",

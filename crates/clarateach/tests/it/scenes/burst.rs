@@ -47,7 +47,10 @@ impl Record {
         }
         assert_eq!(answer.status, StatusCode::CONFLICT, "{answer:?}");
         assert_eq!(answer.code(), "no_seats");
-        assert!(answer.json()["error"]["request_id"].is_string(), "{answer:?}");
+        assert!(
+            answer.json()["error"]["request_id"].is_string(),
+            "{answer:?}"
+        );
     }
 }
 
@@ -60,7 +63,8 @@ async fn burst(served: &Served, workshop: &Value, enough: usize, told: Arc<Notif
         let (client, start, told) = (served.client(), Arc::clone(&start), Arc::clone(&told));
         let answered = Arc::clone(&answered);
         let name = format!("Learner {n}");
-        let request = json!({"code": workshop["code"], "name": name, "request_id": format!("r-{n}")});
+        let request =
+            json!({"code": workshop["code"], "name": name, "request_id": format!("r-{n}")});
         learners.spawn(async move {
             start.wait().await;
             let began = Instant::now();
@@ -83,12 +87,17 @@ async fn burst(served: &Served, workshop: &Value, enough: usize, told: Arc<Notif
 async fn post(client: &Client, request: &Value) -> Result<Answer, NoAnswer> {
     let headers = [("content-type", "application/json")];
     let body = request.to_string();
-    client.try_send(http::Method::POST, "/api/join", &headers, body).await
+    client
+        .try_send(http::Method::POST, "/api/join", &headers, body)
+        .await
 }
 
 /// Every seat once, and as many refused as there were too many.
 fn assert_each_seat_once(joined: &[Value]) {
-    let seats: BTreeSet<u64> = joined.iter().map(|it| it["seat"].as_u64().unwrap()).collect();
+    let seats: BTreeSet<u64> = joined
+        .iter()
+        .map(|it| it["seat"].as_u64().unwrap())
+        .collect();
     assert_eq!(seats, (1..=u64::from(SEATS)).collect());
     assert_eq!(joined.len(), seats.len(), "a seat was given twice");
 }
@@ -99,7 +108,11 @@ fn print_distribution(what: &str, records: &[Record]) {
     let at = |percent: usize| took[(took.len() - 1) * percent / 100];
     eprintln!(
         "{what}: {} joins, p50 {:?}, p90 {:?}, p99 {:?}, longest {:?}",
-        took.len(), at(50), at(90), at(99), at(100)
+        took.len(),
+        at(50),
+        at(90),
+        at(99),
+        at(100)
     );
 }
 
@@ -110,7 +123,10 @@ async fn a_hundred_and_twenty_learners_take_a_hundred_seats() {
     let records = burst(&served, &workshop, 0, Arc::default()).await;
     print_distribution("all at once", &records);
     records.iter().for_each(Record::assert_well_formed);
-    let lost = records.iter().filter(|record| record.answer.is_err()).count();
+    let lost = records
+        .iter()
+        .filter(|record| record.answer.is_err())
+        .count();
     assert_eq!(lost, 0, "joins without an answer");
     let joined: Vec<_> = records.iter().filter_map(Record::joined).collect();
     assert_each_seat_once(&joined);
@@ -142,12 +158,18 @@ async fn kill_in_a_burst(served: &mut Served) -> usize {
     };
     served.kill().await;
     records.iter().for_each(Record::assert_well_formed);
-    let cut_off = records.iter().filter(|record| record.answer.is_err()).count();
+    let cut_off = records
+        .iter()
+        .filter(|record| record.answer.is_err())
+        .count();
     let acknowledged: BTreeMap<&str, Value> = records
         .iter()
         .filter_map(|record| Some((record.name.as_str(), record.joined()?)))
         .collect();
-    eprintln!("killed after {enough} answers: {} acknowledged, {cut_off} cut off", acknowledged.len());
+    eprintln!(
+        "killed after {enough} answers: {} acknowledged, {cut_off} cut off",
+        acknowledged.len()
+    );
 
     served.start_again().await;
     // Clients try again, as pages do, until they are told how it stands.
@@ -156,10 +178,14 @@ async fn kill_in_a_burst(served: &mut Served) -> usize {
         .iter()
         .map(async |record| (record.name.clone(), settled(&client, &record.request).await));
     let again: BTreeMap<String, Answer> = join_all(again).await.into_iter().collect();
-    let seated = again.values().filter(|answer| answer.status == StatusCode::OK);
+    let seated = again
+        .values()
+        .filter(|answer| answer.status == StatusCode::OK);
     let seated: Vec<_> = seated.map(Answer::json).collect();
     assert_each_seat_once(&seated);
-    let refused = again.values().filter(|answer| answer.status == StatusCode::CONFLICT);
+    let refused = again
+        .values()
+        .filter(|answer| answer.status == StatusCode::CONFLICT);
     assert_eq!(refused.count(), LEARNERS - usize::from(SEATS));
 
     let path = format!("/api/workshops/{}", workshop["id"].as_str().unwrap());
@@ -177,7 +203,10 @@ async fn kill_in_a_burst(served: &mut Served) -> usize {
         let device = learner.other_device(&workshop).await;
         assert_eq!(device.joined["seat"], before["seat"]);
     }
-    assert_eq!(instructor.delete(&path).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(
+        instructor.delete(&path).await.status,
+        StatusCode::NO_CONTENT
+    );
     cut_off
 }
 
@@ -185,8 +214,14 @@ async fn kill_in_a_burst(served: &mut Served) -> usize {
 async fn settled(client: &Client, request: &Value) -> Answer {
     until("a seat or none", async || {
         let answer = post(client, request).await.ok()?;
-        let later = matches!(answer.status, StatusCode::TOO_EARLY | StatusCode::SERVICE_UNAVAILABLE);
-        assert!(!later || answer.headers.contains_key("retry-after"), "{answer:?}");
+        let later = matches!(
+            answer.status,
+            StatusCode::TOO_EARLY | StatusCode::SERVICE_UNAVAILABLE
+        );
+        assert!(
+            !later || answer.headers.contains_key("retry-after"),
+            "{answer:?}"
+        );
         (!later).then_some(answer)
     })
     .await

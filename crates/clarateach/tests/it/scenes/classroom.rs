@@ -54,7 +54,13 @@ impl Engine {
 /// Plays a scene on the machine's own engine.
 pub(super) async fn scene(play: impl AsyncFnOnce(&mut Classroom)) {
     let served = Served::docker().await;
-    scene_of(served, Engine::default(), "clarateach/workspace:latest", play).await;
+    scene_of(
+        served,
+        Engine::default(),
+        "clarateach/workspace:latest",
+        play,
+    )
+    .await;
 }
 
 /// Plays a scene; afterwards, also after a panic, the workshop is removed and nothing of it is left.
@@ -74,7 +80,34 @@ pub(super) async fn scene_of(
     }
     let removed = removed.expect("the workshop is removed");
     assert_eq!(removed.status, StatusCode::NO_CONTENT, "{removed:?}");
-    assert_eq!(class.residue(), Vec::<String>::new());
+    assert_nothing_left(&class.served, &class.engine, class.id());
+}
+
+/// Nothing of a workshop is in the engine, the kernel or the data directory.
+pub(super) fn assert_nothing_left(served: &Served, engine: &Engine, id: &str) {
+    let label = format!("label=clarateach.workshop={id}");
+    let data = served.data().to_string_lossy().into_owned();
+    let mut left: Vec<String> = [
+        engine.docker(&["ps", "-aq", "--filter", &label]),
+        engine.docker(&["network", "ls", "-q", "--filter", &label]),
+    ]
+    .iter()
+    .flat_map(|output| output.lines())
+    .map(ToOwned::to_owned)
+    .collect();
+    let mut check = |output: String, needle: &str| {
+        let lines = output.lines().filter(|line| line.contains(needle));
+        left.extend(lines.map(ToOwned::to_owned));
+    };
+    let short = id.strip_prefix("ws-").unwrap();
+    check(host("nft", &["list", "tables"]), short);
+    check(host("ip", &["link"]), short);
+    check(host("losetup", &["--all", "--list"]), &data);
+    check(std::fs::read_to_string("/proc/mounts").unwrap(), &data);
+    let folders = std::fs::read_dir(served.data().join("seats"));
+    let folders = folders.into_iter().flatten().flatten();
+    left.extend(folders.map(|folder| folder.path().display().to_string()));
+    assert_eq!(left, Vec::<String>::new());
 }
 
 impl Classroom {
@@ -95,9 +128,14 @@ impl Classroom {
         let mut terminal = learner.terminal().await;
         terminal.answers("echo $((40 + 2))", "42").await;
         let mut neighbours_terminal = neighbour.terminal().await;
-        neighbours_terminal.answers("mark=$((6 * 7)); echo is $mark", "is 42").await;
+        neighbours_terminal
+            .answers("mark=$((6 * 7)); echo is $mark", "is 42")
+            .await;
         let tables = host("nft", &["list", "tables"]);
-        let short = workshop["id"].as_str().and_then(|id| id.strip_prefix("ws-")).unwrap();
+        let short = workshop["id"]
+            .as_str()
+            .and_then(|id| id.strip_prefix("ws-"))
+            .unwrap();
         let table = tables.split_whitespace().find(|word| word.ends_with(short));
         let table = table.expect("a firewall table").to_owned();
         Self {
@@ -165,7 +203,9 @@ impl Classroom {
         self.learner.has(FILE, "roses are red").await;
         let mut terminal = self.learner.terminal().await;
         assert_ne!(terminal.epoch, self.terminal.epoch, "it is the old shell");
-        terminal.answers("echo \"[$ANTHROPIC_API_KEY]\"", &format!("[{API_KEY}]")).await;
+        terminal
+            .answers("echo \"[$ANTHROPIC_API_KEY]\"", &format!("[{API_KEY}]"))
+            .await;
         self.terminal = terminal;
         self.is_isolated();
     }
@@ -177,15 +217,26 @@ impl Classroom {
         assert!(!ports.is_empty(), "no seat is on the bridge");
         for port in ports {
             let isolated = std::fs::read_to_string(port.path().join("isolated")).unwrap();
-            assert_eq!(isolated.trim(), "1", "{:?} sees its neighbours", port.path());
+            assert_eq!(
+                isolated.trim(),
+                "1",
+                "{:?} sees its neighbours",
+                port.path()
+            );
         }
         let tables = host("nft", &["list", "tables"]);
-        assert!(tables.contains(&self.table), "no {} in {tables}", self.table);
+        assert!(
+            tables.contains(&self.table),
+            "no {} in {tables}",
+            self.table
+        );
     }
 
     /// The neighbour's shell went on.
     pub(super) async fn neighbour_noticed_nothing(&mut self) {
-        self.neighbours_terminal.answers("echo $((mark + 1))", "43").await;
+        self.neighbours_terminal
+            .answers("echo $((mark + 1))", "43")
+            .await;
     }
 
     /// The neighbour's seat is there again, with its files.
@@ -193,7 +244,9 @@ impl Classroom {
         self.neighbours_terminal.is_cut().await;
         self.neighbour.has(FILE, "violets are blue").await;
         self.neighbours_terminal = self.neighbour.terminal().await;
-        self.neighbours_terminal.answers("echo $((40 + 3))", "43").await;
+        self.neighbours_terminal
+            .answers("echo $((40 + 3))", "43")
+            .await;
     }
 
     /// As a reboot leaves them: files that nothing has mounted.
@@ -201,36 +254,13 @@ impl Classroom {
         let data = self.served.data().join("seats");
         let mounts = std::fs::read_to_string("/proc/mounts").unwrap();
         let points = mounts.lines().filter_map(|line| line.split(' ').nth(1));
-        let ours: Vec<_> = points.filter(|point| Path::new(point).starts_with(&data)).collect();
+        let ours: Vec<_> = points
+            .filter(|point| Path::new(point).starts_with(&data))
+            .collect();
         assert_eq!(ours.len(), 2, "{ours:?}");
         for point in ours {
             host("umount", &[point]);
         }
-    }
-
-    /// What is left of the workshop in the engine, the kernel and the data directory.
-    fn residue(&self) -> Vec<String> {
-        let label = format!("label=clarateach.workshop={}", self.id());
-        let data = self.served.data().to_string_lossy().into_owned();
-        let seats = std::fs::read_dir(self.served.data().join("seats"));
-        let mut left: Vec<String> = [
-            self.engine.docker(&["ps", "-aq", "--filter", &label]),
-            self.engine.docker(&["network", "ls", "-q", "--filter", &label]),
-        ]
-        .iter()
-        .flat_map(|output| output.lines())
-        .map(ToOwned::to_owned)
-        .collect();
-        let mut check = |output: String, needle: &str| {
-            let lines = output.lines().filter(|line| line.contains(needle));
-            left.extend(lines.map(ToOwned::to_owned));
-        };
-        check(host("nft", &["list", "tables"]), &self.table);
-        check(host("losetup", &["--all", "--list"]), &data);
-        check(std::fs::read_to_string("/proc/mounts").unwrap(), &data);
-        let folders = seats.into_iter().flatten().flatten();
-        left.extend(folders.map(|folder| folder.path().display().to_string()));
-        left
     }
 }
 

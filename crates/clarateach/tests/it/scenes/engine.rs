@@ -59,7 +59,10 @@ impl SecondEngine {
     }
 
     pub(super) async fn start_again(&mut self) {
-        let log = std::fs::File::options().create(true).append(true).open(self.log());
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.log());
         let daemon = Command::new("dockerd")
             .arg("--config-file")
             .arg(self.folder.path().join("daemon.json"))
@@ -83,19 +86,30 @@ impl SecondEngine {
     pub(super) async fn stop(&mut self) {
         self.signal(rustix::process::Signal::TERM);
         let mut daemon = self.daemon.take().expect("it runs");
-        until("the second engine's end", async || daemon.try_wait().unwrap()).await;
+        until("the second engine's end", async || {
+            daemon.try_wait().unwrap()
+        })
+        .await;
     }
 
     /// SIGKILL, as when it crashes.
     pub(super) async fn kill(&mut self) {
         self.signal(rustix::process::Signal::KILL);
         let mut daemon = self.daemon.take().expect("it runs");
-        until("the second engine's end", async || daemon.try_wait().unwrap()).await;
+        until("the second engine's end", async || {
+            daemon.try_wait().unwrap()
+        })
+        .await;
     }
 
     fn signal(&self, signal: rustix::process::Signal) {
-        let pid = self.daemon.as_ref().and_then(|daemon| i32::try_from(daemon.id()).ok());
-        let pid = pid.and_then(rustix::process::Pid::from_raw).expect("it runs");
+        let pid = self
+            .daemon
+            .as_ref()
+            .and_then(|daemon| i32::try_from(daemon.id()).ok());
+        let pid = pid
+            .and_then(rustix::process::Pid::from_raw)
+            .expect("it runs");
         rustix::process::kill_process(pid, signal).unwrap();
     }
 
@@ -134,16 +148,23 @@ impl Drop for SecondEngine {
         // The workshop went before, when all went well; otherwise this may fail for the same reason.
         let host = self.host();
         let docker = |arguments: &[&str]| {
-            let run = Command::new("docker").args(["--host", &host]).args(arguments).output();
-            run.map(|it| String::from_utf8_lossy(&it.stdout).into_owned()).unwrap_or_default()
+            let run = Command::new("docker")
+                .args(["--host", &host])
+                .args(arguments)
+                .output();
+            run.map(|it| String::from_utf8_lossy(&it.stdout).into_owned())
+                .unwrap_or_default()
         };
         if let Some(mut daemon) = self.daemon.take() {
             let left = docker(&["ps", "-aq"]);
             for container in left.split_whitespace() {
                 docker(&["rm", "-f", container]);
             }
-            let pid = i32::try_from(daemon.id()).ok().and_then(rustix::process::Pid::from_raw);
-            let told = pid.map(|pid| rustix::process::kill_process(pid, rustix::process::Signal::TERM));
+            let pid = i32::try_from(daemon.id())
+                .ok()
+                .and_then(rustix::process::Pid::from_raw);
+            let told =
+                pid.map(|pid| rustix::process::kill_process(pid, rustix::process::Signal::TERM));
             drop((told, daemon.wait()));
         }
         // It mounts its folder on itself, and leaves that.

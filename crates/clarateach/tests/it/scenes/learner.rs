@@ -52,7 +52,9 @@ impl Learner {
 
     fn path(&self, below: &str) -> String {
         let endpoint = self.joined["endpoint"].as_str().unwrap();
-        let path = endpoint.strip_prefix(&self.client.base).unwrap_or_else(|| panic!("{endpoint}"));
+        let path = endpoint
+            .strip_prefix(&self.client.base)
+            .unwrap_or_else(|| panic!("{endpoint}"));
         format!("{path}/vm/{}{below}", self.joined["seat"])
     }
 
@@ -65,7 +67,9 @@ impl Learner {
         let bearer = format!("Bearer {}", self.token());
         let headers = [("authorization", bearer.as_str())];
         let path = self.path(below);
-        let sending = self.client.try_send(method, &path, &headers, body.to_owned());
+        let sending = self
+            .client
+            .try_send(method, &path, &headers, body.to_owned());
         within(below, sending).await
     }
 
@@ -172,7 +176,11 @@ impl Terminal {
             true
         });
         let shown = shown.await;
-        assert!(shown, "the terminal was cut before {wanted:?}: {:?}", self.text);
+        assert!(
+            shown,
+            "the terminal was cut before {wanted:?}: {:?}",
+            self.text
+        );
         self.seen = self.text.len();
     }
 

@@ -13,7 +13,10 @@ async fn scene(containers: Containers, play: impl AsyncFnOnce(&mut Classroom, &m
     let mut engine = SecondEngine::start(containers).await;
     let served = Served::docker_at(Some(engine.host())).await;
     let (client, image) = (engine.client(), engine.image);
-    scene_of(served, client, image, async |class| play(class, &mut engine).await).await;
+    scene_of(served, client, image, async |class| {
+        play(class, &mut engine).await
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -28,7 +31,9 @@ async fn seats_that_stopped_with_their_engine_come_back_with_it() {
                 engine.kill().await;
                 // Its containers go on without it, and their engine's next start kills them.
                 engine.start_again().await;
-                class.heals(watch, &["killed", "engine_restarted", "engine_unreachable"]).await;
+                class
+                    .heals(watch, &["killed", "engine_restarted", "engine_unreachable"])
+                    .await;
                 class.neighbour_is_back().await;
                 continue;
             }
@@ -39,7 +44,11 @@ async fn seats_that_stopped_with_their_engine_come_back_with_it() {
             .await;
             let body = json!({"name": "Another", "seats": 1});
             let refused = class.instructor.post("/api/workshops", body).await;
-            assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE, "{refused:?}");
+            assert_eq!(
+                refused.status,
+                StatusCode::SERVICE_UNAVAILABLE,
+                "{refused:?}"
+            );
             assert_eq!(refused.code(), "engine_unreachable");
             engine.start_again().await;
             class.heals(watch, &["engine_unreachable"]).await;
@@ -61,12 +70,18 @@ async fn seats_that_outlive_their_engine_go_on() {
         .await;
         let watch = class.watch().await;
         let shell = class.terminal.epoch.clone();
-        class.terminal.answers("mark=$((40 + 2)); echo is $mark", "is 42").await;
+        class
+            .terminal
+            .answers("mark=$((40 + 2)); echo is $mark", "is 42")
+            .await;
         engine.stop().await;
         class.terminal.answers("echo $((mark + 1))", "43").await;
         class.learner.save("during.txt", "no engine").await;
         let late = Learner::join(class.served.listen, &class.workshop, "Cleo").await;
-        late.terminal().await.answers("echo $((40 + 2))", "42").await;
+        late.terminal()
+            .await
+            .answers("echo $((40 + 2))", "42")
+            .await;
         engine.start_again().await;
         class.terminal.answers("echo $((mark + 2))", "44").await;
         // Once it is told apart from a seat that died, a death is seen again.
@@ -74,7 +89,10 @@ async fn seats_that_outlive_their_engine_go_on() {
         class.neighbour_is_back().await;
         class.terminal.answers("echo $((mark + 3))", "45").await;
         assert_eq!(class.terminal.epoch, shell);
-        assert_eq!(watch.others_than("occupied"), Vec::<serde_json::Value>::new());
+        assert_eq!(
+            watch.others_than("occupied"),
+            Vec::<serde_json::Value>::new()
+        );
         class.is_isolated();
     })
     .await;

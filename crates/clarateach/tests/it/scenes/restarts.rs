@@ -24,16 +24,24 @@ async fn data_of_a_newer_version_is_refused_and_left_as_it_is() {
     served.stop().await;
     let path = served.data().join("clarateach.db");
     let database = rusqlite::Connection::open(&path).unwrap();
-    let version: i64 = database.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
-    database.pragma_update(None, "user_version", version + 1).unwrap();
+    let version: i64 = database
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .unwrap();
+    database
+        .pragma_update(None, "user_version", version + 1)
+        .unwrap();
     let refused = served.second().await;
     assert!(!refused.status.success());
     let said = String::from_utf8_lossy(&refused.stderr);
     assert!(said.contains("written by a newer ClaraTeach"), "{said}");
-    let found: i64 = database.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+    let found: i64 = database
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .unwrap();
     assert_eq!(found, version + 1);
     // The control: it was that alone.
-    database.pragma_update(None, "user_version", version).unwrap();
+    database
+        .pragma_update(None, "user_version", version)
+        .unwrap();
     drop(database);
     served.start_again().await;
 }
@@ -45,12 +53,14 @@ async fn a_learner_who_joins_while_the_server_restarts_gets_one_seat() {
     for politely in [true, false] {
         let workshop = served.instructor().await.workshop(5).await;
         let client = served.client();
-        let request = json!({"code": workshop["code"], "name": "Ada", "request_id": "r"}).to_string();
+        let request =
+            json!({"code": workshop["code"], "name": "Ada", "request_id": "r"}).to_string();
         let joining = async move {
             let headers = [("content-type", "application/json")];
             let (mut unanswered, mut seats) = (0, Vec::new());
             until("an answer after the restart", async || {
-                let asked = client.try_send(http::Method::POST, "/api/join", &headers, request.clone());
+                let asked =
+                    client.try_send(http::Method::POST, "/api/join", &headers, request.clone());
                 let Ok(answer) = asked.await else {
                     unanswered += 1;
                     return None;
@@ -81,6 +91,9 @@ async fn a_learner_who_joins_while_the_server_restarts_gets_one_seat() {
         let path = format!("/api/workshops/{}", workshop["id"].as_str().unwrap());
         let shown = served.instructor().await.get(&path).await.json();
         let learners = shown["seats"].as_array().unwrap().iter();
-        assert_eq!(learners.filter(|seat| !seat["learner"].is_null()).count(), 1);
+        assert_eq!(
+            learners.filter(|seat| !seat["learner"].is_null()).count(),
+            1
+        );
     }
 }

@@ -81,7 +81,10 @@ impl Served {
     }
 
     fn spawn(&self) -> (Lines<BufReader<ChildStdout>>, Child) {
-        let log = OpenOptions::new().create(true).append(true).open(self.log_file());
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.log_file());
         let mut child = self
             .command(self.listen)
             .stdout(Stdio::piped())
@@ -114,7 +117,9 @@ impl Served {
     pub(super) async fn second(&self) -> std::process::Output {
         // A port of its own: the data alone must keep it out.
         let mut command = self.command(([127, 0, 0, 1], 0).into());
-        within("the second server's end", command.output()).await.unwrap()
+        within("the second server's end", command.output())
+            .await
+            .unwrap()
     }
 
     pub(super) fn pid(&self) -> Pid {
@@ -125,14 +130,22 @@ impl Served {
 
     /// SIGKILL: nothing is finished, nothing tidied up.
     pub(super) async fn kill(&mut self) {
-        self.running.take().expect("it runs").child.kill().await.unwrap();
+        self.running
+            .take()
+            .expect("it runs")
+            .child
+            .kill()
+            .await
+            .unwrap();
     }
 
     /// SIGTERM, and its end.
     pub(super) async fn stop(&mut self) {
         kill_process(self.pid(), Signal::TERM).unwrap();
         let mut running = self.running.take().expect("it runs");
-        within("the server's end", running.child.wait()).await.unwrap();
+        within("the server's end", running.child.wait())
+            .await
+            .unwrap();
     }
 
     pub(super) fn client(&self) -> Client {
@@ -142,7 +155,9 @@ impl Served {
     /// A client that is signed in.
     pub(super) async fn instructor(&self) -> Client {
         let mut client = self.client();
-        let answer = client.post("/api/session", json!({"password": PASSWORD})).await;
+        let answer = client
+            .post("/api/session", json!({"password": PASSWORD}))
+            .await;
         client.cookie = answer.cookie();
         assert!(client.cookie.is_some(), "{answer:?}");
         client
