@@ -135,9 +135,16 @@ impl Learner {
         let first = within("the first frame", socket.next()).await;
         let text = first.ok_or("closed before it attached")??.into_text()?;
         match serde_json::from_str(&text)? {
-            ServerFrame::Attached { epoch, .. } => Ok(Terminal {
+            ServerFrame::Attached {
+                epoch,
+                offset,
+                replay_bytes,
+                ..
+            } => Ok(Terminal {
                 socket,
                 epoch,
+                offset,
+                replay: replay_bytes,
                 text: String::new(),
                 seen: 0,
             }),
@@ -151,6 +158,9 @@ pub(super) struct Terminal {
     socket: WebSocketStream<TcpStream>,
     /// Which shell it is.
     pub(super) epoch: String,
+    /// Up to where it is drawn, and bytes of the redrawing that are still to come.
+    offset: u64,
+    replay: u64,
     /// All that came.
     text: String,
     /// What was asked about already.
@@ -202,7 +212,15 @@ impl Terminal {
     /// Takes what comes next; whether there was anything.
     async fn hear(&mut self) -> bool {
         match self.socket.next().await {
-            Some(Ok(Message::Binary(bytes))) => self.text += &String::from_utf8_lossy(&bytes),
+            Some(Ok(Message::Binary(bytes))) => {
+                self.text += &String::from_utf8_lossy(&bytes);
+                let drawn = self.replay.min(bytes.len() as u64);
+                self.replay -= drawn;
+                self.offset += bytes.len() as u64 - drawn;
+                // As a page does: who is silent for long is taken to be too slow.
+                let ack = json!({"type": "ack", "offset": self.offset}).to_string();
+                return self.socket.send(Message::text(ack)).await.is_ok();
+            }
             Some(Ok(Message::Close(_)) | Err(_)) | None => return false,
             Some(Ok(_)) => {}
         }
