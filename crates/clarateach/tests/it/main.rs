@@ -11,6 +11,8 @@ mod conformance;
 #[cfg(test)]
 mod docker;
 #[cfg(test)]
+mod errors;
+#[cfg(test)]
 mod idempotency;
 #[cfg(test)]
 mod in_seat;
