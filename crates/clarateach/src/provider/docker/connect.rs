@@ -187,6 +187,15 @@ pub(super) fn refused(
     }
 }
 
+/// Whether a name is in use.
+pub(super) fn is_taken(error: &ProviderError) -> bool {
+    let ProviderError::Engine { source, .. } = error else {
+        return false;
+    };
+    let refusal = source.downcast_ref::<Refusal>();
+    refusal.is_some_and(|refusal| refusal.status == 409)
+}
+
 /// Whether the engine never answered, as opposed to an answer that makes no sense.
 fn is_connection(error: &BollardError) -> bool {
     matches!(

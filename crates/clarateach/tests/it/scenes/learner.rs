@@ -113,10 +113,6 @@ impl Learner {
         assert!(saved.status.is_success(), "{saved:?}");
     }
 
-    pub(super) async fn file(&self, name: &str) -> Answer {
-        self.ask(Method::GET, &format!("/files/{name}"), "").await
-    }
-
     /// Attaches to the terminal `main`.
     pub(super) async fn terminal(&self) -> Terminal {
         until("a terminal", async || self.try_terminal().await.ok()).await
