@@ -51,6 +51,18 @@ impl App {
     /// When the data directory, the database, the password file or the port can't be used; the
     /// message names it and the remedy. An engine that doesn't answer is no error: readiness tells.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
+        Self::start_on(config, provider).await
+    }
+
+    /// [`App::start`] on another provider than the configuration names: tests bring one whose seats
+    /// fail on purpose.
+    ///
+    /// # Errors
+    /// As [`App::start`], and when the provider can't be made.
+    pub async fn start_on(
+        config: Config,
+        provider: impl FnOnce(&Config, &PlatformKeys) -> anyhow::Result<Arc<dyn Provider>>,
+    ) -> anyhow::Result<Self> {
         let data_dir = keys::lock_data_dir(&config.data_dir)?;
         // At once: as long as the lock is held, a link that is there works.
         setup_link::remove(&config.data_dir)?;

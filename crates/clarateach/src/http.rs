@@ -22,11 +22,13 @@ use axum::Router;
 use axum::middleware::from_fn;
 use axum::routing::get;
 use utoipa::OpenApi;
+use utoipa::openapi::{RefOr, Schema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::addresses::Addresses;
 use crate::auth::keys::PlatformKeys;
+use crate::error_codes::{self, LISTED};
 use crate::service::Service;
 
 /// What handlers need; clones share it.
@@ -53,6 +55,23 @@ pub struct ApiState {
     )
 )]
 struct Document;
+
+/// Describes every error code, from the one list.
+fn list_errors(document: &mut utoipa::openapi::OpenApi) {
+    let text = document.info.description.take().unwrap_or_default();
+    let table = error_codes::table();
+    document.info.description = Some(format!("{text}\n\nErrors:\n\n{table}"));
+    let schemas = document.components.as_mut().map(|it| &mut it.schemas);
+    let detail = schemas.and_then(|schemas| schemas.get_mut("ErrorDetail"));
+    if let Some(RefOr::T(Schema::Object(detail))) = detail
+        && let Some(RefOr::T(Schema::Object(code))) = detail.properties.get_mut("code")
+    {
+        let mut codes: Vec<&str> = LISTED.iter().map(|it| it.code).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        code.enum_values = Some(codes.into_iter().map(Into::into).collect());
+    }
+}
 
 fn api() -> OpenApiRouter<ApiState> {
     OpenApiRouter::with_openapi(Document::openapi())
@@ -83,8 +102,9 @@ fn api() -> OpenApiRouter<ApiState> {
 /// The API's description, OpenAPI 3.1, as pretty JSON.
 #[must_use]
 pub fn openapi_json() -> String {
-    let mut json = api()
-        .into_openapi()
+    let mut document = api().into_openapi();
+    list_errors(&mut document);
+    let mut json = document
         .to_pretty_json()
         .expect("the document is plain data");
     json.push('\n');
@@ -93,7 +113,8 @@ pub fn openapi_json() -> String {
 
 /// Everything that the platform's origin serves, seats apart.
 pub fn router(state: ApiState) -> Router {
-    let (api, document) = api().split_for_parts();
+    let (api, mut document) = api().split_for_parts();
+    list_errors(&mut document);
     let document = Arc::new(document);
     api.route(
         "/api/openapi.json",

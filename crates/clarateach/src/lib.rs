@@ -20,6 +20,8 @@ pub mod service;
 
 pub mod auth;
 
+pub mod error_codes;
+
 pub mod http;
 
 pub mod addresses;

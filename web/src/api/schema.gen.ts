@@ -363,8 +363,11 @@ export interface components {
         };
         /** @description What went wrong. */
         ErrorDetail: {
-            /** @description Stable, snake_case; what a client matches on. */
-            code: string;
+            /**
+             * @description Stable, snake_case; what a client matches on.
+             * @enum {string}
+             */
+            code: "ambiguous_request" | "bad_body" | "bad_credentials" | "bad_handshake" | "bad_host" | "bad_path" | "bad_setup_secret" | "bad_target" | "bad_token" | "body_stalled" | "browser_off" | "deadline" | "disk_full" | "ended" | "engine_error" | "engine_unreachable" | "forbidden" | "idempotency_conflict" | "image_missing" | "internal" | "invalid_input" | "isolation_unavailable" | "method_not_allowed" | "no_pages" | "no_seats" | "not_found" | "not_ready" | "released" | "reset" | "seat_protocol_error" | "seat_timeout" | "seat_unavailable" | "seat_unreachable" | "setup_required" | "stopping" | "token_expired" | "too_large" | "too_many_attempts" | "unauthenticated" | "unknown_code" | "unknown_reconnect_code" | "unsupported_media_type" | "upload_stalled" | "websocket_version" | "wrong_host" | "wrong_origin";
             /** @description The input field that was wrong. */
             field?: string | null;
             /** @description A sentence that names the thing and the remedy. */

@@ -245,15 +245,19 @@ impl Service {
     /// Waits until a workshop is being made no longer; dropping the wait changes nothing.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when it is removed meanwhile.
+    /// [`Error::Ended`] when it is removed meanwhile.
     pub async fn wait_until_made(&self, id: WorkshopId) -> Result<WorkshopView, Error> {
         let mut changes = self.inner.orchestrator.subscribe();
         loop {
-            let view = self.workshop(id).await?;
-            if view.workshop.status != WorkshopStatus::Provisioning {
-                return Ok(view);
+            let view = match self.workshop(id).await {
+                Err(Error::NotFound(_)) => return Err(Error::Ended),
+                view => view?,
+            };
+            match view.workshop.status {
+                WorkshopStatus::Provisioning => next_change(&mut changes, id).await,
+                WorkshopStatus::Ending | WorkshopStatus::Ended => return Err(Error::Ended),
+                _ => return Ok(view),
             }
-            next_change(&mut changes, id).await;
         }
     }
 
@@ -359,9 +363,13 @@ impl Service {
             .await?
             .is_none()
         {
+            let now = self.workshop(id).await?;
+            if now.workshop.status == WorkshopStatus::Ending {
+                return Err(Error::Ended);
+            }
             let message = format!(
                 "a workshop has at most {MAX_SEATS} seats; this one has {}",
-                before.seats.len()
+                now.seats.len()
             );
             return Err(Error::invalid("count", message));
         }

@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use clarateach::app::App;
 use clarateach::config::{Config, ProviderKind, Settings};
+use clarateach::provider::simulated::SimulatedProvider;
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client as HyperClient;
@@ -48,7 +50,21 @@ impl TestApp {
             .with_max_level(tracing::Level::WARN)
             .with_test_writer()
             .try_init();
-        let app = App::start(config).await.unwrap();
+        Self::of(App::start(config).await.unwrap())
+    }
+
+    /// A server whose seats go wrong as told.
+    pub(crate) async fn start_with_seats(data_dir: &Path) -> (Self, Arc<SimulatedProvider>) {
+        let mut seats = None;
+        let app = App::start_on(config(data_dir), |_, keys| {
+            let made = SimulatedProvider::new(keys.signing.verifying_keys());
+            Ok(seats.insert(Arc::new(made)).clone())
+        });
+        let app = Self::of(app.await.unwrap());
+        (app, seats.unwrap())
+    }
+
+    fn of(app: App) -> Self {
         let stop = CancellationToken::new();
         let (listen, setup_link) = (app.listen, app.setup_link.clone());
         let signal = stop.clone().cancelled_owned();
@@ -68,13 +84,7 @@ impl TestApp {
     }
 
     pub(crate) fn client(&self) -> Client {
-        Client {
-            base: format!("http://{}", self.listen),
-            http: HyperClient::builder(TokioExecutor::new())
-                .pool_max_idle_per_host(0)
-                .build_http(),
-            cookie: None,
-        }
+        Client::at(self.listen)
     }
 
     /// A client signed in as the instructor, through the set-up link.
@@ -111,6 +121,9 @@ pub(crate) struct Client {
     pub(crate) cookie: Option<String>,
 }
 
+/// Why there was none.
+pub(crate) type NoAnswer = Box<dyn std::error::Error + Send + Sync>;
+
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -137,6 +150,17 @@ impl Answer {
 }
 
 impl Client {
+    /// Somebody who knows the server's address; every request has a connection of its own.
+    pub(crate) fn at(listen: SocketAddr) -> Self {
+        Self {
+            base: format!("http://{listen}"),
+            http: HyperClient::builder(TokioExecutor::new())
+                .pool_max_idle_per_host(0)
+                .build_http(),
+            cookie: None,
+        }
+    }
+
     pub(crate) async fn send(
         &self,
         method: Method,
@@ -144,6 +168,17 @@ impl Client {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> Answer {
+        self.try_send(method, path, headers, body).await.unwrap()
+    }
+
+    /// [`Client::send`] to a server that may be away, or go away before its answer is whole.
+    pub(crate) async fn try_send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Result<Answer, NoAnswer> {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.base));
@@ -153,18 +188,15 @@ impl Client {
         if let Some(cookie) = &self.cookie {
             request = request.header(header::COOKIE, cookie);
         }
-        let response = self
-            .http
-            .request(request.body(Full::new(body.into())).unwrap())
-            .await
-            .unwrap();
+        let request = request.body(Full::new(body.into())).unwrap();
+        let response = self.http.request(request).await?;
         let (parts, body) = response.into_parts();
-        let bytes = body.collect().await.unwrap().to_bytes();
-        Answer {
+        let bytes = body.collect().await?.to_bytes();
+        Ok(Answer {
             status: parts.status,
             headers: parts.headers,
             text: String::from_utf8_lossy(&bytes).into_owned(),
-        }
+        })
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -212,6 +244,20 @@ impl Client {
         self.post("/api/join", json!({"code": workshop["code"], "name": name}))
             .await
     }
+}
+
+/// [`scene`] with seats that go wrong as told.
+pub(crate) async fn scene_with_seats<F: Future<Output = ()>>(
+    play: impl FnOnce(Rc<TestApp>, Client, Arc<SimulatedProvider>) -> F,
+) {
+    LocalSet::new()
+        .run_until(async {
+            let dir = tempfile::tempdir().unwrap();
+            let (app, seats) = TestApp::start_with_seats(dir.path()).await;
+            let instructor = app.instructor().await;
+            play(Rc::new(app), instructor, seats).await;
+        })
+        .await;
 }
 
 /// Runs a scene on one thread, with a server and a signed-in instructor.

@@ -11,7 +11,11 @@ mod conformance;
 #[cfg(test)]
 mod docker;
 #[cfg(test)]
+mod errors;
+#[cfg(test)]
 mod idempotency;
+#[cfg(test)]
+mod in_seat;
 #[cfg(test)]
 mod orchestrator;
 #[cfg(test)]
@@ -20,5 +24,7 @@ mod proxy;
 mod refusals;
 #[cfg(test)]
 mod room;
+#[cfg(test)]
+mod scenes;
 #[cfg(test)]
 mod tokens;
