@@ -15,6 +15,7 @@ mod binding;
 mod archives;
 mod confinement;
 mod events;
+mod exec;
 mod files;
 mod search;
 mod writing;
