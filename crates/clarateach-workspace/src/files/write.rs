@@ -240,6 +240,14 @@ pub(super) fn temporary_name() -> OsString {
     format!(".clarateach-{:016x}.tmp", crate::server::random_u64()).into()
 }
 
+/// Whether a name is one of ours: nobody needs to know of it.
+pub(super) fn is_temporary_name(name: &[u8]) -> bool {
+    let digits = name
+        .strip_prefix(b".clarateach-")
+        .and_then(|rest| rest.strip_suffix(b".tmp"));
+    digits.is_some_and(|digits| digits.len() == 16 && digits.iter().all(u8::is_ascii_hexdigit))
+}
+
 fn too_large(path: &FilePath, limit: u64) -> FilesError {
     FilesError::TooLarge {
         what: path.to_string(),

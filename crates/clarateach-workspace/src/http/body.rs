@@ -10,6 +10,7 @@ use http_body_util::{BodyExt, Empty, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use hyper::{Request, Response, StatusCode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -17,6 +18,9 @@ use super::error::HttpError;
 
 /// For a whole JSON body, and for each piece of an upload.
 pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Beside letters and digits, what a file name may hold as it is (RFC 8187, section 3.2.1).
+const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_');
 
 pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
 
@@ -33,6 +37,16 @@ pub(super) fn status(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(empty());
     *response.status_mut() = status;
     response
+}
+
+/// What a download is called, in the one form that the gateway lets through (RFC 6266, with the
+/// encoding of RFC 8187).
+pub(super) fn attachment(name: &str) -> Result<HeaderValue, HttpError> {
+    let text = format!(
+        "attachment; filename*=UTF-8''{}",
+        utf8_percent_encode(name, NAME)
+    );
+    HeaderValue::try_from(text).map_err(|_| HttpError::Internal)
 }
 
 pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response<Body> {

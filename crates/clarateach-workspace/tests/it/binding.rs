@@ -131,6 +131,8 @@ async fn resources_are_real() {
         stats["cpu"]["used_microseconds"].as_u64().unwrap() > 0,
         "{stats}"
     );
+    assert_eq!(stats["out_of_memory"], json!({"kills": 0, "last_at": null}));
+    assert!(stats["memory"]["reclaimable"].as_u64() <= stats["memory"]["used"].as_u64());
     let disk = &stats["disk"];
     assert!(disk["used"].as_u64() <= disk["limit"].as_u64() && disk["limit"].as_u64() > Some(0));
 }
@@ -142,7 +144,9 @@ async fn listening_ports_are_found_but_not_our_own() {
     let port = listener.local_addr().unwrap().port();
     let listed = seat.get("/ports").await.json();
     let ports = listed["ports"].as_array().unwrap();
-    assert!(ports.contains(&json!({"port": port, "address": "127.0.0.1"})));
+    let own = std::fs::read_to_string("/proc/self/comm").unwrap();
+    let row = json!({"port": port, "address": "127.0.0.1", "process": own.trim()});
+    assert!(ports.contains(&row), "{ports:?}");
     for own in [seat.terminal_port, seat.files_port] {
         assert!(ports.iter().all(|each| each["port"] != own));
     }

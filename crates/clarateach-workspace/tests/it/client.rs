@@ -64,7 +64,7 @@ pub(crate) async fn open(
     open_at(seat.terminal_port, token, target, protocols).await
 }
 
-async fn open_at(
+pub(crate) async fn open_at(
     port: u16,
     token: Option<&str>,
     target: &str,

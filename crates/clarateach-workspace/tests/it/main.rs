@@ -12,8 +12,12 @@ mod terminals;
 mod auth;
 mod binding;
 
+mod archives;
 mod confinement;
+mod events;
+mod exec;
 mod files;
+mod search;
 mod writing;
 
 mod process;

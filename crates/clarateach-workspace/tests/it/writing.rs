@@ -221,16 +221,7 @@ async fn a_full_disk_is_told_and_leaves_the_old_file() {
     let seat = Seat::start().await;
     let small = seat.root().join("small");
     std::fs::create_dir(&small).unwrap();
-    let mounted = std::process::Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"])
-        .arg(&small)
-        .status()
-        .unwrap();
-    assert!(
-        mounted.success(),
-        "this test mounts a small file system: run it as root"
-    );
-    let unmount = Unmount(small);
+    let unmount = Unmount::tmpfs(&small, "1m");
     seat.write("small/f", "old");
     let refused = seat.put("/files/small/f", vec![1; 2_000_000]).await;
     assert_eq!(outcome(&refused), (507, "disk_full".to_owned()));
@@ -242,7 +233,23 @@ async fn a_full_disk_is_told_and_leaves_the_old_file() {
     );
 }
 
-struct Unmount(std::path::PathBuf);
+/// A small file system, as long as it is needed.
+pub(crate) struct Unmount(pub(crate) std::path::PathBuf);
+
+impl Unmount {
+    pub(crate) fn tmpfs(at: &std::path::Path, size: &str) -> Self {
+        let mounted = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
+            .arg(at)
+            .status()
+            .unwrap();
+        assert!(
+            mounted.success(),
+            "this test mounts a small file system: run it as root"
+        );
+        Self(at.to_owned())
+    }
+}
 
 impl Drop for Unmount {
     fn drop(&mut self) {

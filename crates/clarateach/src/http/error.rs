@@ -144,6 +144,7 @@ pub(super) async fn render(request: Request, next: Next) -> Response {
             message: error.message,
             request_id,
             field: error.field,
+            paths: Vec::new(),
         },
     };
     let (parts, _) = response.into_parts();
