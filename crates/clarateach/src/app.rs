@@ -14,12 +14,14 @@ use crate::auth::keys::{self, DataDirLock, PlatformKeys};
 use crate::auth::setup_link::{self, SetupLink};
 use crate::config::{Config, Isolation, ProviderKind};
 use crate::directory::Directory;
-use crate::http::{self, ApiState};
+use crate::feed::Feed;
+use crate::http::{self, ApiState, Streams};
 use crate::orchestrator::{self, Orchestrator};
 use crate::provider::Provider;
 use crate::provider::docker::{DockerConfig, DockerProvider, WeakIsolation};
 use crate::provider::simulated::SimulatedProvider;
 use crate::proxy::{Gateway, GatewayConfig, Limits};
+use crate::reach::Reach;
 use crate::room::Room;
 use crate::seat_runtime;
 use crate::server::{Server, ServerLimits};
@@ -36,7 +38,9 @@ pub struct App {
     pub room: Option<Room>,
     /// The one-time set-up link, while nobody can sign in.
     pub setup_link: Option<String>,
+    reach: Reach,
     service: Service,
+    streams: Streams,
     orchestrator: Arc<Orchestrator>,
     stop: CancellationToken,
     tasks: JoinSet<anyhow::Result<()>>,
@@ -72,7 +76,7 @@ impl App {
             listen,
         )?);
 
-        let directory = Arc::new(Directory::new());
+        let directory = Arc::new(Directory::with_times(config.presence));
         service::announce_all(&store, &directory).await?;
         let provider = provider(&config, &keys)?;
         let parts = orchestrator::Parts {
@@ -128,11 +132,20 @@ impl App {
             cookie_name: format!("clarateach-seat-{}", keys.cookie_suffix),
             limits: Limits::default(),
         });
-        let api = ApiState {
-            service: service.clone(),
-            addresses: Arc::clone(&addresses),
-            keys,
-        };
+        let (feed, reach) = (Feed::new(config.feed), Reach::default());
+        let streams = Streams::new(stop.clone());
+        let watching = feed
+            .clone()
+            .run(service.clone(), reach.clone(), stop.clone());
+        tasks.spawn(async move {
+            watching.await;
+            Ok(())
+        });
+        let api = ApiState::new(
+            service.clone(),
+            (Arc::clone(&addresses), keys),
+            (feed, reach.clone(), streams.clone()),
+        );
         let server = Server {
             addresses,
             gateway,
@@ -152,12 +165,20 @@ impl App {
             setup_link,
             public_url,
             room: config.room,
+            reach,
             service,
+            streams,
             orchestrator,
             stop,
             tasks,
             _data_dir: data_dir,
         })
+    }
+
+    /// What was seen of other devices.
+    #[must_use]
+    pub fn reach(&self) -> Reach {
+        self.reach.clone()
     }
 
     /// Serves until `signal` comes or a part fails, then drains. Seats stay as they are.
@@ -176,6 +197,7 @@ impl App {
         while let Some(ended) = self.tasks.join_next().await {
             outcome = outcome.and(ended.context("a part of the server panicked").flatten());
         }
+        self.streams.finish().await;
         self.service.finish().await;
         self.orchestrator.shutdown().await;
         outcome

@@ -7,8 +7,9 @@ use std::rc::Rc;
 use bytes::Bytes;
 use clarateach::app::App;
 use clarateach::config::{Config, ProviderKind, Settings};
-use http::{HeaderMap, Method, Request, StatusCode, header};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -70,10 +71,9 @@ impl TestApp {
     pub(crate) fn client(&self) -> Client {
         Client {
             base: format!("http://{}", self.listen),
-            http: HyperClient::builder(TokioExecutor::new())
-                .pool_max_idle_per_host(0)
-                .build_http(),
+            http: http_client(None),
             cookie: None,
+            receive_buffer: None,
         }
     }
 
@@ -109,6 +109,8 @@ pub(crate) struct Client {
     pub(crate) base: String,
     http: HyperClient<HttpConnector, Full<Bytes>>,
     pub(crate) cookie: Option<String>,
+    /// Bytes that the kernel takes before the test reads; as it likes when `None`.
+    pub(crate) receive_buffer: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -136,7 +138,25 @@ impl Answer {
     }
 }
 
+fn http_client(receive_buffer: Option<u32>) -> HyperClient<HttpConnector, Full<Bytes>> {
+    let mut connector = HttpConnector::new();
+    connector.set_recv_buffer_size(receive_buffer.map(|bytes| bytes as usize));
+    HyperClient::builder(TokioExecutor::new())
+        .pool_max_idle_per_host(0)
+        .build(connector)
+}
+
 impl Client {
+    /// The same client, whose connections are full as soon as it doesn't read.
+    pub(crate) fn with_little_room(&self) -> Self {
+        let receive_buffer = Some(8 * 1024);
+        Self {
+            http: http_client(receive_buffer),
+            receive_buffer,
+            ..self.clone()
+        }
+    }
+
     pub(crate) async fn send(
         &self,
         method: Method,
@@ -144,6 +164,23 @@ impl Client {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> Answer {
+        let (parts, body) = self.open(method, path, headers, body).await.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            text: String::from_utf8_lossy(&bytes).into_owned(),
+        }
+    }
+
+    /// An answer whose body is still to come.
+    pub(crate) async fn open(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Response<Incoming> {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.base));
@@ -153,18 +190,10 @@ impl Client {
         if let Some(cookie) = &self.cookie {
             request = request.header(header::COOKIE, cookie);
         }
-        let response = self
-            .http
+        self.http
             .request(request.body(Full::new(body.into())).unwrap())
             .await
-            .unwrap();
-        let (parts, body) = response.into_parts();
-        let bytes = body.collect().await.unwrap().to_bytes();
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            text: String::from_utf8_lossy(&bytes).into_owned(),
-        }
+            .unwrap()
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -216,10 +245,18 @@ impl Client {
 
 /// Runs a scene on one thread, with a server and a signed-in instructor.
 pub(crate) async fn scene<F: Future<Output = ()>>(play: impl FnOnce(Rc<TestApp>, Client) -> F) {
+    scene_with(|config| config, play).await;
+}
+
+/// The same, on a server that is set up otherwise.
+pub(crate) async fn scene_with<F: Future<Output = ()>>(
+    set_up: impl FnOnce(Config) -> Config,
+    play: impl FnOnce(Rc<TestApp>, Client) -> F,
+) {
     LocalSet::new()
         .run_until(async {
             let dir = tempfile::tempdir().unwrap();
-            let app = Rc::new(TestApp::start(dir.path()).await);
+            let app = Rc::new(TestApp::start_with(set_up(config(dir.path()))).await);
             let instructor = app.instructor().await;
             play(Rc::clone(&app), instructor).await;
         })
