@@ -20,13 +20,12 @@ export function workshopAfter(known: Workshop | undefined, event: StreamEvent): 
       }
     case 'progress': {
       if (known?.id !== event.workshop) return known
-      const { reason: _reason, progress: _progress, ...rest } = known
-      return {
-        ...rest,
-        status: event.status,
-        ...(event.reason ? { reason: event.reason } : {}),
-        ...(event.progress ? { progress: event.progress } : {}),
-      }
+      const after: Workshop = { ...known, status: event.status }
+      delete after.reason
+      delete after.progress
+      if (event.reason) after.reason = event.reason
+      if (event.progress) after.progress = event.progress
+      return after
     }
     case 'ended':
       return known?.id === event.workshop ? undefined : known

@@ -7,10 +7,10 @@ import styles from './join.module.css'
 /** Shows whether a phone gets through, before thirty of them try. */
 export function Reach({ joinUrl }: { joinUrl: string }) {
   const reach = useQuery(reachQuery)
-  const waited = useSeconds()
+  const { start, now } = useClock()
   const { data } = reach
   if (!data) return null
-  const stage = reachStage(data, waited, Date.now())
+  const stage = reachStage(data, (now - start) / 1000, now)
   return (
     <div className={styles.reach} data-testid="reach" data-stage={stage} role="status">
       <span className={styles.reachDot} aria-hidden="true" />
@@ -50,12 +50,12 @@ function Words({ stage, joinUrl }: { stage: ReachStage; joinUrl: string }) {
   }
 }
 
-/** How long this has been on the page, as far as it matters here. */
-function useSeconds(): number {
-  const [seconds, setSeconds] = useState(0)
+/** Since when this is on the page, and the time as far as it matters here. */
+function useClock(): { start: number; now: number } {
+  const [clock, setClock] = useState(() => ({ start: Date.now(), now: Date.now() }))
   useEffect(() => {
-    const timer = setInterval(() => setSeconds((before) => before + 5), 5000)
+    const timer = setInterval(() => setClock(({ start }) => ({ start, now: Date.now() })), 5000)
     return () => clearInterval(timer)
   }, [])
-  return seconds
+  return clock
 }
