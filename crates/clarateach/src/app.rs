@@ -14,13 +14,15 @@ use crate::auth::keys::{self, DataDirLock, PlatformKeys};
 use crate::auth::setup_link::{self, SetupLink};
 use crate::config::{Config, Isolation, ProviderKind};
 use crate::directory::Directory;
-use crate::http::{self, ApiState};
+use crate::feed::Feed;
+use crate::http::{self, ApiState, Streams};
 use crate::orchestrator::{self, Orchestrator};
 use crate::provider::Provider;
 use crate::provider::docker::{self, DockerConfig, DockerProvider, WeakIsolation};
 use crate::provider::residue::Residue;
 use crate::provider::simulated::SimulatedProvider;
 use crate::proxy::{Gateway, GatewayConfig, Limits};
+use crate::reach::Reach;
 use crate::room::Room;
 use crate::seat_runtime;
 use crate::server::{Server, ServerLimits};
@@ -37,7 +39,9 @@ pub struct App {
     pub room: Option<Room>,
     /// The one-time set-up link, while nobody can sign in.
     pub setup_link: Option<String>,
+    reach: Reach,
     service: Service,
+    streams: Streams,
     orchestrator: Arc<Orchestrator>,
     stop: CancellationToken,
     tasks: JoinSet<anyhow::Result<()>>,
@@ -87,7 +91,7 @@ impl App {
             listen,
         )?);
 
-        let directory = Arc::new(Directory::new());
+        let directory = Arc::new(Directory::with_times(config.presence));
         service::announce_all(&store, &directory).await?;
         let provider = provider(&config, &keys)?;
         let parts = orchestrator::Parts {
@@ -140,11 +144,20 @@ impl App {
             cookie_name: format!("clarateach-seat-{}", keys.cookie_suffix),
             limits: Limits::default(),
         });
-        let api = ApiState {
-            service: service.clone(),
-            addresses: Arc::clone(&addresses),
-            keys,
-        };
+        let (feed, reach) = (Feed::new(config.feed), Reach::default());
+        let streams = Streams::new(stop.clone());
+        let watching = feed
+            .clone()
+            .run(service.clone(), reach.clone(), stop.clone());
+        tasks.spawn(async move {
+            watching.await;
+            Ok(())
+        });
+        let api = ApiState::new(
+            service.clone(),
+            (Arc::clone(&addresses), keys),
+            (feed, reach.clone(), streams.clone()),
+        );
         let server = Server {
             addresses,
             gateway,
@@ -164,12 +177,20 @@ impl App {
             setup_link,
             public_url,
             room: config.room,
+            reach,
             service,
+            streams,
             orchestrator,
             stop,
             tasks,
             _data_dir: data_dir,
         })
+    }
+
+    /// What was seen of other devices.
+    #[must_use]
+    pub fn reach(&self) -> Reach {
+        self.reach.clone()
     }
 
     /// Serves until `signal` comes or a part fails, then drains. Seats stay as they are.
@@ -188,6 +209,7 @@ impl App {
         while let Some(ended) = self.tasks.join_next().await {
             outcome = outcome.and(ended.context("a part of the server panicked").flatten());
         }
+        self.streams.finish().await;
         self.service.finish().await;
         self.orchestrator.shutdown().await;
         outcome

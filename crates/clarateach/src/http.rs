@@ -1,19 +1,21 @@
 //! The public HTTP API and the pages: the route table, and nothing else.
 //!
-//! Handlers are in a file a resource (`session`, `tokens`, `workshops`, `seats`, `join`,
-//! `system`), named
-//! `<verb>_<resource>`. `extract` reads requests, `error` turns errors into statuses, `body` holds
+//! Handlers are in a file a resource (`session`, `tokens`, `workshops`, `seats`, `events`, `join`,
+//! `reach`, `system`), named `<verb>_<resource>`. `extract` reads requests, `error` turns errors into statuses, `body` holds
 //! what goes over the wire, `pages` serves the embedded front end. Rules live in `service`.
 
 mod body;
 mod error;
+mod events;
 mod extract;
 mod join;
 mod pages;
+mod reach;
 mod seats;
 mod session;
 mod system;
 mod tokens;
+mod websocket;
 mod workshops;
 
 use std::sync::Arc;
@@ -29,7 +31,10 @@ use utoipa_axum::routes;
 use crate::addresses::Addresses;
 use crate::auth::keys::PlatformKeys;
 use crate::error_codes::{self, LISTED};
+use crate::feed::Feed;
+use crate::reach::Reach;
 use crate::service::Service;
+pub use events::Streams;
 
 /// What handlers need; clones share it.
 #[derive(Clone)]
@@ -40,6 +45,33 @@ pub struct ApiState {
     pub addresses: Arc<Addresses>,
     /// The public keys, and the session cookie's name.
     pub keys: Arc<PlatformKeys>,
+    /// What changes.
+    pub feed: Feed,
+    /// What was seen of other devices.
+    pub reach: Reach,
+    /// Connections that stay open.
+    pub streams: Streams,
+    tries: reach::Tries,
+}
+
+impl ApiState {
+    /// What handlers need, from its parts.
+    #[must_use]
+    pub fn new(
+        service: Service,
+        (addresses, keys): (Arc<Addresses>, Arc<PlatformKeys>),
+        (feed, reach, streams): (Feed, Reach, Streams),
+    ) -> Self {
+        Self {
+            service,
+            addresses,
+            keys,
+            feed,
+            reach,
+            streams,
+            tries: reach::Tries::default(),
+        }
+    }
 }
 
 #[derive(OpenApi)]
@@ -50,6 +82,7 @@ pub struct ApiState {
         (name = "session", description = "Signing in as an instructor"),
         (name = "tokens", description = "API tokens: programs send one as `Authorization: Bearer ct_…`"),
         (name = "workshops", description = "Classes and their seats"),
+        (name = "events", description = "What changes, as it changes"),
         (name = "join", description = "Learners"),
         (name = "system", description = "Health and readiness"),
     )
@@ -94,7 +127,10 @@ fn api() -> OpenApiRouter<ApiState> {
         .routes(routes!(seats::release_seat))
         .routes(routes!(seats::retry_seat))
         .routes(routes!(seats::create_seat_token))
+        .routes(routes!(events::all_events))
+        .routes(routes!(events::workshop_events))
         .routes(routes!(join::join))
+        .routes(routes!(reach::get_reach))
         .routes(routes!(system::get_health))
         .routes(routes!(system::get_ready))
 }

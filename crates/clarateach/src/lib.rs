@@ -18,6 +18,10 @@ pub mod directory;
 
 pub mod service;
 
+pub mod reach;
+
+pub mod feed;
+
 pub mod auth;
 
 pub mod error_codes;

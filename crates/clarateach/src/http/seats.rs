@@ -73,7 +73,7 @@ pub(super) async fn retry_seat(
 pub(super) async fn create_seat_token(
     State(state): State<ApiState>,
     from: From,
-    SignedIn { instructor }: SignedIn,
+    SignedIn { instructor, .. }: SignedIn,
     SeatPath(key): SeatPath,
     Body(request): Body<CreateSeatToken>,
 ) -> Result<Json<SeatToken>, ApiError> {

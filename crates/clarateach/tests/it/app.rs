@@ -9,8 +9,9 @@ use bytes::Bytes;
 use clarateach::app::App;
 use clarateach::config::{Config, ProviderKind, Settings};
 use clarateach::provider::simulated::SimulatedProvider;
-use http::{HeaderMap, Method, Request, StatusCode, header};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -119,6 +120,8 @@ pub(crate) struct Client {
     pub(crate) base: String,
     http: HyperClient<HttpConnector, Full<Bytes>>,
     pub(crate) cookie: Option<String>,
+    /// Bytes that the kernel takes before the test reads; as it likes when `None`.
+    pub(crate) receive_buffer: Option<u32>,
 }
 
 /// Why there was none.
@@ -149,15 +152,32 @@ impl Answer {
     }
 }
 
+fn http_client(receive_buffer: Option<u32>) -> HyperClient<HttpConnector, Full<Bytes>> {
+    let mut connector = HttpConnector::new();
+    connector.set_recv_buffer_size(receive_buffer.map(|bytes| bytes as usize));
+    HyperClient::builder(TokioExecutor::new())
+        .pool_max_idle_per_host(0)
+        .build(connector)
+}
+
 impl Client {
     /// Somebody who knows the server's address; every request has a connection of its own.
     pub(crate) fn at(listen: SocketAddr) -> Self {
         Self {
             base: format!("http://{listen}"),
-            http: HyperClient::builder(TokioExecutor::new())
-                .pool_max_idle_per_host(0)
-                .build_http(),
+            http: http_client(None),
             cookie: None,
+            receive_buffer: None,
+        }
+    }
+
+    /// The same client, whose connections are full as soon as it doesn't read.
+    pub(crate) fn with_little_room(&self) -> Self {
+        let receive_buffer = Some(8 * 1024);
+        Self {
+            http: http_client(receive_buffer),
+            receive_buffer,
+            ..self.clone()
         }
     }
 
@@ -179,6 +199,34 @@ impl Client {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> Result<Answer, NoAnswer> {
+        let response = self.try_open(method, path, headers, body).await?;
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await?.to_bytes();
+        Ok(Answer {
+            status: parts.status,
+            headers: parts.headers,
+            text: String::from_utf8_lossy(&bytes).into_owned(),
+        })
+    }
+
+    /// An answer whose body is still to come.
+    pub(crate) async fn open(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Response<Incoming> {
+        self.try_open(method, path, headers, body).await.unwrap()
+    }
+
+    async fn try_open(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Result<Response<Incoming>, NoAnswer> {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.base));
@@ -189,14 +237,7 @@ impl Client {
             request = request.header(header::COOKIE, cookie);
         }
         let request = request.body(Full::new(body.into())).unwrap();
-        let response = self.http.request(request).await?;
-        let (parts, body) = response.into_parts();
-        let bytes = body.collect().await?.to_bytes();
-        Ok(Answer {
-            status: parts.status,
-            headers: parts.headers,
-            text: String::from_utf8_lossy(&bytes).into_owned(),
-        })
+        Ok(self.http.request(request).await?)
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -262,10 +303,18 @@ pub(crate) async fn scene_with_seats<F: Future<Output = ()>>(
 
 /// Runs a scene on one thread, with a server and a signed-in instructor.
 pub(crate) async fn scene<F: Future<Output = ()>>(play: impl FnOnce(Rc<TestApp>, Client) -> F) {
+    scene_with(|config| config, play).await;
+}
+
+/// The same, on a server that is set up otherwise.
+pub(crate) async fn scene_with<F: Future<Output = ()>>(
+    set_up: impl FnOnce(Config) -> Config,
+    play: impl FnOnce(Rc<TestApp>, Client) -> F,
+) {
     LocalSet::new()
         .run_until(async {
             let dir = tempfile::tempdir().unwrap();
-            let app = Rc::new(TestApp::start(dir.path()).await);
+            let app = Rc::new(TestApp::start_with(set_up(config(dir.path()))).await);
             let instructor = app.instructor().await;
             play(Rc::clone(&app), instructor).await;
         })

@@ -13,13 +13,19 @@ mod docker;
 #[cfg(test)]
 mod errors;
 #[cfg(test)]
+mod events;
+#[cfg(test)]
 mod idempotency;
 #[cfg(test)]
 mod in_seat;
 #[cfg(test)]
 mod orchestrator;
 #[cfg(test)]
+mod presence;
+#[cfg(test)]
 mod proxy;
+#[cfg(test)]
+mod reach;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
@@ -28,3 +34,5 @@ mod room;
 mod scenes;
 #[cfg(test)]
 mod tokens;
+#[cfg(test)]
+mod watcher;
