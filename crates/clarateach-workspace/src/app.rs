@@ -8,9 +8,11 @@ use tokio_util::task::TaskTracker;
 
 use crate::auth::Gate;
 use crate::bind::Bound;
+use crate::exec;
 use crate::files::events::Events;
 use crate::files::root::Root;
 use crate::server::Limits;
+use crate::stats::Kills;
 use crate::terminal::registry::Terminals;
 
 /// The state of one running server.
@@ -25,6 +27,10 @@ pub(crate) struct App {
     pub(crate) search_places: Arc<Semaphore>,
     pub(crate) terminals: Terminals,
     pub(crate) limits: Limits,
+    pub(crate) kills: Kills,
+    /// Programs that `/exec` runs at once.
+    pub(crate) exec_places: Arc<Semaphore>,
+    pub(crate) bench: exec::Bench,
     /// The server's own ports, which `/ports` leaves out.
     pub(crate) own_ports: [u16; 2],
     pub(crate) tasks: TaskTracker,

@@ -5,6 +5,7 @@ mod body;
 mod bound;
 mod error;
 mod events;
+mod exec;
 mod files;
 mod search;
 mod terminals;
@@ -65,9 +66,9 @@ async fn try_answer(
         "files-events" => events::listen(call).await,
         "stats" => bound::get_stats(call).await,
         "ports" => bound::get_ports(call).await,
+        "exec" => Box::pin(exec::post(call)).await,
         "bind" => bound::post_bind(call).await,
         "health" => bound::get_health(&call),
-        // In the table, but not built yet: exec.
         _ => Err(HttpError::NoRoute),
     }
 }

@@ -22,9 +22,11 @@ use crate::app::App;
 use crate::auth::Gate;
 use crate::bind::Bound;
 use crate::children::{Children, Orphans};
+use crate::exec;
 use crate::files::events::Events;
 use crate::files::root::Root;
 use crate::http;
+use crate::stats::Kills;
 use crate::terminal::Patience;
 use crate::terminal::registry::{Terminals, Workbench};
 
@@ -36,6 +38,8 @@ const MAX_HEADERS: usize = 64;
 const MAX_CONNECTIONS: usize = 512;
 /// Archives that are packed or unpacked at once; each keeps a thread.
 const MAX_ARCHIVES: usize = 2;
+/// Programs that `/exec` runs at once.
+const MAX_PROGRAMS: usize = 4;
 /// Searches that run at once; each keeps a thread.
 const MAX_SEARCHES: usize = 2;
 /// After `accept` failed, usually for want of descriptors.
@@ -152,6 +156,11 @@ impl Server {
         let bound = Arc::new(Bound::default());
         let tasks = TaskTracker::new();
         let stop = CancellationToken::new();
+        let bench = exec::Bench {
+            children: Arc::clone(&children),
+            home: config.home.clone(),
+            root: config.root.clone(),
+        };
         let terminals = Terminals::new(Workbench {
             children: Arc::clone(&children),
             bound: Arc::clone(&bound),
@@ -175,6 +184,9 @@ impl Server {
             archive_places: Arc::new(Semaphore::new(MAX_ARCHIVES)),
             terminals,
             limits: config.limits,
+            kills: Kills::new(),
+            exec_places: Arc::new(Semaphore::new(MAX_PROGRAMS)),
+            bench,
             own_ports,
             tasks,
             stop,
@@ -212,6 +224,8 @@ impl Server {
         } = self;
         let reaping = children.reap_until(app.stop.clone());
         let tasks = app.tasks.clone();
+        let watcher = Arc::clone(&app);
+        tasks.spawn(async move { watcher.kills.watch(watcher.stop.clone()).await });
         tasks.spawn(accept(Arc::clone(&app), terminal, Service::Terminal));
         tasks.spawn(accept(Arc::clone(&app), files, Service::Files));
         tokio::select! {

@@ -14,7 +14,6 @@ use hyper::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Method, Response, StatusCode};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -38,8 +37,6 @@ const PIECE_BYTES: usize = 64 * 1024;
 const PIECES: usize = 2;
 /// For one piece; a client that takes none for so long is gone.
 const STALL_LIMIT: Duration = Duration::from_secs(60);
-/// Beside letters and digits, what a file name may hold as it is (RFC 8187, section 3.2.1).
-const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_');
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -85,7 +82,8 @@ pub(super) async fn answer(call: Call) -> Result<Response<Body>, HttpError> {
 async fn get(call: Call, path: FilePath, format: Format) -> Result<Response<Body>, HttpError> {
     let place = place(&call)?;
     let root = Arc::clone(&call.app.root);
-    let name = disposition(&path, format)?;
+    let name = String::from_utf8_lossy(path.name().unwrap_or(b"workspace"));
+    let name = body::attachment(&format!("{name}.{}", format.extension()))?;
     let source = blocking(move || Source::open(&root, &path)).await??;
     let body = match *call.request.method() {
         Method::HEAD => body::empty(),
@@ -110,17 +108,6 @@ fn place(call: &Call) -> Result<OwnedSemaphorePermit, HttpError> {
     places.try_acquire_owned().map_err(|_| HttpError::Busy {
         what: "archives are being packed already".to_owned(),
     })
-}
-
-/// The one form that the gateway lets through, RFC 6266 with RFC 8187's encoding.
-fn disposition(path: &FilePath, format: Format) -> Result<HeaderValue, HttpError> {
-    let name = match path.name() {
-        None => "workspace".into(),
-        Some(name) => String::from_utf8_lossy(name),
-    };
-    let name = utf8_percent_encode(&name, NAME);
-    let text = format!("attachment; filename*=UTF-8''{name}.{}", format.extension());
-    HeaderValue::try_from(text).map_err(|_| HttpError::Internal)
 }
 
 fn stream_archive(source: Source, format: Format, place: OwnedSemaphorePermit) -> Body {

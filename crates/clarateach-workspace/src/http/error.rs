@@ -9,6 +9,7 @@ use hyper::{Method, Response, StatusCode};
 use super::body::{Body, json};
 use crate::auth::AuthError;
 use crate::bind::BindError;
+use crate::exec::ExecError;
 use crate::files::FilesError;
 use crate::files::archive::ArchiveError;
 use crate::files::search::SearchError;
@@ -48,6 +49,8 @@ pub(super) enum HttpError {
     Archive(#[from] ArchiveError),
     #[error(transparent)]
     Search(#[from] SearchError),
+    #[error(transparent)]
+    Exec(#[from] ExecError),
     #[error(transparent)]
     Terminal(#[from] TerminalError),
     #[error(transparent)]
@@ -103,6 +106,10 @@ impl HttpError {
             Self::TooManyClients => (StatusCode::SERVICE_UNAVAILABLE, "too_many_clients"),
             Self::Auth(error) => auth_status(error),
             Self::Files(error) => files_status(error),
+            Self::Exec(ExecError::NotFound { .. }) => (StatusCode::BAD_REQUEST, "no_program"),
+            Self::Exec(ExecError::NoShell(_)) => (StatusCode::SERVICE_UNAVAILABLE, "no_shell"),
+            Self::Exec(ExecError::Input { .. }) => (StatusCode::BAD_REQUEST, "invalid_input"),
+            Self::Exec(ExecError::Start(_)) => (StatusCode::SERVICE_UNAVAILABLE, "exec_failed"),
             Self::Archive(error) => archive_status(error),
             Self::Search(SearchError::Files(error)) => files_status(error),
             Self::Search(_) => (StatusCode::BAD_REQUEST, "invalid_input"),

@@ -252,7 +252,7 @@ impl Writer<'_> {
                 return Err(error);
             }
         };
-        let put = self.rename(&temporary, &name).map_err(fail)?;
+        let put = self.rename(&temporary, name).map_err(fail)?;
         if put.is_ok() {
             self.done.files += 1;
             self.done.bytes += count;
@@ -270,7 +270,7 @@ impl Writer<'_> {
         };
         let temporary = temporary_name();
         symlinkat(OsStr::from_bytes(target), self.entered(), &temporary).map_err(fail)?;
-        let put = self.rename(&temporary, &name).map_err(fail)?;
+        let put = self.rename(&temporary, name).map_err(fail)?;
         self.done.links += u64::from(put.is_ok());
         Ok(put)
     }
@@ -304,7 +304,7 @@ impl Writer<'_> {
             AtFlags::empty(),
         )
         .map_err(fail)?;
-        let put = self.rename(&temporary, &name).map_err(fail)?;
+        let put = self.rename(&temporary, name).map_err(fail)?;
         // Two names of one file: the rename does nothing then.
         let _ = unlinkat(self.entered(), &temporary, AtFlags::empty());
         self.done.links += u64::from(put.is_ok());
@@ -410,7 +410,7 @@ fn set_modified(file: &File, seconds: i64) -> rustix::io::Result<()> {
     let times = Timestamps {
         last_access: Timespec {
             tv_sec: 0,
-            tv_nsec: UTIME_OMIT.into(),
+            tv_nsec: UTIME_OMIT,
         },
         last_modification: Timespec {
             tv_sec: seconds,

@@ -292,7 +292,7 @@ fn dos_time(seconds: i64) -> (u16, u16) {
     };
     let (hour, minute, second) = time.to_hms();
     (
-        u16::from(hour) << 11 | u16::from(minute) << 5 | u16::from(second) / 2,
+        u16::from(hour) << 11 | u16::from(minute) << 5 | (u16::from(second) / 2),
         year << 9 | u16::from(u8::from(time.month())) << 5 | u16::from(time.day()),
     )
 }
