@@ -4,7 +4,7 @@ import { editor, Range, Uri, type IDisposable } from 'monaco-editor/editor'
 import EditorWorker from 'monaco-editor/editor/editor.worker?worker'
 import 'monaco-editor/features/register.all'
 import JsonWorker from 'monaco-editor/languages/features/json/json.worker?worker'
-import type { Buffers, Place } from './editorStore'
+import type { Buffers, Place } from './buffers'
 import './languages'
 import { smallestEdit } from './text'
 

@@ -35,11 +35,8 @@ export function SearchFields({ query, field, error, onChange }: Props) {
         />
         <div className={styles.toggles}>
           <Toggle label="Match case" glyph="Aa" on={query.matchCase} onToggle={(matchCase) => onChange({ matchCase })} />
-
           <Toggle label="Whole words" glyph="[ab]" on={query.word} onToggle={(word) => onChange({ word })} />
-
           <Toggle label="Regular expression" glyph=".*" on={query.regex} onToggle={(regex) => onChange({ regex })} />
-
         </div>
       </div>
       <button
