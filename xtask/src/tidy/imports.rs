@@ -11,7 +11,7 @@ const ROOT: &str = "crates/clarateach/src/";
 type Rule = (&'static str, &'static str);
 
 #[rustfmt::skip]
-const RULES: [Rule; 12] = [
+const RULES: [Rule; 14] = [
     ("model", "store provider orchestrator service proxy auth http cli config app server
                axum:: hyper:: rusqlite:: bollard:: serde::"),
     ("store", "provider orchestrator service proxy http cli app server axum:: bollard::"),
@@ -21,6 +21,8 @@ const RULES: [Rule; 12] = [
     ("orchestrator", "provider::docker provider::simulated service proxy http cli app server
                       axum:: rusqlite:: bollard::"),
     ("service", "provider::docker provider::simulated proxy http cli app server axum:: rusqlite:: bollard::"),
+    ("feed", "store provider proxy http cli app server axum:: hyper:: rusqlite:: bollard::"),
+    ("reach", "store provider orchestrator service proxy http cli app server axum:: hyper::"),
     ("proxy", "provider::docker provider::simulated cli app server rusqlite:: bollard::"),
     ("auth", "provider orchestrator service proxy http cli app server axum:: bollard::"),
     ("http", "store provider cli app rusqlite:: bollard::"),
