@@ -255,7 +255,7 @@ pub(crate) async fn scene_with_seats<F: Future<Output = ()>>(
             let dir = tempfile::tempdir().unwrap();
             let (app, seats) = TestApp::start_with_seats(dir.path()).await;
             let instructor = app.instructor().await;
-            play(Rc::new(app), instructor, seats).await;
+            Box::pin(play(Rc::new(app), instructor, seats)).await;
         })
         .await;
 }
@@ -267,7 +267,7 @@ pub(crate) async fn scene<F: Future<Output = ()>>(play: impl FnOnce(Rc<TestApp>,
             let dir = tempfile::tempdir().unwrap();
             let app = Rc::new(TestApp::start(dir.path()).await);
             let instructor = app.instructor().await;
-            play(Rc::clone(&app), instructor).await;
+            Box::pin(play(Rc::clone(&app), instructor)).await;
         })
         .await;
 }
