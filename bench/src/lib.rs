@@ -15,7 +15,9 @@ pub const WORKSHOP: &str = "ws-abcdefgh";
 /// Nobody else trusts it.
 const SEED: [u8; 32] = [7; 32];
 /// Workspace tokens live 60 s; they are checked when a connection begins.
-const TOKEN_SECONDS: u64 = 60;
+const WORKSPACE_TOKEN_SECONDS: u64 = 60;
+/// The gateway ends a connection with its seat token.
+const SEAT_TOKEN_SECONDS: u64 = 12 * 3600;
 
 /// A seat's key that everything here uses.
 #[must_use]
@@ -52,12 +54,12 @@ pub fn workspace_token() -> String {
         scope: vec![Scope::Terminal],
         mode: Mode::Control,
         issued_at: now(),
-        expires_at: now() + TOKEN_SECONDS,
+        expires_at: now() + WORKSPACE_TOKEN_SECONDS,
     };
     claims.sign(&signing_key())
 }
 
-/// The credential of the seat's learner, good for a minute when a connection begins.
+/// The credential of the seat's learner, good for the longest run.
 #[must_use]
 pub fn seat_token() -> String {
     let claims = SeatClaims {
@@ -67,7 +69,7 @@ pub fn seat_token() -> String {
         seat: seat_key(),
         generation: GENERATION,
         issued_at: now(),
-        expires_at: now() + TOKEN_SECONDS,
+        expires_at: now() + SEAT_TOKEN_SECONDS,
     };
     claims.sign(&signing_key())
 }

@@ -5,7 +5,7 @@
 use std::io::{Read, Write, stdin, stdout};
 
 use anyhow::Result;
-use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 
 use crate::work::Work;
 
@@ -18,9 +18,7 @@ const WRITE_BYTES: usize = 4096;
 
 /// `stty raw -echo; cat`
 pub(crate) fn echo() -> Result<()> {
-    let mut modes = tcgetattr(stdin())?;
-    modes.make_raw();
-    tcsetattr(stdin(), OptionalActions::Now, &modes)?;
+    leave_bytes_alone()?;
     say_ready()?;
     let (mut input, mut output) = (stdin().lock(), stdout().lock());
     let mut buffer = [0; 64];
@@ -36,7 +34,7 @@ pub(crate) fn echo() -> Result<()> {
 
 pub(crate) fn print(work: Work, bytes: u64) -> Result<()> {
     let text = work.text(bytes);
-    take_input_at_once()?;
+    leave_bytes_alone()?;
     say_ready()?;
     let (mut input, mut output) = (stdin().lock(), stdout().lock());
     let mut one = [0];
@@ -51,7 +49,7 @@ pub(crate) fn print(work: Work, bytes: u64) -> Result<()> {
 
 pub(crate) fn flood() -> Result<()> {
     let text = Work::Yes.text(1_000_000);
-    take_input_at_once()?;
+    leave_bytes_alone()?;
     say_ready()?;
     stdin().lock().read_exact(&mut [0])?;
     let mut output = stdout().lock();
@@ -63,10 +61,11 @@ pub(crate) fn flood() -> Result<()> {
     }
 }
 
-/// Input without line editing and echo; output as the terminal has it, with line ends translated.
-fn take_input_at_once() -> Result<()> {
+/// `stty raw -echo`. Where the terminal translates line ends, its reader is woken once a line, and what a
+/// byte costs depends on how late the reader is; so whole writes arrive.
+fn leave_bytes_alone() -> Result<()> {
     let mut modes = tcgetattr(stdin())?;
-    modes.local_modes -= LocalModes::ICANON | LocalModes::ECHO;
+    modes.make_raw();
     tcsetattr(stdin(), OptionalActions::Now, &modes)?;
     Ok(())
 }
