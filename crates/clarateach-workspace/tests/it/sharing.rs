@@ -132,8 +132,8 @@ async fn sizes_reach_the_program_and_everybody() {
         rows: 65535,
     };
     learner.send_frame(&absurd).await;
-    assert_eq!(learner.run("stty size").await, "1000 1");
-    assert_eq!(learner.sizes, [(101, 41), (1, 1000)]);
+    assert_eq!(learner.run("stty size").await, "1000 2");
+    assert_eq!(learner.sizes, [(101, 41), (2, 1000)]);
 }
 
 #[tokio::test]
