@@ -9,13 +9,13 @@ use super::{Bench, check, progress};
 use crate::contender::{Contender, Servers};
 use crate::process::own_thread_cpu;
 use crate::report::{Report, Table};
-use crate::statistics::{median, rounded};
+use crate::statistics::{median, percentile, rounded};
 use crate::terminal::Terminal;
 use crate::work::{Recorded, Recorder, Work};
 
 /// Of each kind of work and contender in all: this much, in so many rounds.
-const ROUNDS: usize = 10;
-const ROUND_BYTES: u64 = 20_000_000;
+const ROUNDS: usize = 20;
+const ROUND_BYTES: u64 = 10_000_000;
 const QUICK_ROUNDS: usize = 2;
 const QUICK_ROUND_BYTES: u64 = 1_000_000;
 
@@ -23,6 +23,7 @@ const QUICK_ROUND_BYTES: u64 = 1_000_000;
 struct Took {
     cpu: Duration,
     wall: Duration,
+    megabytes: f64,
 }
 
 struct Lane {
@@ -42,24 +43,32 @@ pub(crate) async fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
     for work in Work::ALL {
         let lanes = rounds_of(bench, &servers, work, bytes).await?;
         let raw = lanes.first().context("the baseline")?;
-        let (raw_cpu, raw_rate) = (cpu(raw, bytes), rate(raw, bytes));
         for lane in &lanes {
-            let (cpu, rate) = (cpu(lane, bytes), rate(lane, bytes));
+            let cpu = Ratio::of(lane, raw, Took::cpu_ms_per_mb);
+            let rate = Ratio::of(lane, raw, Took::mb_per_second);
             table.row(&[
                 lane.contender.name().to_owned(),
                 work.name().to_owned(),
-                format!("{:.2} ×", cpu / raw_cpu),
-                format!("{cpu:.2}"),
-                format!("{:.0} %", 100.0 * rate / raw_rate),
-                format!("{rate:.0}"),
+                format!("{:.2} ×", cpu.median),
+                format!("{:.1}–{:.1}", cpu.quartiles[0], cpu.quartiles[1]),
+                format!("{:.2}", cpu.absolute),
+                format!("{:.0} %", 100.0 * rate.median),
+                format!(
+                    "{:.0}–{:.0}",
+                    100.0 * rate.quartiles[0],
+                    100.0 * rate.quartiles[1]
+                ),
+                format!("{:.0}", rate.absolute),
             ]);
             figures.push(json!({
                 "contender": lane.contender.name(),
                 "work": work.name(),
-                "cpu_of_raw": rounded(cpu / raw_cpu, 2),
-                "cpu_ms_per_mb": rounded(cpu, 2),
-                "rate_of_raw": rounded(rate / raw_rate, 2),
-                "mb_per_second": rounded(rate, 1),
+                "cpu_of_raw": rounded(cpu.median, 2),
+                "cpu_of_raw_quartiles": cpu.quartiles.map(|value| rounded(value, 2)),
+                "cpu_ms_per_mb": rounded(cpu.absolute, 2),
+                "rate_of_raw": rounded(rate.median, 2),
+                "rate_of_raw_quartiles": rate.quartiles.map(|value| rounded(value, 2)),
+                "mb_per_second": rounded(rate.absolute, 1),
                 "rounds": lane.rounds.len(),
                 "bytes_per_round": bytes,
             }));
@@ -139,19 +148,39 @@ async fn one_round(
     Ok(Took {
         wall: begun.elapsed(),
         cpu: cpu()?.saturating_sub(before),
+        megabytes: megabytes(expected.bytes),
     })
 }
 
-/// Median CPU milliseconds a MB.
-fn cpu(lane: &Lane, bytes: u64) -> f64 {
-    let each = lane.rounds.iter().map(|took| took.cpu.as_secs_f64() * 1e3);
-    median(&each.collect::<Vec<_>>()) / megabytes(bytes)
+impl Took {
+    fn cpu_ms_per_mb(&self) -> f64 {
+        self.cpu.as_secs_f64() * 1e3 / self.megabytes
+    }
+
+    fn mb_per_second(&self) -> f64 {
+        self.megabytes / self.wall.as_secs_f64()
+    }
 }
 
-/// Median MB a second.
-fn rate(lane: &Lane, bytes: u64) -> f64 {
-    let each = lane.rounds.iter().map(|took| took.wall.as_secs_f64());
-    megabytes(bytes) / median(&each.collect::<Vec<_>>())
+/// A contender beside the baseline, round by round: what else the machine does changes more slowly.
+struct Ratio {
+    median: f64,
+    quartiles: [f64; 2],
+    /// The contender's own median.
+    absolute: f64,
+}
+
+impl Ratio {
+    fn of(lane: &Lane, raw: &Lane, figure: impl Fn(&Took) -> f64) -> Self {
+        let rounds = lane.rounds.iter().zip(&raw.rounds);
+        let ratios: Vec<f64> = rounds.map(|(own, raw)| figure(own) / figure(raw)).collect();
+        let own: Vec<f64> = lane.rounds.iter().map(&figure).collect();
+        Self {
+            median: median(&ratios),
+            quartiles: [0.25, 0.75].map(|part| percentile(&ratios, part)),
+            absolute: median(&own),
+        }
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
