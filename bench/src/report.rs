@@ -74,6 +74,11 @@ impl Table {
     }
 
     pub(crate) fn row(&mut self, cells: &[String]) {
+        debug_assert_eq!(
+            Some(cells.len()),
+            self.rows.first().map(Vec::len),
+            "a cell a head"
+        );
         self.rows.push(cells.to_vec());
     }
 

@@ -37,7 +37,16 @@ pub(crate) async fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
     let bytes = bench.extent.choose(ROUND_BYTES, QUICK_ROUND_BYTES);
     let mut table = Table::new(
         "bulk output",
-        &["", "work", "CPU of raw", "CPU ms/MB", "rate of raw", "MB/s"],
+        &[
+            "",
+            "work",
+            "CPU of raw",
+            "quartiles",
+            "CPU ms/MB",
+            "rate of raw",
+            "quartiles, %",
+            "MB/s",
+        ],
     );
     let mut figures = Vec::new();
     for work in Work::ALL {
