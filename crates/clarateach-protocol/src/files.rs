@@ -34,6 +34,9 @@ pub struct Entry {
     /// base64url of the name's bytes where it isn't UTF-8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name_bytes: Option<String>,
+    /// base64url of the whole path's bytes where it isn't UTF-8: `?raw=` of other calls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_bytes: Option<String>,
 }
 
 /// `GET /files?path=`
@@ -41,6 +44,9 @@ pub struct Entry {
 pub struct Listing {
     /// Folders first, then by name.
     pub entries: Vec<Entry>,
+    /// There are more: these are the first 20,000.
+    #[serde(default)]
+    pub truncated: bool,
 }
 
 /// What happened to a path.

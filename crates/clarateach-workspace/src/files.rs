@@ -22,6 +22,7 @@ pub(crate) mod events;
 pub(crate) mod relocate;
 pub(crate) mod remove;
 pub(crate) mod search;
+pub(crate) mod sweep;
 
 use rustix::io::Errno;
 

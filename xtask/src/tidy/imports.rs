@@ -11,7 +11,7 @@ const ROOT: &str = "crates/clarateach/src/";
 type Rule = (&'static str, &'static str);
 
 #[rustfmt::skip]
-const RULES: [Rule; 12] = [
+const RULES: [Rule; 14] = [
     ("model", "store provider orchestrator service proxy auth http cli config app server
                axum:: hyper:: rusqlite:: bollard:: serde::"),
     ("store", "provider orchestrator service proxy http cli app server axum:: bollard::"),
@@ -21,6 +21,8 @@ const RULES: [Rule; 12] = [
     ("orchestrator", "provider::docker provider::simulated service proxy http cli app server
                       axum:: rusqlite:: bollard::"),
     ("service", "provider::docker provider::simulated proxy http cli app server axum:: rusqlite:: bollard::"),
+    ("feed", "store provider proxy http cli app server axum:: hyper:: rusqlite:: bollard::"),
+    ("reach", "store provider orchestrator service proxy http cli app server axum:: hyper::"),
     ("proxy", "provider::docker provider::simulated cli app server rusqlite:: bollard::"),
     ("auth", "provider orchestrator service proxy http cli app server axum:: bollard::"),
     ("http", "store provider cli app rusqlite:: bollard::"),
@@ -28,8 +30,8 @@ const RULES: [Rule; 12] = [
     ("config", "store orchestrator service proxy http cli app server rusqlite:: bollard::"),
 ];
 
-/// Crates that are never shipped: others may have them as dev-dependencies only.
-const DEV_ONLY: [&str; 1] = ["clarateach-client"];
+/// Crates that are never shipped: what is below `crates/` may have them as dev-dependencies only.
+const DEV_ONLY: [&str; 2] = ["clarateach-client", "clarateach-bench"];
 
 /// Test files may name what they try: a rule is about what is shipped.
 pub(super) fn check(sources: &[SourceFile]) -> Vec<Finding> {
@@ -255,6 +257,17 @@ mod tests {
         };
         assert_eq!(findings("dependencies"), 1);
         assert_eq!(findings("dev-dependencies"), 0);
+    }
+
+    #[test]
+    fn benchmarks_are_not_shipped_and_may_have_it() {
+        let manifest = "[dependencies]\nclarateach-client.workspace = true\n";
+        let findings = check(&[SourceFile {
+            path: "bench/Cargo.toml".to_owned(),
+            size: 0,
+            text: Some(manifest.to_owned()),
+        }]);
+        assert_eq!(findings, []);
     }
 
     #[test]

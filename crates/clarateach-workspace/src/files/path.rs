@@ -64,12 +64,14 @@ impl FilePath {
         Self(name.to_vec())
     }
 
-    /// The entry of this folder whose name has these bytes, in base64url.
+    /// What has these bytes as its name, or as its path below this folder, in base64url.
     pub(crate) fn join_raw(mut self, encoded: &str) -> Result<Self, FilesError> {
-        let name = URL_SAFE_NO_PAD
+        let names = URL_SAFE_NO_PAD
             .decode(encoded.trim_end_matches('='))
             .map_err(|_| bad("raw is not base64url"))?;
-        self.push(&name)?;
+        for name in names.split(|byte| *byte == b'/') {
+            self.push(name)?;
+        }
         Ok(self)
     }
 
@@ -221,12 +223,15 @@ mod tests {
     }
 
     #[test]
-    fn raw_names_are_one_segment() {
+    fn raw_names_are_bytes() {
         let folder = FilePath::from_url("a").unwrap();
         let encoded = URL_SAFE_NO_PAD.encode(b"\xff\xfe");
         let path = folder.clone().join_raw(&encoded).unwrap();
         assert_eq!(path.as_os_str().as_bytes(), b"a/\xff\xfe");
-        for wrong in [&b".."[..], b"", b"b/c", b"b\0"] {
+        let encoded = URL_SAFE_NO_PAD.encode(b"\xff/b");
+        let path = folder.clone().join_raw(&encoded).unwrap();
+        assert_eq!(path.as_os_str().as_bytes(), b"a/\xff/b");
+        for wrong in [&b".."[..], b"", b"b//c", b"/b", b"b/", b"b/../c", b"b\0"] {
             let encoded = URL_SAFE_NO_PAD.encode(wrong);
             assert!(
                 folder.clone().join_raw(&encoded).is_err(),

@@ -18,7 +18,7 @@ use rustix::io::Errno;
 
 use super::FilesError;
 use super::path::FilePath;
-use super::write::make_temporary_file;
+use super::write::{make_nameless_file, make_temporary_file};
 
 /// The kernel gives up with EAGAIN when folders are renamed during the walk; so often we try again.
 const RESOLVE_TRIES: usize = 128;
@@ -57,16 +57,14 @@ impl Root {
     /// A file that is gone when it is closed.
     pub(crate) fn make_nameless_file(&self) -> rustix::io::Result<OwnedFd> {
         let folder = self.open_folder(&FilePath::root())?;
-        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-        match rustix::fs::openat(&folder, ".", flags, Mode::RUSR | Mode::WUSR) {
-            Ok(file) => Ok(file),
+        match make_nameless_file(&folder) {
             // A file system that has no such files.
             Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {
                 let (name, file) = make_temporary_file(&folder)?;
                 unlinkat(&folder, &name, AtFlags::empty())?;
                 Ok(file)
             }
-            Err(errno) => Err(errno),
+            done => done,
         }
     }
 

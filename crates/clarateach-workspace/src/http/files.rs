@@ -94,6 +94,10 @@ fn target(call: &Call, query: &FilesQuery) -> Result<FilePath, HttpError> {
 
 async fn get_listing(call: Call, query: FilesQuery) -> Result<Response<Body>, HttpError> {
     let path = FilePath::from_text(query.path.as_deref().unwrap_or_default())?;
+    let path = match &query.raw {
+        Some(raw) => path.join_raw(raw)?,
+        None => path,
+    };
     let root = Arc::clone(&call.app.root);
     let listing = blocking(move || list::list(&root, &path)).await??;
     Ok(body::json(StatusCode::OK, &listing))

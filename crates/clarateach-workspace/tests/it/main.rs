@@ -16,6 +16,7 @@ mod confinement;
 mod events;
 mod exec;
 mod files;
+mod names;
 mod search;
 mod writing;
 

@@ -31,6 +31,48 @@ pub(crate) struct Seat {
     tasks: JoinSet<()>,
 }
 
+/// A server on a seat's folder.
+pub(crate) struct Running {
+    terminal_port: u16,
+    files_port: u16,
+    stop: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+impl Running {
+    async fn start(folder: &std::path::Path, limits: Limits) -> Self {
+        let server = Server::bind(Config {
+            seat: seat_key(3),
+            generation: Generation(2),
+            keys: signing_key().verifying_keys(),
+            root: folder.join("root"),
+            home: folder.join("home"),
+            listen: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            terminal_port: 0,
+            files_port: 0,
+            limits,
+            orphans: Orphans::Leave,
+        })
+        .await
+        .unwrap();
+        let (terminal_port, files_port) = (server.terminal_port(), server.files_port());
+        let stop = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        let stopped = stop.clone();
+        tasks.spawn(async move { server.serve(stopped).await.unwrap() });
+        Self {
+            terminal_port,
+            files_port,
+            stop,
+            tasks,
+        }
+    }
+}
+
+fn signing_key() -> SigningKey {
+    SigningKey::from_seed(&[7; 32])
+}
+
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
@@ -75,34 +117,20 @@ impl Seat {
         // Output that tests can read.
         let readline = "set enable-bracketed-paste off\n";
         std::fs::write(folder.path().join("home/.inputrc"), readline).unwrap();
-        let key = SigningKey::from_seed(&[7; 32]);
-        let server = Server::bind(Config {
-            seat: seat_key(3),
-            generation: Generation(2),
-            keys: key.verifying_keys(),
-            root: folder.path().join("root"),
-            home: folder.path().join("home"),
-            listen: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            terminal_port: 0,
-            files_port: 0,
-            limits,
-            orphans: Orphans::Leave,
-        })
-        .await
-        .unwrap();
-        let (terminal_port, files_port) = (server.terminal_port(), server.files_port());
-        let stop = CancellationToken::new();
-        let mut tasks = JoinSet::new();
-        let stopped = stop.clone();
-        tasks.spawn(async move { server.serve(stopped).await.unwrap() });
+        let running = Running::start(folder.path(), limits).await;
         Self {
             folder,
-            terminal_port,
-            files_port,
-            key,
-            stop,
-            tasks,
+            terminal_port: running.terminal_port,
+            files_port: running.files_port,
+            key: signing_key(),
+            stop: running.stop,
+            tasks: running.tasks,
         }
+    }
+
+    /// Another server on the same folder.
+    pub(crate) async fn again(&self) -> Running {
+        Running::start(self.folder.path(), Limits::default()).await
     }
 
     pub(crate) fn root(&self) -> PathBuf {

@@ -363,6 +363,7 @@ impl SeatTrack {
     /// Nothing can be done for it before the provider answers again: that is what stands in its way.
     pub(super) fn held_up(&mut self, reason: &Reason) {
         if !self.is_live() {
+            self.proved_otherwise();
             self.trouble = Some(reason.clone());
         }
     }

@@ -296,7 +296,7 @@ pub(crate) async fn scene_with_seats<F: Future<Output = ()>>(
             let dir = tempfile::tempdir().unwrap();
             let (app, seats) = TestApp::start_with_seats(dir.path()).await;
             let instructor = app.instructor().await;
-            play(Rc::new(app), instructor, seats).await;
+            Box::pin(play(Rc::new(app), instructor, seats)).await;
         })
         .await;
 }
@@ -316,7 +316,7 @@ pub(crate) async fn scene_with<F: Future<Output = ()>>(
             let dir = tempfile::tempdir().unwrap();
             let app = Rc::new(TestApp::start_with(set_up(config(dir.path()))).await);
             let instructor = app.instructor().await;
-            play(Rc::clone(&app), instructor).await;
+            Box::pin(play(Rc::clone(&app), instructor)).await;
         })
         .await;
 }

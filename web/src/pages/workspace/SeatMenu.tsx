@@ -39,14 +39,16 @@ export function SeatMenu({ record }: { record: SeatRecord }) {
               <code data-testid="reconnect-code">{record.reconnectCode}</code>
               <CopyButton text={record.reconnectCode} label="Copy" />
             </div>
-            <Button
-              size="small"
-              data-testid="leave"
-              busy={leaving.isPending}
-              onClick={() => leaving.mutate(undefined, { onSettled: () => goToJoin(record) })}
-            >
-              Leave
-            </Button>
+            <p>
+              <Button
+                size="small"
+                data-testid="leave"
+                busy={leaving.isPending}
+                onClick={() => leaving.mutate(undefined, { onSettled: () => goToJoin(record) })}
+              >
+                Leave for now
+              </Button>
+            </p>
           </>
         ) : (
           <p>You visit this seat as its instructor. The learner sees what you type.</p>

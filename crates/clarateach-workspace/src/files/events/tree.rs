@@ -232,6 +232,11 @@ impl WatchTree {
 }
 
 impl Folder {
+    /// Whether a name was found or told in it.
+    pub(super) fn knows(&self, name: &[u8]) -> bool {
+        self.names.contains(&hash(name))
+    }
+
     /// Whether the name is new.
     fn remember(&mut self, name: &[u8]) -> bool {
         self.names.len() >= MAX_NAMES || self.names.insert(hash(name))

@@ -154,7 +154,7 @@ impl Watcher<'_> {
             } else {
                 self.pending.note(FileEventKind::Created, &path, now);
             }
-        } else {
+        } else if !is_nameless(&name) || folder.knows(&name) {
             self.pending.note(FileEventKind::Changed, &path, now);
         }
     }
@@ -214,6 +214,12 @@ impl Watcher<'_> {
             self.pending.note(FileEventKind::Rescan, path, now);
         }
     }
+}
+
+/// Files without a name (O_TMPFILE, as our uploads) are told all the same, as `#` and their inode.
+fn is_nameless(name: &[u8]) -> bool {
+    let inode = name.strip_prefix(b"#");
+    inode.is_some_and(|inode| !inode.is_empty() && inode.iter().all(u8::is_ascii_digit))
 }
 
 /// What the kernel has for us; empty when there is nothing.

@@ -11,7 +11,7 @@ use super::super::reconcile::Groundwork;
 use super::super::seat::{Past, SeatTrack};
 use super::super::stage::Stage;
 use super::{Attempts, Goal, SeatEntry, Work, WorkshopLoop};
-use crate::model::{DesiredWorkshop, Wanted};
+use crate::model::{DesiredWorkshop, Reason, Wanted};
 use crate::provider::{Instance, InstanceStatus};
 
 /// How long hints are gathered before one look at what they are about.
@@ -46,7 +46,7 @@ impl WorkshopLoop {
     pub(super) fn looked(&mut self, look: Result<Look, LookError>) {
         let look = match look {
             Ok(look) => look,
-            Err(error) => return self.look_failed(&error),
+            Err(error) => return self.look_failed(error),
         };
         self.look_attempts = Attempts::default();
         match look.desired {
@@ -60,18 +60,30 @@ impl WorkshopLoop {
     }
 
     /// Nothing is known, so nothing is done, until it can be seen again.
-    pub(super) fn look_failed(&mut self, error: &LookError) {
+    pub(super) fn look_failed(&mut self, error: LookError) {
         let attempts = &mut self.look_attempts;
         attempts.failures = attempts.failures.saturating_add(1);
         let pause = self.hands.settings.backoff.pause(attempts.failures);
         attempts.not_before = Some(Instant::now() + pause);
         self.look_wanted = true;
-        if let LookError::Provider(error) = error {
-            let reason = error.reason();
-            let tracks = self.seats.values_mut().map(|entry| &mut entry.track);
-            tracks.for_each(|track| track.held_up(&reason));
-        }
         tracing::warn!(workshop = %self.id, %error, "cannot look at the workshop; trying again");
+        // Once may be chance; from then on it is what stands in the seats' way.
+        if let LookError::Blind(error, stored) = error
+            && self.look_attempts.failures > 1
+        {
+            self.held_up(&error.reason(), *stored);
+        }
+    }
+
+    /// The provider says nothing: seats that aren't known to be live are told to wait for it.
+    fn held_up(&mut self, reason: &Reason, (desired, told): (Option<DesiredWorkshop>, Told)) {
+        if let Some(desired) = desired.filter(|desired| desired.wanted == Wanted::Present)
+            && matches!(self.goal, Goal::Unseen)
+        {
+            self.wanted(desired, &told);
+        }
+        let tracks = self.seats.values_mut().map(|entry| &mut entry.track);
+        tracks.for_each(|track| track.held_up(reason));
     }
 
     fn wanted(&mut self, desired: DesiredWorkshop, told: &Told) {

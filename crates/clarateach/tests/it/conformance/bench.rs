@@ -147,7 +147,7 @@ pub(super) async fn docker_bench() -> Bench {
     let key = Arc::new(SigningKey::from_seed(&[5; 32]));
     let data = tempfile::tempdir().unwrap();
     let runtime = runtime(&key);
-    let config = docker_config(data.path(), runtime.path(), &random_id().short());
+    let config = docker_config(data.path(), runtime.path(), random_id().short());
     Bench {
         provider: Arc::new(DockerProvider::new(config)),
         key,

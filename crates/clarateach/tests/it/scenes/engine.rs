@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use serde_json::json;
 use tempfile::TempDir;
@@ -16,9 +17,33 @@ const IMAGE: &str = "clarateach/workspace:latest";
 
 /// The engine; it goes with everything that it made.
 pub(super) struct SecondEngine {
-    folder: TempDir,
     daemon: Option<Child>,
+    folder: TempDir,
+    /// Its default one; no container of these tests is on it.
+    _bridge: Bridge,
     pub(super) image: &'static str,
+}
+
+struct Bridge(String);
+
+impl Bridge {
+    /// Of a name and a subnet that no test beside this one has.
+    fn make() -> Self {
+        static MADE: AtomicU8 = AtomicU8::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let bridge = Self(format!("ctt{}-{number}", std::process::id()));
+        host("ip", &["link", "add", &bridge.0, "type", "bridge"]);
+        let address = format!("198.19.254.{}/30", number % 64 * 4 + 1);
+        host("ip", &["address", "add", &address, "dev", &bridge.0]);
+        host("ip", &["link", "set", &bridge.0, "up"]);
+        bridge
+    }
+}
+
+impl Drop for Bridge {
+    fn drop(&mut self) {
+        let _ = Command::new("ip").args(["link", "del", &self.0]).output();
+    }
 }
 
 /// What becomes of containers when the engine stops.
@@ -34,13 +59,15 @@ impl SecondEngine {
         let folder = tempfile::tempdir().unwrap();
         let name = folder.path().file_name().unwrap().to_string_lossy();
         let name = format!("test-{}", name.trim_start_matches('.'));
+        let bridge = Bridge::make();
         let config = json!({
             "data-root": folder.path().join("root"),
             "exec-root": folder.path().join("exec"),
             "pidfile": folder.path().join("pid"),
             "hosts": [format!("unix://{}/engine.sock", folder.path().display())],
-            // The machine's engine keeps its firewall and its bridge, and a shared containerd its containers.
-            "bridge": "none",
+            // The machine's engine keeps its firewall, and a shared containerd its containers. An engine
+            // told to have no bridge would remove the machine's docker0.
+            "bridge": bridge.0,
             "iptables": false,
             "ip6tables": false,
             "containerd-namespace": name,
@@ -50,6 +77,7 @@ impl SecondEngine {
         std::fs::write(folder.path().join("daemon.json"), config.to_string()).unwrap();
         let mut engine = Self {
             folder,
+            _bridge: bridge,
             daemon: None,
             image: IMAGE,
         };
