@@ -5,6 +5,7 @@
 
 mod build;
 mod dev;
+mod fuzz;
 mod images;
 mod openapi;
 mod process;
@@ -45,6 +46,12 @@ enum Command {
         #[arg(long)]
         all: bool,
     },
+    /// The fuzz targets, ten seconds each.
+    Fuzz {
+        /// Ten minutes each.
+        #[arg(long)]
+        all: bool,
+    },
     /// The server in the dev profile and the pages with hot reload.
     Dev {
         /// Passed to `clarateach serve`.
@@ -81,12 +88,17 @@ fn run(command: Command) -> Result<()> {
             openapi::run(mode, &build::in_seat_server()?)
         }
         Command::Tidy => tidy::run(),
-        Command::Test { all } => test::run(if all {
-            test::Extent::All
-        } else {
-            test::Extent::Usual
-        }),
+        Command::Test { all } => test::run(extent(all)),
+        Command::Fuzz { all } => fuzz::run(extent(all)),
         Command::Dev { arguments } => dev::run(&arguments),
+    }
+}
+
+fn extent(all: bool) -> test::Extent {
+    if all {
+        test::Extent::All
+    } else {
+        test::Extent::Usual
     }
 }
 
