@@ -10,6 +10,7 @@ mod instructors;
 mod join;
 mod schedule;
 mod seats;
+mod standing;
 mod tokens;
 mod workshops;
 
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 use clarateach_protocol::id::{SeatKey, WorkshopId};
 use clarateach_protocol::token::{Mode, Role, SEAT_TOKEN_MAX_SECONDS, SeatClaims};
 use time::OffsetDateTime;
+use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
@@ -33,6 +35,7 @@ use crate::store::{Store, StoreError};
 pub use crate::store::Occupancy;
 pub use instructors::SignedIn;
 pub use join::{JoinRequest, Joined};
+pub use standing::{Credential, Standing};
 pub use workshops::{CreateWorkshop, Idempotency, SeatView, WorkshopView};
 
 /// Why something was not done; `http::error` says it in HTTP's words.
@@ -145,6 +148,8 @@ struct Inner {
     readiness: tokio::sync::Mutex<Option<(Instant, Readiness)>>,
     join_failures: budget::FailureBudget,
     sign_in_failures: budget::FailureBudget,
+    /// Told after a session or a token ended before its time.
+    revoked: watch::Sender<()>,
 }
 
 impl Service {
@@ -169,6 +174,7 @@ impl Service {
                 readiness: tokio::sync::Mutex::default(),
                 join_failures: budget::FailureBudget::new(30, 300),
                 sign_in_failures: budget::FailureBudget::new(5, 60),
+                revoked: watch::Sender::new(()),
             }),
         }
     }

@@ -61,6 +61,17 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response<Body>
     response
 }
 
+/// Plain text, never anything else.
+pub(super) fn text(text: String) -> Response<Body> {
+    let body = Full::new(Bytes::from(text)).map_err(never).boxed_unsync();
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    let kind = HeaderValue::from_static("text/plain; charset=utf-8");
+    headers.insert(CONTENT_TYPE, kind);
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
 /// Reads a JSON body of at most `limit` bytes.
 pub(super) async fn read_json<T: DeserializeOwned>(
     request: Request<Incoming>,

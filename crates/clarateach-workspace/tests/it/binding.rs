@@ -4,7 +4,6 @@ use std::net::TcpListener;
 
 use serde_json::json;
 
-use crate::client::TerminalClient;
 use crate::seat::Seat;
 
 #[tokio::test]
@@ -30,7 +29,7 @@ async fn a_binding_reaches_health_shells_and_files() {
         (seat.read("mine.txt"), seat.read("course/one/README.md")),
         ("mine".to_owned(), "hello".to_owned())
     );
-    let mut page = TerminalClient::main(&seat).await;
+    let mut page = seat.page().await;
     let seen = page
         .run("echo $CLARATEACH_LEARNER $ANTHROPIC_API_KEY $LANG")
         .await;
@@ -52,7 +51,7 @@ async fn binding_again_changes_nothing_and_another_digest_does() {
         !seat.root().join("start").exists(),
         "what a learner deleted stays deleted"
     );
-    let mut first = TerminalClient::main(&seat).await;
+    let mut first = seat.page().await;
     assert_eq!(first.run("echo $A").await, "1");
     assert_eq!(
         seat.bind("d2", &[("A", "3")], &[("start", "3")])
@@ -66,12 +65,7 @@ async fn binding_again_changes_nothing_and_another_digest_does() {
         "a running shell keeps its environment"
     );
     seat.post_json("/terminals", &json!({"name": "two"})).await;
-    let mut second = TerminalClient::attach(
-        &seat,
-        "&name=two",
-        clarateach_protocol::terminal::Mode::Control,
-    )
-    .await;
+    let mut second = seat.page_of("two").await;
     assert_eq!(second.run("echo $A").await, "3");
     assert_eq!(seat.read("start"), "3");
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use clarateach_client::{Endpoint, Socket};
 use clarateach_protocol::files::{FileEvent, FileEventKind};
 use clarateach_protocol::token::Mode;
 use clarateach_workspace::Limits;
@@ -10,13 +11,11 @@ use futures_util::StreamExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_tungstenite::WebSocketStream;
 
-use crate::client::open_at;
 use crate::seat::{DEADLINE, Seat};
 
 /// A page that listens.
-struct Listener(WebSocketStream<TcpStream>);
+struct Listener(Socket);
 
 impl Listener {
     /// Listens, and has seen the first rescan.
@@ -28,7 +27,8 @@ impl Listener {
 
     async fn open(seat: &Seat) -> Self {
         let token = seat.token(Mode::View);
-        let (socket, _) = open_at(seat.files_port, Some(&token), "/files-events", None)
+        let (socket, _) = Endpoint::seat(seat.files_port, token)
+            .open("/files-events", None)
             .await
             .unwrap();
         Self(socket)

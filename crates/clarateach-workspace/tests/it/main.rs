@@ -1,7 +1,6 @@
 //! The real server in this process, and a client that behaves as a page does.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-mod client;
 mod seat;
 
 mod attach;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use clarateach_client::{Attach, Endpoint, TerminalClient};
 use clarateach_protocol::id::{Generation, SeatKey, SeatNumber};
 use clarateach_protocol::token::{Mode, Scope, SigningKey, WorkspaceClaims};
 use clarateach_workspace::{Config, Limits, Orphans, Server};
@@ -181,6 +182,34 @@ impl Seat {
         self.call(Method::GET, target).await
     }
 
+    /// Where terminals are, with this token.
+    pub(crate) fn endpoint(&self, token: Option<&str>) -> Endpoint {
+        let mut endpoint = Endpoint::seat(self.terminal_port, "");
+        endpoint.token = token.map(str::to_owned);
+        endpoint
+    }
+
+    /// Where terminals are, with a right token.
+    pub(crate) fn terminals(&self) -> Endpoint {
+        Endpoint::seat(self.terminal_port, self.token(Mode::Control))
+    }
+
+    /// Attaches to `main` with control.
+    pub(crate) async fn page(&self) -> TerminalClient {
+        self.attach("", Mode::Control).await
+    }
+
+    /// Attaches to `main` with more in the query and a token for this mode.
+    pub(crate) async fn attach(&self, query: &str, mode: Mode) -> TerminalClient {
+        let endpoint = self.endpoint(Some(&self.token(mode)));
+        TerminalClient::attach(&endpoint, Attach::default().with(query)).await
+    }
+
+    /// Attaches to a terminal by its name.
+    pub(crate) async fn page_of(&self, name: &str) -> TerminalClient {
+        TerminalClient::attach(&self.terminals(), Attach::to(name)).await
+    }
+
     /// How many connections the first terminal has.
     pub(crate) async fn clients(&self) -> u64 {
         let listed = self.get("/terminals").await.json();
@@ -316,6 +345,12 @@ fn right_claims() -> WorkspaceClaims {
 /// A token for every seat that is started with the tests' key, number and generation.
 pub(crate) fn right_token() -> String {
     right_claims().sign(&SigningKey::from_seed(&[7; 32]))
+}
+
+/// Attaches to `main` of a server in another process.
+pub(crate) async fn page_at(port: u16) -> TerminalClient {
+    let endpoint = Endpoint::seat(port, right_token());
+    TerminalClient::attach(&endpoint, Attach::default()).await
 }
 
 pub(crate) fn now() -> u64 {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -14,6 +14,8 @@ use flate2::write::GzEncoder;
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 use super::error::{self, ApiError};
+use super::extract::From;
+use super::{ApiState, reach};
 
 #[derive(RustEmbed)]
 #[folder = "../../web/dist"]
@@ -27,7 +29,11 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self'; wo
     base-uri 'none'; form-action 'self'; object-src 'none'";
 
 /// A file of the front end; any other path is a page of it, which its own router knows.
-pub(super) async fn get_page(request: Request) -> Response {
+pub(super) async fn get_page(
+    State(state): State<ApiState>,
+    from: From,
+    request: Request,
+) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return error::wrong_method().await.into_response();
     }
@@ -37,6 +43,10 @@ pub(super) async fn get_page(request: Request) -> Response {
     }
     if path.starts_with("assets/") || path.starts_with("debug/") {
         return error::unknown_route().await.into_response();
+    }
+    if path == "join" {
+        let (parts, _) = request.into_parts();
+        reach::note_page(&state, from.client, parts).await;
     }
     match Pages::get("index.html") {
         Some(file) => serve("index.html", file, false),
