@@ -48,7 +48,9 @@ fn recorded() -> Vec<serde_json::Value> {
         let path = folder().join(format!("{name}.out"));
         let output = std::fs::read(&path);
         let output = output.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let cuts: Vec<_> = (1..=5).map(|fifth| output.len() * fifth / 5 - 3 * (5 - fifth)).collect();
+        let cuts: Vec<_> = (1..=5)
+            .map(|fifth| output.len() * fifth / 5 - 3 * (5 - fifth))
+            .collect();
         case(name, &output, &cuts, 80, 24)
     };
     ["vim", "less", "top", "tmux", "colours"].map(one).to_vec()
@@ -63,5 +65,8 @@ fn the_pages_fixtures_are_what_the_model_makes() {
         std::fs::write(&path, &lines).unwrap();
     }
     let known = std::fs::read_to_string(&path).unwrap();
-    assert!(known == lines, "the model's replays changed: see this file's head for how to write them anew");
+    assert!(
+        known == lines,
+        "the model's replays changed: see this file's head for how to write them anew"
+    );
 }
