@@ -49,6 +49,8 @@ pub struct Config {
     pub root: PathBuf,
     /// The shells' HOME.
     pub home: PathBuf,
+    /// The shell of terminals, if it can be run; `None`: the passwd entry's, or bash, or sh.
+    pub shell: Option<PathBuf>,
     /// The address to listen on.
     pub listen: IpAddr,
     /// Port of the terminals; 0 for any.
@@ -139,6 +141,7 @@ impl Server {
             bound: Arc::clone(&bound),
             home: config.home,
             root: config.root,
+            shell: config.shell,
             patience: Patience {
                 ack_deadline: config.limits.ack_deadline,
                 ping_interval: config.limits.ping_interval,

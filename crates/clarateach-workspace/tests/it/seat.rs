@@ -82,6 +82,7 @@ impl Seat {
             keys: key.verifying_keys(),
             root: folder.path().join("root"),
             home: folder.path().join("home"),
+            shell: None,
             listen: IpAddr::V4(Ipv4Addr::LOCALHOST),
             terminal_port: 0,
             files_port: 0,
