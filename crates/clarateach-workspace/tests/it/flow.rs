@@ -252,7 +252,7 @@ async fn bulk_arrives_as_it_was() {
     let pattern = |at: u64| letters[(at.wrapping_mul(at) / 7 % 18) as usize];
     let bulk: Vec<u8> = (0..megabytes << 20).map(pattern).collect();
     seat.write("bulk", &bulk);
-    page.type_text("stty raw -echo; printf BE''GIN; cat bulk\r")
+    page.type_text("stty raw -echo; printf BE''GIN; cat bulk; exec sleep 1000\r")
         .await;
     page.wait_for("BEGIN").await;
     page.record();
