@@ -44,6 +44,9 @@ pub(crate) struct Serve {
     /// HOME of the shells; made from /etc/skel when it is absent.
     #[arg(long, value_name = "FOLDER", default_value = "/workspace/.home")]
     pub(crate) home: PathBuf,
+    /// Shell of the terminals, if it can be run; otherwise the passwd entry's, then bash, then sh.
+    #[arg(long, value_name = "PROGRAM", env = "CLARATEACH_SHELL")]
+    pub(crate) shell: Option<PathBuf>,
     /// Address to listen on.
     #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::UNSPECIFIED))]
     pub(crate) listen: IpAddr,

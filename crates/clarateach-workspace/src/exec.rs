@@ -59,6 +59,8 @@ pub(crate) struct Bench {
     pub(crate) children: Arc<Children>,
     pub(crate) home: PathBuf,
     pub(crate) root: PathBuf,
+    /// As terminals have it.
+    pub(crate) shell: Option<PathBuf>,
 }
 
 /// A program that is to be run: every input is checked.
@@ -91,7 +93,8 @@ impl Program {
             return Err(wrong("max_output_bytes is at most 1048576"));
         }
         check_environment(&request.env)?;
-        let mut shell = Shell::find(&bench.home, &bench.root)?.command(folder, bound);
+        let mut shell =
+            Shell::find(bench.shell.as_deref(), &bench.home, &bench.root)?.command(folder, bound);
         let mut command = match (request.argv, request.command) {
             (None, Some(line)) if !line.contains('\0') => {
                 shell.arg("-c").arg(line);

@@ -89,6 +89,7 @@ async fn serve(arguments: Serve, keys: VerifyingKeys) -> Result<(), Failure> {
         keys,
         root: arguments.root,
         home: arguments.home,
+        shell: arguments.shell,
         listen: arguments.listen,
         terminal_port: arguments.terminal_port,
         files_port: arguments.files_port,

@@ -60,6 +60,8 @@ pub struct Config {
     pub root: PathBuf,
     /// The shells' HOME.
     pub home: PathBuf,
+    /// The shell of terminals, if it can be run; `None`: the passwd entry's, or bash, or sh.
+    pub shell: Option<PathBuf>,
     /// The address to listen on.
     pub listen: IpAddr,
     /// Port of the terminals; 0 for any.
@@ -161,12 +163,14 @@ impl Server {
             children: Arc::clone(&children),
             home: config.home.clone(),
             root: config.root.clone(),
+            shell: config.shell.clone(),
         };
         let terminals = Terminals::new(Workbench {
             children: Arc::clone(&children),
             bound: Arc::clone(&bound),
             home: config.home,
             root: config.root,
+            shell: config.shell,
             patience: Patience {
                 ack_deadline: config.limits.ack_deadline,
                 ping_interval: config.limits.ping_interval,

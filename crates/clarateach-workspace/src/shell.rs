@@ -12,6 +12,10 @@ use std::process::Command;
 use crate::bind::Bound;
 
 const FALLBACK_SHELLS: [&str; 2] = ["/bin/bash", "/bin/sh"];
+const GREETING_FILE: &str = "/etc/clarateach/greeting";
+const GREETING_VARIABLE: &str = "CLARATEACH_GREETING";
+/// A screenful.
+const MAX_GREETING_CHARACTERS: usize = 4096;
 const FALLBACK_USER: &str = "learner";
 
 /// The shell and the person whose it is.
@@ -29,14 +33,16 @@ pub(crate) struct Shell {
 pub(crate) struct NoShell;
 
 impl Shell {
-    /// The shell of this process's user, with `home` as HOME and `folder` as first directory.
-    pub(crate) fn find(home: &Path, folder: &Path) -> Result<Self, NoShell> {
+    /// `wanted` if it can be run, else the shell of this process's user, with `home` as HOME and
+    /// `folder` as first directory.
+    pub(crate) fn find(wanted: Option<&Path>, home: &Path, folder: &Path) -> Result<Self, NoShell> {
         let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
         let entry = passwd_entry(&passwd, rustix::process::getuid().as_raw());
         let (user, own) = entry.unwrap_or((FALLBACK_USER, ""));
-        let program = std::iter::once(own)
-            .chain(FALLBACK_SHELLS)
-            .map(Path::new)
+        let others = std::iter::once(own).chain(FALLBACK_SHELLS).map(Path::new);
+        let program = wanted
+            .into_iter()
+            .chain(others)
             .find(|path| is_executable(path))
             .ok_or(NoShell)?;
         Ok(Self {
@@ -69,6 +75,35 @@ impl Shell {
         }
         command
     }
+}
+
+/// What a new terminal shows before its shell's first prompt: the binding's `CLARATEACH_GREETING`, or
+/// the image's `/etc/clarateach/greeting`. Text alone: printed, never run, and without control
+/// sequences.
+pub(crate) fn greeting(bound: &Bound) -> String {
+    let of_binding = bound
+        .environment()
+        .find_map(|(name, value)| (name == GREETING_VARIABLE).then_some(value));
+    let text = of_binding.unwrap_or_else(|| {
+        let file = fs::read(GREETING_FILE).unwrap_or_default();
+        String::from_utf8_lossy(&file).into_owned()
+    });
+    shown(&text)
+}
+
+/// Lines for a terminal.
+fn shown(text: &str) -> String {
+    let mut shown = String::new();
+    for line in text
+        .chars()
+        .take(MAX_GREETING_CHARACTERS)
+        .collect::<String>()
+        .lines()
+    {
+        shown.extend(line.chars().filter(|character| !character.is_control()));
+        shown.push_str("\r\n");
+    }
+    shown
 }
 
 /// `-bash`: the leading hyphen makes it a login shell.
@@ -126,6 +161,28 @@ mod tests {
         ] {
             assert!(!is_executable(Path::new(wrong)), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_greeting_is_text_alone() {
+        assert_eq!(
+            shown("Hi \u{1b}[31m世界\n\n\u{9b}2Jx\r\n"),
+            "Hi [31m世界\r\n\r\n2Jx\r\n"
+        );
+        assert_eq!(shown(""), "");
+        assert!(shown(&"x".repeat(100_000)).len() < 5000);
+    }
+
+    #[test]
+    fn a_wanted_shell_comes_first_if_it_can_be_run() {
+        let here = Path::new("/");
+        let found = |wanted| {
+            Shell::find(Some(Path::new(wanted)), here, here)
+                .unwrap()
+                .program
+        };
+        assert_eq!(found("/bin/sh"), Path::new("/bin/sh"));
+        assert_ne!(found("/no/such/shell"), Path::new("/no/such/shell"));
     }
 
     #[test]

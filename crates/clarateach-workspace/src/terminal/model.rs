@@ -1,6 +1,6 @@
 //! What a terminal looks like: output in, the screen as text or as the bytes that redraw it out.
 //!
-//! `parser` reads bytes, `controls` says what each sequence does, `screen` does it to two `buffer`s of `row`s of
+//! `parser` reads bytes, `controls` says what each sequence does, `screen`, `print` and `erase` do it to two `buffer`s of `row`s of
 //! `cell`s; `resize` reflows, `replay` writes everything down. It answers no query by itself: see
 //! [`Model::set_answering`].
 //!
@@ -11,7 +11,9 @@
 mod buffer;
 mod cell;
 mod controls;
+mod erase;
 mod parser;
+mod print;
 mod replay;
 mod resize;
 mod row;

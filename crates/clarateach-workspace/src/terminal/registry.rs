@@ -26,7 +26,7 @@ use super::tty::Tty;
 use super::{Patience, Size, task};
 use crate::bind::Bound;
 use crate::children::{Children, Started};
-use crate::shell::{NoShell, Shell};
+use crate::shell::{self, NoShell, Shell};
 
 /// More than a person uses; each may cost a ring and a shell.
 pub(crate) const MAX_TERMINALS: usize = 16;
@@ -71,6 +71,7 @@ pub(crate) struct Workbench {
     pub(crate) bound: Arc<Bound>,
     pub(crate) home: PathBuf,
     pub(crate) root: PathBuf,
+    pub(crate) shell: Option<PathBuf>,
     pub(crate) patience: Patience,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
@@ -206,14 +207,18 @@ impl Terminals {
             .map_err(|error| TerminalError::Start(io::Error::other(error)))??;
         let tty = Tty::of(&master).map_err(TerminalError::Start)?;
         let master = register(master).map_err(TerminalError::Start)?;
+        let mut session = Session::new(
+            name.clone(),
+            random_epoch(),
+            timestamp(SystemTime::now()),
+            size,
+            inner.bench.patience,
+        );
+        if name.as_str() != TerminalName::PROBE {
+            session.output(shell::greeting(&inner.bench.bound).as_bytes());
+        }
         let terminal = Arc::new(Terminal {
-            session: Mutex::new(Session::new(
-                name.clone(),
-                random_epoch(),
-                timestamp(SystemTime::now()),
-                size,
-                inner.bench.patience,
-            )),
+            session: Mutex::new(session),
             wake: Notify::new(),
             input_room: Notify::new(),
             tty,
@@ -250,7 +255,7 @@ impl Workbench {
         size: Size,
         folder: Option<PathBuf>,
     ) -> Result<(std::os::fd::OwnedFd, Started), TerminalError> {
-        let shell = Shell::find(&self.home, &self.root)?;
+        let shell = Shell::find(self.shell.as_deref(), &self.home, &self.root)?;
         let command = shell.command(folder.as_deref(), &self.bound);
         let (master, slave) = pty::open_pair(size).map_err(TerminalError::Start)?;
         let started = spawn_on(slave, command, &self.children).map_err(TerminalError::Start)?;

@@ -7,7 +7,7 @@ use clarateach_workspace::Limits;
 use tokio::time::{Instant, timeout};
 
 use crate::seat::{Seat, until};
-use clarateach_client::{Acks, Event};
+use clarateach_client::{Acks, Attach, Event, Pace, Recorded, TerminalClient};
 
 /// RFC 6455 "protocol error".
 const PROTOCOL_ERROR: u16 = 1002;
@@ -165,4 +165,97 @@ async fn a_paste_larger_than_all_buffers_arrives() {
         page.type_text(&line.repeat(100)).await;
     }
     assert!(page.wait_for("DONE").await.contains("3000000"));
+}
+
+#[tokio::test]
+async fn an_interrupt_overtakes_a_paste_that_nobody_reads() {
+    let seat = Seat::start().await;
+    let mut page = seat.page().await;
+    page.run("PS1='$ '; stty -echo").await;
+    page.type_text("echo RUN''NING; sleep 1000; echo interrupted $?\r")
+        .await;
+    page.wait_for("RUNNING").await;
+    let line = "touch pasted; true\n".repeat(50);
+    for _ in 0..500 {
+        page.type_text(&line).await;
+    }
+    let pressed = Instant::now();
+    page.type_text("\x03").await;
+    page.wait_for("$ ").await;
+    println!("the prompt came {:?} after Ctrl-C", pressed.elapsed());
+    page.run("stty echo").await;
+    assert_eq!(page.run("echo alive").await, "alive");
+    assert!(
+        !seat.root().join("pasted").exists(),
+        "what was pasted before is gone"
+    );
+}
+
+#[tokio::test]
+async fn a_control_character_that_interrupts_nothing_takes_its_turn() {
+    let seat = Seat::start().await;
+    let mut page = seat.page().await;
+    page.run("PS1='$ '; true").await;
+    page.type_text(
+        "stty raw -echo; echo RE''ADY; head -c 200003 | od -An -c | tail -1; stty sane\r",
+    )
+    .await;
+    page.wait_for("READY").await;
+    for _ in 0..20 {
+        page.type_text(&"x".repeat(10_000)).await;
+    }
+    page.type_text("\x03").await;
+    page.type_text("ab").await;
+    page.wait_for("003   a   b").await;
+}
+
+#[tokio::test]
+async fn a_storm_of_sizes_ends_in_the_last_one() {
+    let seat = Seat::start().await;
+    let mut page = seat.page().await;
+    page.run("PS1='$ '; true").await;
+    for step in 0..1000u16 {
+        page.resize(40 + step % 100, 20 + step % 30).await;
+    }
+    assert_eq!(page.run("stty size").await, "29 139");
+    let changes = page.sizes.len();
+    assert!(
+        changes <= 100 && page.sizes.last() == Some(&(139, 29)),
+        "{changes} changes"
+    );
+}
+
+#[tokio::test]
+async fn a_client_at_a_kilobyte_a_second_is_let_go_and_redrawn_later() {
+    let seat = Seat::with_limits(impatient()).await;
+    let mut learner = seat.page().await;
+    learner.run("true").await;
+    let slow = seat.terminals().paced(Pace::BytesPerSecond(1000));
+    let slow = TerminalClient::attach(&slow, Attach::default().viewing()).await;
+    assert!(learner.run("seq 1 400000").await.ends_with("400000"));
+    until("the slow one is let go", async || seat.clients().await == 1).await;
+    let mut back = slow.resume().await;
+    assert!(!back.attached.resumed, "it is behind by more than the ring");
+    assert!(back.wait_for_replay().await.contains("400000"));
+}
+
+/// 200 MB with `./x test --all`.
+#[tokio::test]
+async fn bulk_arrives_as_it_was() {
+    let megabytes = match std::env::var_os("CLARATEACH_TEST_ALL") {
+        Some(_) => 200,
+        None => 8,
+    };
+    let seat = Seat::start().await;
+    let mut page = seat.page().await;
+    let letters = b"0123456789abcdef \n";
+    let pattern = |at: u64| letters[(at.wrapping_mul(at) / 7 % 18) as usize];
+    let bulk: Vec<u8> = (0..megabytes << 20).map(pattern).collect();
+    seat.write("bulk", &bulk);
+    page.type_text("stty raw -echo; printf BE''GIN; cat bulk; exec sleep 1000\r")
+        .await;
+    page.wait_for("BEGIN").await;
+    page.record();
+    let received = page.recorded(bulk.len() as u64).await;
+    assert_eq!(received, Recorded::of([&bulk[..]]));
 }

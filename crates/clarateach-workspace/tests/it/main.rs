@@ -5,6 +5,7 @@ mod seat;
 
 mod attach;
 mod flow;
+mod screen;
 mod sharing;
 mod terminals;
 

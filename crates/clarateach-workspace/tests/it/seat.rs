@@ -47,6 +47,7 @@ impl Running {
             keys: signing_key().verifying_keys(),
             root: folder.join("root"),
             home: folder.join("home"),
+            shell: None,
             listen: IpAddr::V4(Ipv4Addr::LOCALHOST),
             terminal_port: 0,
             files_port: 0,

@@ -143,3 +143,30 @@ async fn shells_get_a_proper_environment_and_no_descriptor_of_ours() {
     assert_eq!(descriptors, "0\r\n0 1 2 255");
     assert_eq!(page.run("ps -o stat= -p $$ | cut -c1-2").await, "Ss");
 }
+
+#[tokio::test]
+async fn a_greeting_comes_once_before_the_first_prompt() {
+    let seat = Seat::start().await;
+    let greeting = "Welcome, \u{1b}[31mlearner\n$(touch executed)\n";
+    seat.bind("d1", &[("CLARATEACH_GREETING", greeting)], &[])
+        .await;
+    let mut page = seat.page().await;
+    let shown = "Welcome, [31mlearner\r\n$(touch executed)";
+    page.run("true").await;
+    let all = page.wait_for_replay().await + &String::from_utf8_lossy(&page.output);
+    assert_eq!(all.matches(shown).count(), 1, "{all:?}");
+    assert!(!seat.root().join("executed").exists());
+}
+
+#[tokio::test]
+async fn out_of_memory_programs_go_before_the_server() {
+    let seat = Seat::start().await;
+    let mut page = seat.page().await;
+    let own: i32 = std::fs::read_to_string("/proc/self/oom_score_adj")
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    let shells = page.run("cat /proc/self/oom_score_adj").await;
+    assert_eq!(shells, (own + 500).min(1000).to_string());
+}

@@ -100,8 +100,20 @@ export function createEmulator(
       done()
     })
   }
+  const room = (): Size | null => {
+    if (container.clientWidth === 0 || container.clientHeight === 0) return null
+    const proposed = fit.proposeDimensions()
+    if (!proposed || Number.isNaN(proposed.cols) || Number.isNaN(proposed.rows)) return null
+    return { cols: Math.max(proposed.cols, SMALLEST.cols), rows: Math.max(proposed.rows, SMALLEST.rows) }
+  }
+  // The terminal may be larger than this panel, when somebody else typed last: then the panel scrolls.
+  const scrollIfTooLarge = (size: Size | null) => {
+    const tooLarge = size !== null && (terminal.cols > size.cols || terminal.rows > size.rows)
+    container.style.overflow = tooLarge ? 'auto' : ''
+  }
   const resizeTo = ({ cols, rows }: Size) => {
     if (cols !== terminal.cols || rows !== terminal.rows) terminal.resize(cols, rows)
+    scrollIfTooLarge(room())
   }
 
   return {
@@ -120,10 +132,9 @@ export function createEmulator(
     },
     focus: () => terminal.focus(),
     proposedSize: () => {
-      if (container.clientWidth === 0 || container.clientHeight === 0) return null
-      const proposed = fit.proposeDimensions()
-      if (!proposed || Number.isNaN(proposed.cols) || Number.isNaN(proposed.rows)) return null
-      return { cols: Math.max(proposed.cols, SMALLEST.cols), rows: Math.max(proposed.rows, SMALLEST.rows) }
+      const size = room()
+      scrollIfTooLarge(size)
+      return size
     },
     dispose: () => terminal.dispose(),
   }

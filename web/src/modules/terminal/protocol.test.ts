@@ -183,7 +183,7 @@ describe('acknowledging', () => {
 })
 
 describe('sizes', () => {
-  it('asks_once_for_a_size_that_the_pty_has_not', () => {
+  it('tells_a_size_once', () => {
     const protocol = new TerminalProtocol('main')
     attach(protocol)
     expect(protocol.requestSize(SIZE)).toBeNull()
@@ -198,13 +198,14 @@ describe('sizes', () => {
     expect(effects).toEqual([{ type: 'resize', size: { cols: 90, rows: 20 } }])
   })
 
-  it('does_not_flicker_through_older_sizes_while_a_pane_is_dragged', () => {
+  it('tells_its_own_size_whatever_size_the_terminal_has', () => {
     const protocol = new TerminalProtocol('main')
-    attach(protocol)
-    protocol.requestSize({ cols: 100, rows: 30 })
-    protocol.requestSize({ cols: 101, rows: 30 })
-    expect(protocol.text('{"type":"resized","cols":100,"rows":30}')).toEqual([])
-    expect(protocol.text('{"type":"resized","cols":101,"rows":30}')).toHaveLength(1)
+    protocol.query(SIZE, 'control')
+    attach(protocol, { cols: 90, rows: 20 })
+    expect(protocol.requestSize(SIZE)).toBeNull()
+    expect(protocol.text('{"type":"resized","cols":91,"rows":21}')).toHaveLength(1)
+    expect(protocol.requestSize(SIZE)).toBeNull()
+    expect(protocol.requestSize({ cols: 91, rows: 21 })).toBe('{"type":"resize","cols":91,"rows":21}')
   })
 
   it('asks_for_nothing_while_detached', () => {

@@ -49,12 +49,14 @@ export class TerminalProtocol {
   private attachmentNumber = 0
   /** Where a next socket may go on. */
   private resumePoint: { epoch: string; offset: number } | null = null
-  private requestedSize: Size | null = null
+  /** The size of this page's panel, as the server knows it. The terminal has the size of whoever typed last. */
+  private wish: Size | null = null
 
   constructor(private readonly name: string) {}
 
   /** The query of the next upgrade. */
   query(size: Size, mode: 'view' | 'control'): URLSearchParams {
+    this.wish = size
     const query = new URLSearchParams({ name: this.name, cols: String(size.cols), rows: String(size.rows) })
     if (this.resumePoint) {
       query.set('epoch', this.resumePoint.epoch)
@@ -67,7 +69,6 @@ export class TerminalProtocol {
   opened(): void {
     this.attachment = null
     this.attachmentNumber += 1
-    this.requestedSize = null
   }
 
   closed(): void {
@@ -152,10 +153,10 @@ export class TerminalProtocol {
     return JSON.stringify({ type: 'ack', offset: this.attachment.acked })
   }
 
-  /** The frame that asks for a size, or `null` when the PTY has it or it has been asked for. */
+  /** The frame that tells the size of this page's panel, or `null` when the server knows it. */
   requestSize(size: Size): string | null {
-    if (!this.attachment || sameSize(size, this.requestedSize ?? this.attachment.size)) return null
-    this.requestedSize = size
+    if (!this.attachment || sameSize(size, this.wish ?? this.attachment.size)) return null
+    this.wish = size
     return JSON.stringify({ type: 'resize', cols: size.cols, rows: size.rows })
   }
 
@@ -196,11 +197,6 @@ export class TerminalProtocol {
     const size = sizeOf(frame)
     if (size === null) return []
     attachment.size = size
-    if (this.requestedSize) {
-      // The server takes our requests in turn: until it has answered the last one, its sizes are older than ours.
-      if (!sameSize(size, this.requestedSize)) return []
-      this.requestedSize = null
-    }
     return [{ type: 'resize', size }]
   }
 

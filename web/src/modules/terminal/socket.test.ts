@@ -235,6 +235,16 @@ describe('a terminal’s socket', () => {
     expect(emulator.size).toEqual({ cols: 100, rows: 40 })
   })
 
+  it('takes_the_size_that_the_terminal_has_not_the_one_of_its_panel', () => {
+    const { socket, emulator } = scene()
+    server().accept({ cols: 100, rows: 40 })
+    socket.fit({ cols: 30, rows: 10 })
+    expect(server().sent).toEqual(['{"type":"resize","cols":30,"rows":10}'])
+    expect(emulator.size).toEqual({ cols: 100, rows: 40 })
+    server().text({ type: 'resized', cols: 30, rows: 10 })
+    expect(emulator.size).toEqual({ cols: 30, rows: 10 })
+  })
+
   it('is_silent_once_disposed', async () => {
     const { socket, statuses } = scene()
     server().accept()

@@ -64,10 +64,10 @@ export class TerminalSocket {
     }
   }
 
-  /** The room that there is on this page. Who may only watch follows the size that others chose. */
+  /** The room that there is on this page: told, not taken. The emulator has the terminal's size, which is that of whoever
+   * typed last; a smaller panel scrolls. */
   fit(size: Size): void {
     if (this.link.mode() === 'view') return
-    this.emulator.resize(size)
     this.send(this.protocol.requestSize(size))
   }
 

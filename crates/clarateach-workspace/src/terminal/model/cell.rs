@@ -101,8 +101,10 @@ impl Style {
         }
     }
 
-    pub(super) fn is_background_only(self) -> bool {
-        self == self.erased()
+    /// Where there is no character, only the background shows.
+    pub(super) fn shows_only_background(self) -> bool {
+        let shown = Flags::INVERSE | Flags::STRIKE | Flags::OVERLINE;
+        !self.flags.has(shown) && self.flags.underline() == 0
     }
 }
 

@@ -155,7 +155,7 @@ impl Writer<'_> {
             self.number("\x1b[", columns, "G");
             return Entry::Below;
         }
-        let is_full = !last.is_null() || !last.style.is_background_only();
+        let is_full = !last.is_null() || !last.style.shows_only_background();
         self.style(Style::default());
         if !is_full {
             self.number("\x1b[", columns, "G.");
@@ -179,13 +179,15 @@ impl Writer<'_> {
         }
         while at < cells.len() {
             let cell = cells[at];
-            if cell.is_null() && cell.style.is_background_only() {
-                let run = cells[at..]
-                    .iter()
-                    .take_while(|other| **other == cell)
-                    .count();
-                if cell != Cell::BLANK {
-                    self.style(cell.style);
+            if cell.is_null() && cell.style.shows_only_background() {
+                let background = cell.style.erased();
+                let same = |other: &&Cell| {
+                    let style = other.style;
+                    other.is_null() && style.shows_only_background() && style.erased() == background
+                };
+                let run = cells[at..].iter().take_while(same).count();
+                if background != Style::default() {
+                    self.style(background);
                     self.number("\x1b[", run, "X");
                 }
                 at += run;

@@ -1,5 +1,6 @@
 //! The model against itself: cut anywhere, redrawn, and continued, it must be as if nothing had happened.
 
+mod fixtures;
 mod streams;
 
 use std::fmt::Write;
@@ -101,6 +102,10 @@ fn row_state(model: &Model, row: &Row, may_be_wrapped: bool) -> String {
     let mut kept = out.len();
     let mut style = Style::default();
     for cell in row.cells() {
+        let mut cell = *cell;
+        if cell.is_null() && cell.style.shows_only_background() {
+            cell.style = cell.style.erased();
+        }
         if cell.style != style {
             style = cell.style;
             let extra = screen.tables.extra(style.extra);
@@ -118,18 +123,18 @@ fn row_state(model: &Model, row: &Row, may_be_wrapped: bool) -> String {
             );
         }
         let mut text = String::new();
-        screen.push_text(*cell, &mut text);
+        screen.push_text(cell, &mut text);
         match (cell.kind(), text.as_str()) {
             (Kind::Tail, _) => out.push('>'),
             (Kind::Alone, text) => {
                 let _ = write!(out, "!{text}");
             }
             // A space that is drawn like nothing.
-            (_, "") if !cell.style.is_background_only() => out.push(' '),
+            (_, "") if !cell.style.shows_only_background() => out.push(' '),
             (_, "") => out.push('·'),
             (_, text) => out.push_str(text),
         }
-        if *cell != super::cell::Cell::BLANK {
+        if cell != super::cell::Cell::BLANK {
             kept = out.len();
         }
     }
