@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -20,6 +21,8 @@ pub(crate) struct App {
     pub(crate) limits: Limits,
     /// The server's own ports, which `/ports` leaves out.
     pub(crate) own_ports: [u16; 2],
+    /// Places for connections to programs of the learner.
+    pub(crate) tunnels: Arc<Semaphore>,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
 }

@@ -5,6 +5,7 @@ mod bound;
 mod error;
 mod files;
 mod terminals;
+mod tunnel;
 mod upgrade;
 mod upload;
 
@@ -60,6 +61,7 @@ async fn try_answer(
         "stats" => bound::get_stats(call).await,
         "ports" => bound::get_ports(call).await,
         "bind" => bound::post_bind(call).await,
+        "tunnel" => tunnel::open(call).await,
         "health" => bound::get_health(&call),
         // In the table, but not built yet: exec, archives, events, search.
         _ => Err(HttpError::NoRoute),

@@ -32,6 +32,8 @@ const MAX_HEADER_BYTES: usize = 16 * 1024;
 const MAX_HEADERS: usize = 64;
 /// Connections that each listener serves at once; more wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 512;
+/// Connections at once to programs that the learner runs.
+const MAX_TUNNELS: usize = 512;
 /// After `accept` failed, usually for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long connections may take to say goodbye when the server stops.
@@ -155,6 +157,7 @@ impl Server {
             terminals,
             limits: config.limits,
             own_ports,
+            tunnels: Arc::new(Semaphore::new(MAX_TUNNELS)),
             tasks,
             stop,
         });

@@ -36,6 +36,10 @@ pub(super) enum HttpError {
     Range { size: u64 },
     #[error("the terminal has too many viewers")]
     TooManyClients,
+    #[error("nothing listens on port {port} of the seat")]
+    NothingListens { port: u16 },
+    #[error("the seat has too many open connections to its ports")]
+    TooManyTunnels,
     #[error(transparent)]
     Auth(#[from] AuthError),
     #[error(transparent)]
@@ -84,6 +88,8 @@ impl HttpError {
             Self::UpgradeRequired => (StatusCode::UPGRADE_REQUIRED, "upgrade_required"),
             Self::Range { .. } => (StatusCode::RANGE_NOT_SATISFIABLE, "bad_range"),
             Self::TooManyClients => (StatusCode::SERVICE_UNAVAILABLE, "too_many_clients"),
+            Self::NothingListens { .. } => (StatusCode::BAD_GATEWAY, "nothing_listens"),
+            Self::TooManyTunnels => (StatusCode::SERVICE_UNAVAILABLE, "too_many_tunnels"),
             Self::Auth(error) => auth_status(error),
             Self::Files(error) => files_status(error),
             Self::Terminal(error) => terminal_status(error),

@@ -9,12 +9,13 @@ use crate::client::{open, refusal};
 use crate::seat::{Seat, now, seat_key};
 
 /// One route of each scope, with the code that a right token gets.
-const ROUTES: [(&str, Scope, u16); 5] = [
+const ROUTES: [(&str, Scope, u16); 6] = [
     ("/terminals", Scope::Terminal, 200),
     ("/files", Scope::Files, 200),
     ("/stats", Scope::Stats, 200),
     ("/ports", Scope::Stats, 200),
     ("/bind", Scope::Bind, 405),
+    ("/tunnel", Scope::Tunnel, 400),
 ];
 
 async fn status(seat: &Seat, token: Option<&str>, target: &str) -> u16 {
@@ -116,6 +117,7 @@ async fn each_scope_opens_its_routes_only() {
         Scope::Stats,
         Scope::Bind,
         Scope::Exec,
+        Scope::Tunnel,
     ] {
         let claims = WorkspaceClaims {
             scope: vec![scope],

@@ -16,4 +16,6 @@ mod confinement;
 mod files;
 mod writing;
 
+mod tunnel;
+
 mod process;
