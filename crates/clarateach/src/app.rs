@@ -16,9 +16,11 @@ use crate::config::{Config, Isolation, ProviderKind};
 use crate::directory::Directory;
 use crate::http::{self, ApiState};
 use crate::orchestrator::{self, Orchestrator};
+use crate::origins::OriginBook;
 use crate::provider::Provider;
 use crate::provider::docker::{DockerConfig, DockerProvider, WeakIsolation};
 use crate::provider::simulated::SimulatedProvider;
+use crate::proxy::origin::{Numbers, OwnOrigins};
 use crate::proxy::{Gateway, GatewayConfig, Limits};
 use crate::room::Room;
 use crate::seat_runtime;
@@ -127,6 +129,25 @@ impl App {
             verifying: keys.signing.verifying_keys(),
             cookie_name: format!("clarateach-seat-{}", keys.cookie_suffix),
             limits: Limits::default(),
+        });
+        let book: Arc<dyn OriginBook> = Arc::new(service.clone());
+        let numbers = Arc::new(Numbers::new(listen.ip(), config.preview_ports));
+        let gateway = gateway.with_origins(OwnOrigins::new(
+            Arc::clone(&book),
+            Arc::clone(&numbers),
+            format!("clarateach-origin-{}", keys.cookie_suffix),
+        ));
+        let stopping = stop.clone();
+        tasks.spawn(async move {
+            if let Some(Err(error)) = stopping
+                .run_until_cancelled(numbers.reopen(book.as_ref()))
+                .await
+            {
+                tracing::error!(%error, "cannot open the previews' ports again");
+            }
+            // A part that ends ends the server.
+            stopping.cancelled().await;
+            Ok(())
         });
         let api = ApiState {
             service: service.clone(),

@@ -19,7 +19,7 @@ mod workshops;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -95,6 +95,7 @@ pub fn openapi_json() -> String {
 pub fn router(state: ApiState) -> Router {
     let (api, document) = api().split_for_parts();
     let document = Arc::new(document);
+    let policy = pages::Policy::new(&state.addresses);
     api.route(
         "/api/openapi.json",
         get(move || {
@@ -109,7 +110,7 @@ pub fn router(state: ApiState) -> Router {
     .layer(tower_http::catch_panic::CatchPanicLayer::custom(
         error::panicked,
     ))
-    .layer(from_fn(pages::add_security_headers))
+    .layer(from_fn_with_state(policy, pages::add_security_headers))
     .layer(from_fn(error::render))
     .with_state(state)
 }

@@ -8,6 +8,7 @@ mod budget;
 mod input;
 mod instructors;
 mod join;
+mod origins;
 mod schedule;
 mod seats;
 mod tokens;
@@ -145,6 +146,8 @@ struct Inner {
     readiness: tokio::sync::Mutex<Option<(Instant, Readiness)>>,
     join_failures: budget::FailureBudget,
     sign_in_failures: budget::FailureBudget,
+    /// Held while ports are opened or closed, so that the directory hears of it in the store's order.
+    opening_ports: tokio::sync::Mutex<()>,
 }
 
 impl Service {
@@ -169,6 +172,7 @@ impl Service {
                 readiness: tokio::sync::Mutex::default(),
                 join_failures: budget::FailureBudget::new(30, 300),
                 sign_in_failures: budget::FailureBudget::new(5, 60),
+                opening_ports: tokio::sync::Mutex::default(),
             }),
         }
     }
@@ -284,7 +288,7 @@ pub async fn announce_all(store: &Store, directory: &Directory) -> Result<(), St
         let ends_at = ends.get(&seat.key.workshop).copied().flatten();
         directory.set_tenancy(seat.key, tenancy(&seat, ends_at));
     }
-    Ok(())
+    origins::announce_all(store, directory).await
 }
 
 fn tenancy(seat: &Seat, ends_at: Option<OffsetDateTime>) -> Tenancy {
