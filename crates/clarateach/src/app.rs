@@ -137,18 +137,10 @@ impl App {
             Arc::clone(&numbers),
             format!("clarateach-origin-{}", keys.cookie_suffix),
         ));
-        let stopping = stop.clone();
-        tasks.spawn(async move {
-            if let Some(Err(error)) = stopping
-                .run_until_cancelled(numbers.reopen(book.as_ref()))
-                .await
-            {
-                tracing::error!(%error, "cannot open the previews' ports again");
-            }
-            // A part that ends ends the server.
-            stopping.cancelled().await;
-            Ok(())
-        });
+        numbers
+            .reopen(book.as_ref())
+            .await
+            .context("cannot open the previews' ports again")?;
         let api = ApiState {
             service: service.clone(),
             addresses: Arc::clone(&addresses),

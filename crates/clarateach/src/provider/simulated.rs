@@ -11,6 +11,7 @@ mod network;
 mod seat;
 mod socket;
 mod terminal;
+mod tunnel;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;

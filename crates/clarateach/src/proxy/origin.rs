@@ -128,6 +128,8 @@ impl Gateway {
         let Target::Port(port) = own.target else {
             return Err(ProxyError::BrowserOff);
         };
+        // One would outlive its learner in the browsers of others, and answer for the next one's pages.
+        super::refuse_service_worker(request)?;
         refuse_ours(&self.gatekeeper.keys, &request.headers, asked.now)?;
         let visit = self.visit(origins, own, &request.headers, asked.now)?;
         let is_upgrade = upgrade::is_websocket(&request.headers);

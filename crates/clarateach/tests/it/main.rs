@@ -15,6 +15,8 @@ mod idempotency;
 #[cfg(test)]
 mod orchestrator;
 #[cfg(test)]
+mod origins;
+#[cfg(test)]
 mod proxy;
 #[cfg(test)]
 mod refusals;

@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::seat::{Seat, Start};
-use super::{files, socket, terminal};
+use super::{files, socket, terminal, tunnel};
 
 /// Bytes of a request's body at the most.
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
@@ -83,6 +83,8 @@ async fn dispatch(
         "terminal" => socket::attach(&start, mode, request),
         "terminals" => terminal::answer(&start.terminals, below, request).await,
         "files" => files::answer(&seat.files, below, request).await,
+        "ports" => Ok(tunnel::ports()),
+        "tunnel" => tunnel::open(&seat, &start, request),
         _ => Err(not_found()),
     }
 }

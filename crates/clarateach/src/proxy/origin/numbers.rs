@@ -19,8 +19,9 @@ use tokio_util::sync::CancellationToken;
 use super::super::error::ProxyError;
 use crate::origins::{BookError, Numbered, OriginBook, PreviewPorts};
 
-/// Listeners that wait to be taken over.
-const WAITING: usize = 32;
+/// Listeners that wait to be taken over: all that a book can hold, for they are opened before anybody
+/// serves.
+const WAITING: usize = u16::MAX as usize;
 /// Numbers of other programs' that are stepped over before giving up.
 const MAX_TRIES: usize = 20;
 
@@ -60,7 +61,7 @@ impl Numbers {
         }
     }
 
-    /// Listens again on every number that the book remembers; for the start of a server, beside its
+    /// Listens again on every number that the book remembers; for the start of a server, before its
     /// loop. One that another program has by now gets another when it is asked for.
     ///
     /// # Errors
