@@ -17,6 +17,7 @@ const PATHS = {
   newFile: 'M9 2H4v12h4M9 2l3 3v3M9 2v3h3M12 10v4M10 12h4',
   newFolder: 'M8.5 13H2V4h4.2l1.4 1.6H14V8M12.5 10v4M10.5 12h4',
   person: 'M8 8a2.7 2.7 0 1 0 0-5.4A2.7 2.7 0 0 0 8 8zM3 13.8c.6-2.6 2.6-4 5-4s4.4 1.4 5 4',
+  ports: 'M6 2.5v3.5M10 2.5v3.5M4 6h8v2.5a4 4 0 0 1-8 0zM8 12.5v2',
   refresh: 'M13 4v3.2H9.8M12.8 7A5 5 0 1 0 13 9.2',
   save: 'M3 3h8l2 2v8H3zM5.5 3v3.5h4V3M5.5 13V9.5h5V13',
   terminal: 'M2 3h12v10H2zM4.5 6l2 2-2 2M8.5 10h3',

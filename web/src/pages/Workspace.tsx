@@ -8,6 +8,7 @@ import { EditorPanel } from '../modules/editor/EditorPanel'
 import { useEditor } from '../modules/editor/useEditor'
 import { FileTree } from '../modules/files/FileTree'
 import { useRefreshFiles } from '../modules/files/useFiles'
+import { PortsPanel } from '../modules/ports/PortsPanel'
 import { TerminalPanel } from '../modules/terminal/TerminalPanel'
 import { ActivityBar, type PaneName } from './workspace/ActivityBar'
 import { ReconnectNote } from './workspace/ReconnectNote'
@@ -31,12 +32,16 @@ export function Workspace({ record, session, state, generation }: Props) {
   const root = useRef<HTMLDivElement>(null)
   const [filesOpen, setFilesOpen] = useState(true)
   const [terminalOpen, setTerminalOpen] = useState(true)
+  const [portsOpen, setPortsOpen] = useState(false)
+  const [portsUsed, setPortsUsed] = useState(false)
   const filesPanel = usePanelRef()
+  const portsPanel = usePanelRef()
   const terminalPanel = usePanelRef()
 
   const refreshFiles = useRefreshFiles(record)
   const { editor, documents } = useEditor(record, () => void refreshFiles())
   const columns = useDefaultLayout({ id: 'clarateach.layout.columns', storage: localStorage })
+  const centreColumns = useDefaultLayout({ id: 'clarateach.layout.centre', storage: localStorage })
   const rows = useDefaultLayout({ id: 'clarateach.layout.rows', storage: localStorage })
 
   // Programs change files: after a burst of output the tree and the open file catch up.
@@ -59,10 +64,13 @@ export function Workspace({ record, session, state, generation }: Props) {
   function choose(next: PaneName) {
     setPane(next)
     if (next === 'editor' || next === 'browser') setCentre(next)
-    const panel = next === 'files' ? filesPanel.current : next === 'terminal' ? terminalPanel.current : null
+    if (next === 'ports') setPortsUsed(true)
+    const panels = { files: filesPanel, terminal: terminalPanel, ports: portsPanel }
+    const panel = next === 'editor' || next === 'browser' ? null : panels[next].current
     if (!panel || isNarrow()) return
-    if (panel.isCollapsed()) panel.expand()
-    else panel.collapse()
+    if (!panel.isCollapsed()) panel.collapse()
+    else if (next === 'ports') panel.resize('45%')
+    else panel.expand()
   }
 
   return (
@@ -71,7 +79,7 @@ export function Workspace({ record, session, state, generation }: Props) {
       <ActivityBar
         pane={pane}
         centre={centre}
-        open={{ files: filesOpen, terminal: terminalOpen }}
+        open={{ files: filesOpen, terminal: terminalOpen, ports: portsOpen }}
         hasUnsaved={editor.hasUnsaved}
         onChoose={choose}
       />
@@ -107,10 +115,36 @@ export function Workspace({ record, session, state, generation }: Props) {
           <Panel id="panel-work" minSize="30%" data-pane-root="work">
             <Group className={styles.group} orientation="vertical" {...rows}>
               <Panel id="panel-centre" defaultSize="58%" minSize="80px" data-pane-root="centre">
-                <div className={styles.fill} hidden={centre !== 'editor'}>
-                  <EditorPanel address={record} editor={editor} documents={documents} canChange={canChange} />
-                </div>
-                {centre === 'browser' && <BrowserPlaceholder />}
+                <Group className={styles.group} orientation="horizontal" {...centreColumns}>
+                  <Panel id="panel-editor" minSize="25%" data-pane-root="editor">
+                    <div className={styles.fill} hidden={centre !== 'editor'}>
+                      <EditorPanel address={record} editor={editor} documents={documents} canChange={canChange} />
+                    </div>
+                    {centre === 'browser' && <BrowserPlaceholder />}
+                  </Panel>
+                  <Separator className={styles.columnHandle} aria-label="Width of the ports" disabled={!portsOpen} />
+                  <Panel
+                    id="panel-ports"
+                    panelRef={portsPanel}
+                    onResize={({ inPixels }) => {
+                      setPortsOpen(inPixels > 0)
+                      if (inPixels > 0) setPortsUsed(true)
+                    }}
+                    defaultSize="0%"
+                    minSize="220px"
+                    collapsible
+                    data-pane-root="ports"
+                  >
+                    {portsUsed && (
+                      <PortsPanel
+                        record={record}
+                        generation={generation}
+                        isShown={isNarrow() ? pane === 'ports' : portsOpen}
+                        canChange={canChange}
+                      />
+                    )}
+                  </Panel>
+                </Group>
               </Panel>
               <Separator className={styles.rowHandle} aria-label="Height of the terminal" />
               <Panel
