@@ -23,6 +23,7 @@ interface Props {
 export function PortList({ record, generation, isShown, canChange, onOpen }: Props) {
   const { rows, isLoading, error, retry } = usePorts(record, generation, isShown)
   const toClass = useOpenToClass(record, generation)
+  const wished = toClass.isPending ? toClass.variables : null
   if (isLoading) return <Loading label="Looking for servers…" />
   if (error) {
     return <Failed title="The list of servers did not come" message={messageOf(error)} onRetry={() => void retry()} />
@@ -44,9 +45,10 @@ export function PortList({ record, generation, isShown, canChange, onOpen }: Pro
             <PortRow
               key={row.port}
               record={record}
-              row={row}
+              // What was just chosen shows at once; the answer makes it so, or not.
+              row={wished?.port === row.port ? { ...row, openToClass: wished.open } : row}
               canChange={canChange}
-              busy={toClass.isPending && toClass.variables.port === row.port}
+              busy={wished?.port === row.port}
               onOpen={onOpen}
               onClass={(open) => toClass.mutate({ port: row.port, open })}
             />

@@ -175,6 +175,9 @@ async fn a_cookie_opens_one_origin_only() {
     assert_eq!(reply.status, 403, "a seat token as bearer");
 }
 
+/// Name, method, fields, and the status that must come of them.
+type Case<'a> = (&'a str, &'a str, Vec<(&'a str, &'a str)>, u16);
+
 /// What a browser says of who asks, and what comes of it by name and by number.
 #[tokio::test]
 async fn other_sites_pages_ask_in_vain() {
@@ -186,7 +189,7 @@ async fn other_sites_pages_ask_in_vain() {
     let platform = format!("http://localhost:{port}");
     let ada = world.ada_in("localhost").await;
     let cross = ("Sec-Fetch-Site", "cross-site");
-    let cases: Vec<(&str, &str, Vec<(&str, &str)>, u16)> = vec![
+    let cases: Vec<Case<'_>> = vec![
         (
             "a link from anywhere",
             "GET",
