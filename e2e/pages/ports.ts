@@ -21,7 +21,7 @@ export class Ports {
 
   async showHere(port: number): Promise<FrameLocator> {
     await this.showList()
-    await this.row(port).getByRole('button', { name: `Show port ${port} here` }).click()
+    await this.row(port).getByRole('button', { name: `Show here: port ${port}` }).click()
     return this.page.frameLocator(`[data-testid="port-frame-${port}"]`)
   }
 
@@ -37,7 +37,7 @@ export class Ports {
     await this.showList()
     const tab = this.page.context().waitForEvent('page')
     await this.row(port)
-      .getByRole('link', { name: `Open port ${port} in a tab` })
+      .getByRole('link', { name: `In a tab: port ${port}` })
       .click()
     return tab
   }

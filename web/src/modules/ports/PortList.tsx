@@ -78,7 +78,7 @@ function PortRow({ record, row, canChange, busy, onOpen, onClass }: RowProps) {
         <strong>{port}</strong> {!listens && <Badge tone="neutral">not running</Badge>}
       </span>
       <span className={styles.actions}>
-        <Button size="small" look="primary" aria-label={`Show port ${port} here`} onClick={() => onOpen(port)}>
+        <Button size="small" look="primary" aria-label={`Show here: port ${port}`} onClick={() => onOpen(port)}>
           Show here
         </Button>
         <a
@@ -86,7 +86,7 @@ function PortRow({ record, row, canChange, busy, onOpen, onClass }: RowProps) {
           href={portLink(record, port)}
           target="_blank"
           rel="noopener noreferrer"
-          aria-label={`Open port ${port} in a tab`}
+          aria-label={`In a tab: port ${port}`}
         >
           <Icon name="enlarge" /> <span>In a tab</span>
         </a>
