@@ -62,6 +62,10 @@ scene.step('the_projector_shows_code_address_and_qr', async () => {
   await instructor.page.keyboard.press('Escape')
 })
 
+scene.step('the_dashboard_waits_for_a_phone', async () => {
+  await instructor.page.locator('[data-testid="reach"][data-stage="waiting"]').waitFor()
+})
+
 scene.step('a_learner_joins_types_and_saves_a_file', async () => {
   await ada.join(joinLink)
   assert.equal(await ada.page.evaluate(() => isSecureContext), false)
@@ -69,6 +73,11 @@ scene.step('a_learner_joins_types_and_saves_a_file', async () => {
   await ada.createFile('room.py')
   await ada.writeAndSave("print('saved by', 6*7)\n")
   await ada.terminal.answers('python3 room.py', 'saved by 42')
+})
+
+scene.step('the_dashboard_and_the_terminal_saw_the_other_device', async () => {
+  await instructor.page.locator('[data-testid="reach"][data-stage="reached"]').waitFor()
+  assert.match(server.greeting, /Another device reached this server/)
 })
 
 scene.step('reload_keeps_the_shell', async () => {

@@ -3,6 +3,7 @@
 //! Every command is a list of steps (`step`) over a few external programs (`process`), and a step whose inputs
 //! did not change since it last succeeded is skipped (`stamp`). Start with `test`, which uses all of them.
 
+mod bench;
 mod build;
 mod dev;
 mod images;
@@ -45,6 +46,8 @@ enum Command {
         #[arg(long)]
         all: bool,
     },
+    /// Ours and peers side by side: all benchmarks, or one by its name.
+    Bench(bench::Options),
     /// The server in the dev profile and the pages with hot reload.
     Dev {
         /// Passed to `clarateach serve`.
@@ -86,6 +89,7 @@ fn run(command: Command) -> Result<()> {
         } else {
             test::Extent::Usual
         }),
+        Command::Bench(options) => bench::run(&options),
         Command::Dev { arguments } => dev::run(&arguments),
     }
 }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 
 use crate::process::{Run, cargo, command, show_tail, target_directory};
 use crate::step::step;
-use crate::{build, images, openapi, tidy};
+use crate::{bench, build, images, openapi, tidy};
 
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Extent {
@@ -55,6 +55,7 @@ fn steps(extent: Extent) -> Result<()> {
     step("openapi", || {
         openapi::run(openapi::Mode::Check, &in_seat_server)
     })?;
+    bench::smoke(&in_seat_server)?;
     journeys(extent)
 }
 

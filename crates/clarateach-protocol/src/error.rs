@@ -22,6 +22,9 @@ pub struct ErrorDetail {
     /// The input field that was wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
+    /// What is in the way, where that is why (the first of them).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<String>,
 }
 
 impl ErrorBody {
@@ -33,6 +36,7 @@ impl ErrorBody {
                 message: message.into(),
                 request_id: None,
                 field: None,
+                paths: Vec::new(),
             },
         }
     }

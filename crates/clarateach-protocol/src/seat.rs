@@ -64,13 +64,36 @@ pub struct StarterFile {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stats {
     /// Bytes of memory, page cache that can be given back included.
-    pub memory: Usage,
+    pub memory: MemoryUsage,
     /// Bytes of `/workspace`.
     pub disk: Usage,
     /// Processes and threads.
     pub pids: Usage,
     /// Processor time.
     pub cpu: CpuUsage,
+    /// Processes that were killed because the seat had no memory left.
+    pub out_of_memory: OutOfMemory,
+}
+
+/// Memory, in bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryUsage {
+    /// In use now, page cache included.
+    pub used: u64,
+    /// The most that there is; `None` without a limit.
+    pub limit: Option<u64>,
+    /// What of it the kernel gives back when it is needed: file pages and its own caches of them.
+    #[serde(default)]
+    pub reclaimable: u64,
+}
+
+/// Kills for want of memory, since the seat's last start.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutOfMemory {
+    /// How many processes were killed.
+    pub kills: u64,
+    /// When the last was noticed, RFC 3339 in UTC; it is looked for every two seconds.
+    pub last_at: Option<String>,
 }
 
 /// So much of so much.
@@ -105,6 +128,60 @@ pub struct ListeningPort {
     pub port: u16,
     /// The address that it is bound to; on `127.0.0.1` or `::1` only the seat itself reaches it.
     pub address: String,
+    /// The program that listens, as the kernel calls it (at most 15 bytes), where it can be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<String>,
+}
+
+/// `POST /exec`: one program, run to its end. Exactly one of `argv` and `command` is given.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExecRequest {
+    /// Program and arguments.
+    #[serde(default)]
+    pub argv: Option<Vec<String>>,
+    /// A line for the learner's login shell.
+    #[serde(default)]
+    pub command: Option<String>,
+    /// Folder below `/workspace` to run it in; the root without.
+    #[serde(default)]
+    pub cwd: Option<String>,
+    /// What it reads; nothing without.
+    #[serde(default)]
+    pub stdin: Option<String>,
+    /// From 1 to 60; 10 without.
+    #[serde(default)]
+    pub timeout_seconds: Option<u64>,
+    /// Of each of its two outputs, up to 1 MiB; 64 KiB without. What is more is thrown away.
+    #[serde(default)]
+    pub max_output_bytes: Option<usize>,
+    /// Added to what a shell gets.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+}
+
+/// What became of a program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExecResult {
+    /// 128 + the signal's number when one ended it.
+    pub exit_code: i32,
+    /// U+FFFD where it isn't UTF-8.
+    pub stdout: String,
+    /// U+FFFD where it isn't UTF-8.
+    pub stderr: String,
+    /// There was more than `max_output_bytes` of one of them.
+    pub truncated: bool,
+    /// It was killed at its deadline, with all that it had started.
+    pub timed_out: bool,
+    /// From start to end.
+    pub duration_ms: u64,
+}
+
+/// Shows no value: arguments, input and environment may be secret.
+impl std::fmt::Debug for ExecRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ExecRequest").finish_non_exhaustive()
+    }
 }
 
 impl Binding {

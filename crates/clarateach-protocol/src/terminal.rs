@@ -157,6 +157,18 @@ pub struct TerminalInfo {
     pub clients: usize,
     /// RFC 3339, UTC.
     pub created_at: String,
+    /// When it last printed something; RFC 3339, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_output_at: Option<String>,
+    /// When somebody last typed; RFC 3339, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_input_at: Option<String>,
+    /// The program in the foreground, as the kernel names it (15 bytes at most).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+    /// Its working directory: relative to `/workspace` (empty for itself) if it is below, else absolute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cwd: Option<String>,
 }
 
 /// `POST /terminals`

@@ -94,7 +94,7 @@ fn environment_of(binding: &Binding) -> Result<BTreeMap<String, String>, BindErr
     Ok(environment)
 }
 
-fn is_variable_name(name: &str) -> bool {
+pub(crate) fn is_variable_name(name: &str) -> bool {
     let bytes = name.as_bytes();
     matches!(bytes, [first, ..] if first.is_ascii_alphabetic() || *first == b'_')
         && bytes

@@ -3,7 +3,8 @@
 //! [`root`] is the confinement: every name is resolved by `openat2` beneath one descriptor, and every
 //! change is made relative to a folder's descriptor, so that swapping a folder for a symlink during a
 //! call leads nowhere. [`path`] reads names from URLs; [`list`], [`read`], [`write`], [`remove`],
-//! [`relocate`] and [`copy`] are the operations. All of them block; `http` moves them off the runtime.
+//! [`relocate`] and [`copy`] are the operations; [`events`] tells what changes,
+//! [`archive`] packs folders and unpacks them, [`search`] finds things. All of them block; `http` moves them off the runtime.
 
 pub(crate) mod path;
 pub(crate) mod root;
@@ -14,9 +15,14 @@ pub(crate) mod read;
 
 pub(crate) mod write;
 
+pub(crate) mod archive;
+
 pub(crate) mod copy;
+pub(crate) mod events;
 pub(crate) mod relocate;
 pub(crate) mod remove;
+pub(crate) mod search;
+pub(crate) mod sweep;
 
 use rustix::io::Errno;
 

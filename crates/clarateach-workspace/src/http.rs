@@ -1,9 +1,13 @@
 //! From a request to an answer: the route, the check, the method. One place for all of them.
 
+mod archive;
 mod body;
 mod bound;
 mod error;
+mod events;
+mod exec;
 mod files;
+mod search;
 mod terminals;
 mod tunnel;
 mod upgrade;
@@ -58,12 +62,15 @@ async fn try_answer(
         "terminal" => upgrade::attach(call).await,
         "terminals" => terminals::answer(call).await,
         "files" => Box::pin(files::answer(call)).await,
+        "files-archive" => Box::pin(archive::answer(call)).await,
+        "search" => Box::pin(search::answer(call)).await,
+        "files-events" => events::listen(call).await,
         "stats" => bound::get_stats(call).await,
         "ports" => bound::get_ports(call).await,
+        "exec" => Box::pin(exec::post(call)).await,
         "bind" => bound::post_bind(call).await,
         "tunnel" => tunnel::open(call).await,
         "health" => bound::get_health(&call),
-        // In the table, but not built yet: exec, archives, events, search.
         _ => Err(HttpError::NoRoute),
     }
 }

@@ -9,6 +9,7 @@ mod app;
 mod auth;
 mod bind;
 mod children;
+mod exec;
 mod files;
 mod home;
 mod http;

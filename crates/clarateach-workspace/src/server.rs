@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use clarateach_protocol::id::{Generation, SeatKey};
 use clarateach_protocol::route::Service;
@@ -13,6 +13,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
+
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -21,8 +22,12 @@ use crate::app::App;
 use crate::auth::Gate;
 use crate::bind::Bound;
 use crate::children::{Children, Orphans};
+use crate::exec;
+use crate::files::events::Events;
 use crate::files::root::Root;
+use crate::files::sweep::sweep;
 use crate::http;
+use crate::stats::Kills;
 use crate::terminal::Patience;
 use crate::terminal::registry::{Terminals, Workbench};
 
@@ -34,6 +39,12 @@ const MAX_HEADERS: usize = 64;
 const MAX_CONNECTIONS: usize = 512;
 /// Connections at once to programs that the learner runs.
 const MAX_TUNNELS: usize = 512;
+/// Archives that are packed or unpacked at once; each keeps a thread.
+const MAX_ARCHIVES: usize = 2;
+/// Programs that `/exec` runs at once.
+const MAX_PROGRAMS: usize = 4;
+/// Searches that run at once; each keeps a thread.
+const MAX_SEARCHES: usize = 2;
 /// After `accept` failed, usually for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long connections may take to say goodbye when the server stops.
@@ -68,6 +79,12 @@ pub struct Config {
 pub struct Limits {
     /// Bytes of one uploaded file.
     pub upload_bytes: u64,
+    /// Entries of an archive that is unpacked.
+    pub unpack_entries: usize,
+    /// Bytes that an archive unpacks to.
+    pub unpack_bytes: u64,
+    /// Folders that are watched for changes; 0 looks at them every two seconds instead.
+    pub watched_folders: usize,
     /// How long a terminal's client may owe an ack, and hold its terminal back.
     pub ack_deadline: Duration,
     /// Between two pings of a terminal's connection.
@@ -81,6 +98,9 @@ impl Default for Limits {
         let patience = Patience::default();
         Self {
             upload_bytes: 256 * 1024 * 1024,
+            unpack_entries: 50_000,
+            unpack_bytes: 2 * 1024 * 1024 * 1024,
+            watched_folders: 2048,
             ack_deadline: patience.ack_deadline,
             ping_interval: patience.ping_interval,
             silence_limit: patience.silence_limit,
@@ -125,17 +145,25 @@ impl Server {
     /// # Errors
     /// When the root can't be used or an address is taken.
     pub async fn bind(config: Config) -> Result<Self, StartError> {
-        let root = Root::open(&config.root).map_err(|source| StartError::Root {
+        let unusable = |source: io::Error| StartError::Root {
             hint: root_hint(&source),
             path: config.root.clone(),
             source,
-        })?;
+        };
+        let root = Arc::new(Root::open(&config.root).map_err(unusable)?);
+        let watched = config.limits.watched_folders;
+        let events = Events::new(Arc::clone(&root), watched).map_err(unusable)?;
         let terminal = listen(config.listen, config.terminal_port).await?;
         let files = listen(config.listen, config.files_port).await?;
         let children = Arc::new(Children::new(config.orphans));
         let bound = Arc::new(Bound::default());
         let tasks = TaskTracker::new();
         let stop = CancellationToken::new();
+        let bench = exec::Bench {
+            children: Arc::clone(&children),
+            home: config.home.clone(),
+            root: config.root.clone(),
+        };
         let terminals = Terminals::new(Workbench {
             children: Arc::clone(&children),
             bound: Arc::clone(&bound),
@@ -153,9 +181,15 @@ impl Server {
         let app = Arc::new(App {
             gate: Gate::new(config.keys, config.seat, config.generation),
             bound,
-            root: Arc::new(root),
+            root,
+            events: Arc::new(events),
+            search_places: Arc::new(Semaphore::new(MAX_SEARCHES)),
+            archive_places: Arc::new(Semaphore::new(MAX_ARCHIVES)),
             terminals,
             limits: config.limits,
+            kills: Kills::new(),
+            exec_places: Arc::new(Semaphore::new(MAX_PROGRAMS)),
+            bench,
             own_ports,
             tunnels: Arc::new(Semaphore::new(MAX_TUNNELS)),
             tasks,
@@ -194,6 +228,10 @@ impl Server {
         } = self;
         let reaping = children.reap_until(app.stop.clone());
         let tasks = app.tasks.clone();
+        let (root, started) = (Arc::clone(&app.root), SystemTime::now());
+        tasks.spawn_blocking(move || sweep(&root, started));
+        let watcher = Arc::clone(&app);
+        tasks.spawn(async move { watcher.kills.watch(watcher.stop.clone()).await });
         tasks.spawn(accept(Arc::clone(&app), terminal, Service::Terminal));
         tasks.spawn(accept(Arc::clone(&app), files, Service::Files));
         tokio::select! {

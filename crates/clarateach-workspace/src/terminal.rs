@@ -2,18 +2,21 @@
 //!
 //! [`session`] is the whole protocol as a state machine without I/O; [`task`] moves bytes between it
 //! and the PTY; [`socket`] between it and one WebSocket; [`registry`] names them. [`ring`] keeps the
-//! output, [`title`] finds titles in it, [`pty`] and [`spawn`] are the kernel's side.
+//! output, [`model`] what it looks like, [`title`] finds titles in it; [`pty`], [`tty`] and [`spawn`]
+//! are the kernel's side.
 
 pub(crate) mod session;
 
 pub(crate) mod registry;
 pub(crate) mod socket;
 
+mod model;
 mod pty;
 mod ring;
 mod spawn;
 mod task;
 mod title;
+mod tty;
 
 use std::time::Duration;
 
@@ -52,12 +55,18 @@ pub(crate) struct Size {
 impl Size {
     /// Programs misbehave on 0, and allocate by the size.
     const LONGEST_SIDE: u16 = 1000;
+    /// A wide character has to fit.
+    const FEWEST_COLUMNS: u16 = 2;
+    /// So have we: two screens of it are kept, 2 MiB each when they are full.
+    const MOST_CELLS: u16 = u16::MAX;
 
-    /// The nearest size that a terminal can have.
+    /// The nearest size that a terminal can have; one that is too large loses rows.
     pub(crate) fn clamped(cols: u16, rows: u16) -> Self {
+        let cols = cols.clamp(Self::FEWEST_COLUMNS, Self::LONGEST_SIDE);
+        let most_rows = Self::LONGEST_SIDE.min(2 * (Self::MOST_CELLS / cols));
         Self {
-            cols: cols.clamp(1, Self::LONGEST_SIDE),
-            rows: rows.clamp(1, Self::LONGEST_SIDE),
+            cols,
+            rows: rows.clamp(1, most_rows),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Wires the parts together: the order of this file is the order of starting.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -14,14 +14,17 @@ use crate::auth::keys::{self, DataDirLock, PlatformKeys};
 use crate::auth::setup_link::{self, SetupLink};
 use crate::config::{Config, Isolation, ProviderKind};
 use crate::directory::Directory;
-use crate::http::{self, ApiState};
+use crate::feed::Feed;
+use crate::http::{self, ApiState, Streams};
 use crate::orchestrator::{self, Orchestrator};
 use crate::origins::OriginBook;
 use crate::provider::Provider;
-use crate::provider::docker::{DockerConfig, DockerProvider, WeakIsolation};
+use crate::provider::docker::{self, DockerConfig, DockerProvider, WeakIsolation};
+use crate::provider::residue::Residue;
 use crate::provider::simulated::SimulatedProvider;
 use crate::proxy::origin::{Numbers, OwnOrigins};
 use crate::proxy::{Gateway, GatewayConfig, Limits};
+use crate::reach::Reach;
 use crate::room::Room;
 use crate::seat_runtime;
 use crate::server::{Server, ServerLimits};
@@ -38,7 +41,9 @@ pub struct App {
     pub room: Option<Room>,
     /// The one-time set-up link, while nobody can sign in.
     pub setup_link: Option<String>,
+    reach: Reach,
     service: Service,
+    streams: Streams,
     orchestrator: Arc<Orchestrator>,
     stop: CancellationToken,
     tasks: JoinSet<anyhow::Result<()>>,
@@ -52,7 +57,21 @@ impl App {
     /// When the data directory, the database, the password file or the port can't be used; the
     /// message names it and the remedy. An engine that doesn't answer is no error: readiness tells.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
+        Self::start_on(config, provider).await
+    }
+
+    /// [`App::start`] on another provider than the configuration names: tests bring one whose seats
+    /// fail on purpose.
+    ///
+    /// # Errors
+    /// As [`App::start`], and when the provider can't be made.
+    pub async fn start_on(
+        config: Config,
+        provider: impl FnOnce(&Config, &PlatformKeys) -> anyhow::Result<Arc<dyn Provider>>,
+    ) -> anyhow::Result<Self> {
         let data_dir = keys::lock_data_dir(&config.data_dir)?;
+        // At once: as long as the lock is held, a link that is there works.
+        setup_link::remove(&config.data_dir)?;
         let keys = Arc::new(PlatformKeys::load_or_create(&config.data_dir)?);
         let store = Store::open(&config.data_dir)?;
         let listener = TcpListener::bind(config.listen).await.with_context(|| {
@@ -74,7 +93,7 @@ impl App {
             listen,
         )?);
 
-        let directory = Arc::new(Directory::new());
+        let directory = Arc::new(Directory::with_times(config.presence));
         service::announce_all(&store, &directory).await?;
         let provider = provider(&config, &keys)?;
         let parts = orchestrator::Parts {
@@ -108,19 +127,16 @@ impl App {
             schedule.await;
             Ok(())
         });
-        match &setup_link {
-            None => setup_link::remove(&config.data_dir)?,
-            Some(link) => {
-                let file = SetupLink::write(&config.data_dir, link)?;
-                let (service, stop) = (service.clone(), stop.clone());
-                tasks.spawn(async move {
-                    stop.run_until_cancelled(service.until_set_up()).await;
-                    drop(file);
-                    // A part that ends ends the server.
-                    stop.cancelled().await;
-                    Ok(())
-                });
-            }
+        if let Some(link) = &setup_link {
+            let file = SetupLink::write(&config.data_dir, link)?;
+            let (service, stop) = (service.clone(), stop.clone());
+            tasks.spawn(async move {
+                stop.run_until_cancelled(service.until_set_up()).await;
+                drop(file);
+                // A part that ends ends the server.
+                stop.cancelled().await;
+                Ok(())
+            });
         }
         let gateway = Gateway::new(GatewayConfig {
             directory,
@@ -141,11 +157,20 @@ impl App {
             .reopen(book.as_ref())
             .await
             .context("cannot open the previews' ports again")?;
-        let api = ApiState {
-            service: service.clone(),
-            addresses: Arc::clone(&addresses),
-            keys,
-        };
+        let (feed, reach) = (Feed::new(config.feed), Reach::default());
+        let streams = Streams::new(stop.clone());
+        let watching = feed
+            .clone()
+            .run(service.clone(), reach.clone(), stop.clone());
+        tasks.spawn(async move {
+            watching.await;
+            Ok(())
+        });
+        let api = ApiState::new(
+            service.clone(),
+            (Arc::clone(&addresses), keys),
+            (feed, reach.clone(), streams.clone()),
+        );
         let server = Server {
             addresses,
             gateway,
@@ -165,12 +190,20 @@ impl App {
             setup_link,
             public_url,
             room: config.room,
+            reach,
             service,
+            streams,
             orchestrator,
             stop,
             tasks,
             _data_dir: data_dir,
         })
+    }
+
+    /// What was seen of other devices.
+    #[must_use]
+    pub fn reach(&self) -> Reach {
+        self.reach.clone()
     }
 
     /// Serves until `signal` comes or a part fails, then drains. Seats stay as they are.
@@ -189,6 +222,7 @@ impl App {
         while let Some(ended) = self.tasks.join_next().await {
             outcome = outcome.and(ended.context("a part of the server panicked").flatten());
         }
+        self.streams.finish().await;
         self.service.finish().await;
         self.orchestrator.shutdown().await;
         outcome
@@ -226,6 +260,19 @@ pub fn provider(config: &Config, keys: &PlatformKeys) -> anyhow::Result<Arc<dyn 
             keys.signing.verifying_keys(),
         ))),
     }
+}
+
+/// What the installation of `data_dir` has on this machine, seen without its server; makes nothing.
+///
+/// # Errors
+/// When the installation's id can't be read.
+pub async fn residue(data_dir: &Path) -> anyhow::Result<Residue> {
+    let data_dir = &std::path::absolute(data_dir).context("the data directory has no path")?;
+    let instance = keys::read_instance(data_dir)?.map(|id| id.parse());
+    // An engine was only ever used with what is installed there for its seats.
+    let used_engine = seat_runtime::is_installed(data_dir);
+    let instance = instance.transpose()?.filter(|_| used_engine);
+    Ok(docker::residue(instance.as_ref(), data_dir).await)
 }
 
 async fn set_password(service: &Service, path: &PathBuf) -> anyhow::Result<()> {

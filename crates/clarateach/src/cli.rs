@@ -1,25 +1,44 @@
 //! The command line: `serve`, what an operator needs beside it, and commands over the public API.
 //!
-//! `client` speaks to the server, `table` prints; `workshop`, `seat`, `token` and `status` are what they
-//! are in the API. `doctor`, `setup-link`, `openapi` and `completions` work without a server.
+//! `client` speaks to the server, `table` prints, `failure` says how a command ends; `workshop`, `seat`,
+//! `token` and `status` are what they are in the API. `doctor`, `setup-link`, `openapi` and `completions`
+//! work without a server, and `status` also does.
 
+mod ask;
 mod client;
 mod doctor;
+mod failure;
+mod find;
+mod interrupt;
+mod origin;
 mod room;
 mod seat;
 mod serve;
 mod setup_link;
 mod status;
 mod table;
+mod tls;
 mod token;
+mod token_store;
+mod waiting;
 mod workshop;
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::Settings;
+
+const EXAMPLES: &str = "\
+Examples:
+  clarateach serve --room                          a class in this room
+  clarateach token create --save                   sign these commands in
+  clarateach workshop create \"Rust 101\" --seats 30
+  clarateach seat list \"Rust 101\"
+  clarateach workshop delete \"Rust 101\"
+  clarateach status                                may this machine be powered off?";
 
 /// Live, hands-on coding workshops: every learner gets a terminal, an editor and a browser in a web page.
 #[derive(Parser)]
@@ -27,6 +46,8 @@ use crate::config::Settings;
     name = "clarateach",
     version,
     propagate_version = true,
+    after_help = EXAMPLES,
+    after_long_help = format!("{EXAMPLES}\n\n{}", failure::EXIT_CODES),
     max_term_width = 100
 )]
 struct Cli {
@@ -46,7 +67,7 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Make, list, show and end workshops
     Workshop(workshop::WorkshopArgs),
-    /// List a workshop's seats; reset, release or retry one
+    /// List a workshop's seats, add more; reset, release or retry one
     Seat(seat::SeatArgs),
     /// API tokens, for these commands and for programs of your own
     Token(token::TokenArgs),
@@ -55,6 +76,9 @@ enum Command {
     /// Show the link that sets the first password, on the server's machine
     SetupLink(setup_link::SetupLinkArgs),
     /// Print a shell's completions for these commands
+    #[command(
+        after_help = "Examples:\n  clarateach completions bash > /etc/bash_completion.d/clarateach\n  clarateach completions zsh > ~/.zfunc/_clarateach\n  clarateach completions fish > ~/.config/fish/completions/clarateach.fish"
+    )]
     Completions {
         /// Which shell
         shell: clap_complete::Shell,
@@ -79,19 +103,45 @@ impl ConfigArgs {
     }
 }
 
-/// Runs the command line.
-///
-/// # Errors
-/// What the command failed with, for the last line on the terminal.
-pub fn run() -> anyhow::Result<()> {
-    let Cli { remote, command } = Cli::parse();
+impl Command {
+    /// Whether a script reads what this command says.
+    fn is_json(&self) -> bool {
+        match self {
+            Self::Serve(_) | Self::Completions { .. } | Self::Openapi => false,
+            Self::Doctor(args) => args.is_json(),
+            Self::Workshop(args) => args.is_json(),
+            Self::Seat(args) => args.is_json(),
+            Self::Token(args) => args.is_json(),
+            Self::Status(args) => args.is_json(),
+            Self::SetupLink(args) => args.is_json(),
+        }
+    }
+}
+
+/// Runs the command line, says on standard error what went wrong, and answers with the exit code.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let json = std::env::args_os().any(|argument| argument == "--json");
+            return failure::tell_usage(&error, json);
+        }
+    };
+    let json = cli.command.is_json();
+    match execute(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failure::tell(&error, json),
+    }
+}
+
+fn execute(Cli { remote, command }: Cli) -> anyhow::Result<()> {
     match command {
         Command::Serve(args) => serve::run(args),
         Command::Doctor(args) => doctor::run(args),
-        Command::Workshop(args) => runtime()?.block_on(workshop::run(args, &remote)),
-        Command::Seat(args) => runtime()?.block_on(seat::run(args, &remote)),
-        Command::Token(args) => runtime()?.block_on(token::run(args, &remote)),
-        Command::Status(args) => runtime()?.block_on(status::run(args, &remote)),
+        Command::Workshop(args) => over_the_api(workshop::run(args, &remote)),
+        Command::Seat(args) => over_the_api(seat::run(args, &remote)),
+        Command::Token(args) => over_the_api(token::run(args, &remote)),
+        Command::Status(args) => over_the_api(status::run(args, &remote)),
         Command::SetupLink(args) => setup_link::run(args),
         Command::Completions { shell } => {
             // Written at once: the generator panics where nobody reads.
@@ -105,6 +155,10 @@ pub fn run() -> anyhow::Result<()> {
             Ok(())
         }
     }
+}
+
+fn over_the_api(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    runtime()?.block_on(interrupt::or_interrupted(command))
 }
 
 /// A line to standard output; who closed it (`| head`) has read enough.

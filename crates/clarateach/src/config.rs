@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
-use crate::model::Cidr;
+use crate::feed::FeedTimes;
+use crate::model::{Cidr, PresenceTimes};
 use crate::origins::PreviewPorts;
 use crate::room::{Machine, Room, RoomChoice, RoomError};
 
@@ -191,6 +192,10 @@ pub struct Config {
     pub trusted_proxies: Vec<Cidr>,
     /// An in-seat server from outside this binary.
     pub workspace_binary: Option<PathBuf>,
+    /// From when on a learner's silence means something; nobody sets it but tests.
+    pub presence: PresenceTimes,
+    /// How long the event streams wait; nobody sets it but tests.
+    pub feed: FeedTimes,
 }
 
 /// What to do where seats can't be isolated.
@@ -319,6 +324,8 @@ impl Settings {
             preview_ports: self.preview_ports.unwrap_or_default(),
             trusted_proxies: self.trusted_proxies.unwrap_or_default(),
             workspace_binary: self.workspace_binary,
+            presence: PresenceTimes::default(),
+            feed: FeedTimes::default(),
         })
     }
 }

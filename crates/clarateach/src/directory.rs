@@ -11,18 +11,24 @@ use arc_swap::ArcSwap;
 use clarateach_protocol::id::{Generation, SeatKey, WorkshopId};
 use clarateach_protocol::origin::SeatPort;
 use time::OffsetDateTime;
+use tokio::sync::broadcast;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::attendance::Attendance;
-use crate::model::Presence;
+use crate::attendance::{Attendance, Seen};
+use crate::model::{Presence, PresenceTimes};
 use crate::provider::Endpoints;
 use crate::proxy::connections::Connections;
 use crate::proxy::minted::MintedTokens;
 
+/// Workshops of which a presence changed that a slow subscriber can be behind.
+const BEHIND_AT_MOST: usize = 256;
+
 /// Every seat that exists, by its key.
-#[derive(Default)]
 pub struct Directory {
     seats: ArcSwap<Seats>,
+    times: PresenceTimes,
+    presence_changes: broadcast::Sender<WorkshopId>,
     /// Held by whoever writes: workshops that were removed, whose seats no late call brings back.
     removed: Mutex<HashSet<WorkshopId>>,
 }
@@ -122,11 +128,28 @@ impl SeatEntry {
     }
 }
 
+impl Default for Directory {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Directory {
     /// A directory without seats.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self::with_times(PresenceTimes::default())
+    }
+
+    /// A directory without seats, whose learners are idle and gone after these times.
+    #[must_use]
+    pub fn with_times(times: PresenceTimes) -> Self {
+        Self {
+            seats: ArcSwap::default(),
+            times,
+            presence_changes: broadcast::Sender::new(BEHIND_AT_MOST),
+            removed: Mutex::default(),
+        }
     }
 
     /// The seat, if it exists.
@@ -137,9 +160,40 @@ impl Directory {
 
     /// Whether the seat's learner is there now.
     #[must_use]
-    pub fn presence(&self, key: &SeatKey) -> Presence {
+    pub fn presence(&self, key: &SeatKey) -> Seen {
+        let nobody = Seen {
+            presence: Presence::Never,
+            since: None,
+            until: None,
+        };
         self.lookup(key)
-            .map_or(Presence::Never, |entry| entry.attendance.presence())
+            .map_or(nobody, |entry| entry.attendance.seen_at(Instant::now()))
+    }
+
+    /// When a presence in this workshop will be another although nothing happens.
+    #[must_use]
+    pub fn presence_due(&self, workshop: WorkshopId) -> Option<Instant> {
+        let (seats, now) = (self.seats.load(), Instant::now());
+        seats
+            .iter()
+            .filter(|(key, _)| key.workshop == workshop)
+            .filter_map(|(_, entry)| entry.attendance.seen_at(now).until)
+            .min()
+    }
+
+    /// Workshops in which a learner came, went or stirred, from now on. Who lags looks at all.
+    /// That somebody became idle or stayed away is not told: [`Seen::until`] says when it will be so.
+    #[must_use]
+    pub fn presence_changes(&self) -> broadcast::Receiver<WorkshopId> {
+        self.presence_changes.subscribe()
+    }
+
+    fn attendance(&self, workshop: WorkshopId) -> Attendance {
+        let changes = self.presence_changes.clone();
+        Attendance::new(self.times, move || {
+            // An error says that nobody listens.
+            let _ = changes.send(workshop);
+        })
     }
 
     /// Says whose a seat is, and that it exists. Another generation or assignment than before
@@ -150,7 +204,8 @@ impl Directory {
                 return Ended::default();
             }
             let Some(before) = seats.get(&key).cloned() else {
-                seats.insert(key, Arc::new(SeatEntry::new(tenancy)));
+                let attendance = self.attendance(key.workshop);
+                seats.insert(key, Arc::new(SeatEntry::new(tenancy, attendance)));
                 return Ended::default();
             };
             if tenancy.generation < before.tenancy.generation {
@@ -165,7 +220,7 @@ impl Directory {
                 ended.tokens.push(std::mem::take(&mut after.tenancy_ended));
             }
             if after.tenancy.assignment != before.tenancy.assignment {
-                after.attendance = Attendance::default();
+                after.attendance = self.attendance(key.workshop);
             }
             if after.tenancy.generation != before.tenancy.generation {
                 let closed = std::mem::take(&mut after.open_ports);
@@ -276,11 +331,11 @@ fn remove(seats: &mut Seats, goes: impl Fn(&SeatKey) -> bool) -> Ended {
 }
 
 impl SeatEntry {
-    fn new(tenancy: Tenancy) -> Self {
+    fn new(tenancy: Tenancy, attendance: Attendance) -> Self {
         Self {
             tenancy,
             tenancy_ended: CancellationToken::new(),
-            attendance: Attendance::default(),
+            attendance,
             open_ports: BTreeMap::new(),
             incarnation: None,
             endpoints: None,

@@ -1,19 +1,21 @@
 //! The public HTTP API and the pages: the route table, and nothing else.
 //!
-//! Handlers are in a file a resource (`session`, `tokens`, `workshops`, `seats`, `join`,
-//! `system`), named
-//! `<verb>_<resource>`. `extract` reads requests, `error` turns errors into statuses, `body` holds
+//! Handlers are in a file a resource (`session`, `tokens`, `workshops`, `seats`, `events`, `join`,
+//! `reach`, `system`), named `<verb>_<resource>`. `extract` reads requests, `error` turns errors into statuses, `body` holds
 //! what goes over the wire, `pages` serves the embedded front end. Rules live in `service`.
 
 mod body;
 mod error;
+mod events;
 mod extract;
 mod join;
 mod pages;
+mod reach;
 mod seats;
 mod session;
 mod system;
 mod tokens;
+mod websocket;
 mod workshops;
 
 use std::sync::Arc;
@@ -22,12 +24,17 @@ use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use utoipa::OpenApi;
+use utoipa::openapi::{RefOr, Schema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::addresses::Addresses;
 use crate::auth::keys::PlatformKeys;
+use crate::error_codes::{self, LISTED};
+use crate::feed::Feed;
+use crate::reach::Reach;
 use crate::service::Service;
+pub use events::Streams;
 
 /// What handlers need; clones share it.
 #[derive(Clone)]
@@ -38,6 +45,33 @@ pub struct ApiState {
     pub addresses: Arc<Addresses>,
     /// The public keys, and the session cookie's name.
     pub keys: Arc<PlatformKeys>,
+    /// What changes.
+    pub feed: Feed,
+    /// What was seen of other devices.
+    pub reach: Reach,
+    /// Connections that stay open.
+    pub streams: Streams,
+    tries: reach::Tries,
+}
+
+impl ApiState {
+    /// What handlers need, from its parts.
+    #[must_use]
+    pub fn new(
+        service: Service,
+        (addresses, keys): (Arc<Addresses>, Arc<PlatformKeys>),
+        (feed, reach, streams): (Feed, Reach, Streams),
+    ) -> Self {
+        Self {
+            service,
+            addresses,
+            keys,
+            feed,
+            reach,
+            streams,
+            tries: reach::Tries::default(),
+        }
+    }
 }
 
 #[derive(OpenApi)]
@@ -48,11 +82,29 @@ pub struct ApiState {
         (name = "session", description = "Signing in as an instructor"),
         (name = "tokens", description = "API tokens: programs send one as `Authorization: Bearer ct_…`"),
         (name = "workshops", description = "Classes and their seats"),
+        (name = "events", description = "What changes, as it changes"),
         (name = "join", description = "Learners"),
         (name = "system", description = "Health and readiness"),
     )
 )]
 struct Document;
+
+/// Describes every error code, from the one list.
+fn list_errors(document: &mut utoipa::openapi::OpenApi) {
+    let text = document.info.description.take().unwrap_or_default();
+    let table = error_codes::table();
+    document.info.description = Some(format!("{text}\n\nErrors:\n\n{table}"));
+    let schemas = document.components.as_mut().map(|it| &mut it.schemas);
+    let detail = schemas.and_then(|schemas| schemas.get_mut("ErrorDetail"));
+    if let Some(RefOr::T(Schema::Object(detail))) = detail
+        && let Some(RefOr::T(Schema::Object(code))) = detail.properties.get_mut("code")
+    {
+        let mut codes: Vec<&str> = LISTED.iter().map(|it| it.code).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        code.enum_values = Some(codes.into_iter().map(Into::into).collect());
+    }
+}
 
 fn api() -> OpenApiRouter<ApiState> {
     OpenApiRouter::with_openapi(Document::openapi())
@@ -75,7 +127,10 @@ fn api() -> OpenApiRouter<ApiState> {
         .routes(routes!(seats::release_seat))
         .routes(routes!(seats::retry_seat))
         .routes(routes!(seats::create_seat_token))
+        .routes(routes!(events::all_events))
+        .routes(routes!(events::workshop_events))
         .routes(routes!(join::join))
+        .routes(routes!(reach::get_reach))
         .routes(routes!(system::get_health))
         .routes(routes!(system::get_ready))
 }
@@ -83,8 +138,9 @@ fn api() -> OpenApiRouter<ApiState> {
 /// The API's description, OpenAPI 3.1, as pretty JSON.
 #[must_use]
 pub fn openapi_json() -> String {
-    let mut json = api()
-        .into_openapi()
+    let mut document = api().into_openapi();
+    list_errors(&mut document);
+    let mut json = document
         .to_pretty_json()
         .expect("the document is plain data");
     json.push('\n');
@@ -93,7 +149,8 @@ pub fn openapi_json() -> String {
 
 /// Everything that the platform's origin serves, seats apart.
 pub fn router(state: ApiState) -> Router {
-    let (api, document) = api().split_for_parts();
+    let (api, mut document) = api().split_for_parts();
+    list_errors(&mut document);
     let document = Arc::new(document);
     let policy = pages::Policy::new(&state.addresses);
     api.route(

@@ -20,7 +20,13 @@ pub mod directory;
 
 pub mod service;
 
+pub mod reach;
+
+pub mod feed;
+
 pub mod auth;
+
+pub mod error_codes;
 
 pub mod http;
 

@@ -7,6 +7,7 @@ mod cidr;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use clarateach_protocol::code::JoinCode;
 use clarateach_protocol::id::{Generation, SeatKey, SeatNumber, WorkshopId};
@@ -209,10 +210,32 @@ impl SeatCondition {
 pub enum Presence {
     /// Joined, and never opened the seat.
     Never,
-    /// Has the seat open.
+    /// Has the seat open, and did something lately.
     Active,
-    /// Had it open before.
+    /// Has the seat open, and did nothing for a while.
+    Idle,
+    /// Had it open until lately.
     Away,
+    /// Said so, or stayed away.
+    Left,
+}
+
+/// From when on silence means something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PresenceTimes {
+    /// Connected and doing nothing for this long: idle.
+    pub idle_after: Duration,
+    /// Not connected for this long: left.
+    pub left_after: Duration,
+}
+
+impl Default for PresenceTimes {
+    fn default() -> Self {
+        Self {
+            idle_after: Duration::from_secs(2 * 60),
+            left_after: Duration::from_secs(15 * 60),
+        }
+    }
 }
 
 /// A learner on a seat.
@@ -229,7 +252,7 @@ pub struct Assignment {
 }
 
 /// A workshop as stored.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workshop {
     /// What its seats have in common.
     pub spec: WorkshopSpec,
@@ -254,7 +277,7 @@ pub struct Workshop {
 }
 
 /// A seat as stored.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seat {
     /// Which seat.
     pub key: SeatKey,

@@ -107,8 +107,10 @@ impl Orchestrator {
         self.hands.check().await
     }
 
-    /// Says that what is wanted of a workshop may have changed; call it after the commit.
+    /// Says that what is wanted of a workshop may have changed; call it after the commit. Whoever
+    /// subscribed hears of it too.
     pub fn wake(&self, workshop: WorkshopId) {
+        self.board.announce(workshop);
         self.mail.put(Message::Wake(workshop));
     }
 
@@ -123,7 +125,7 @@ impl Orchestrator {
         self.board.view(&workshop)
     }
 
-    /// Workshops of which something changed that can be observed, from now on. Who lags reads again.
+    /// Workshops of which something changed that can be observed or is wanted, from now on. Who lags reads again.
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<WorkshopId> {
         self.board.subscribe()

@@ -5,6 +5,7 @@
 //! Providers: `docker`, `simulated`. Start at [`Provider`].
 
 pub mod docker;
+pub mod residue;
 pub mod simulated;
 
 use std::fmt;

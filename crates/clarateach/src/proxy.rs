@@ -15,6 +15,7 @@ pub(crate) mod body;
 pub(crate) mod connections;
 mod cors;
 mod forward;
+mod frames;
 pub(crate) mod headers;
 pub(crate) mod minted;
 mod session;
@@ -25,7 +26,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::body::Body;
-use clarateach_protocol::token::{SigningKey, VerifyingKeys};
+use clarateach_protocol::token::{Role, SigningKey, VerifyingKeys};
 use http::header::ORIGIN;
 use http::{HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
@@ -235,6 +236,9 @@ impl Gateway {
                     (&upstream, route),
                     path_and_query,
                 )?;
+                if grant.claims.role == Role::Learner && !authorise::is_reading(&parts.method) {
+                    grant.entry.attendance().sign_of_life();
+                }
                 if is_upgrade {
                     let handshake = Handshake::parse(&parts)?;
                     let downstream = hyper::upgrade::on(Request::from_parts(parts, body));

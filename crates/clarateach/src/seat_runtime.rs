@@ -38,6 +38,9 @@ pub enum SeatRuntimeError {
 /// The name of the CA bundle in the seats' folder.
 pub const CA_BUNDLE: &str = "ca-certificates.crt";
 
+/// What is installed for seats, below a data directory.
+const FOLDER: &str = "seat-runtime";
+
 /// Where distributions keep the certificates that a machine trusts: Debian's, then Fedora's place.
 const HOST_CA_BUNDLES: [&str; 2] = [
     "/etc/ssl/certs/ca-certificates.crt",
@@ -60,6 +63,12 @@ pub fn ca_bundle(named: Option<&Path>) -> Result<Option<Vec<u8>>, SeatRuntimeErr
             }),
         None => Ok(HOST_CA_BUNDLES.iter().find_map(|path| fs::read(path).ok())),
     }
+}
+
+/// Whether anything was ever installed for seats below `data_dir`: no container was made before.
+#[must_use]
+pub fn is_installed(data_dir: &Path) -> bool {
+    data_dir.join(FOLDER).exists()
 }
 
 /// Writes the seats' folder below `data_dir`; an existing one of the same content is left alone.
@@ -96,7 +105,7 @@ pub fn install(
         .take(8)
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    let all = data_dir.join("seat-runtime");
+    let all = data_dir.join(FOLDER);
     let folder = all.join(&name);
     if folder.exists() {
         return Ok(folder);

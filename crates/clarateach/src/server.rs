@@ -92,6 +92,18 @@ pub struct RequestId(HeaderValue);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientAddress(pub IpAddr);
 
+/// Closes the connection that a request came on, in its extensions: for answers that a client
+/// stopped reading.
+#[derive(Debug, Clone)]
+pub struct Hangup(CancellationToken);
+
+impl Hangup {
+    /// Closes it, whatever is under way.
+    pub fn now(&self) {
+        self.0.cancel();
+    }
+}
+
 impl RequestId {
     fn random() -> Self {
         let mut bytes = [0; 10];
@@ -217,9 +229,12 @@ impl Server {
         }
         let limits = self.limits;
         let (stream, heads) = Watched::new(stream, place);
-        let service = service_fn(move |request| {
+        let hangup = Hangup(CancellationToken::new());
+        let hung_up = hangup.0.clone();
+        let service = service_fn(move |mut request: Request<Incoming>| {
             let server = Arc::clone(&self);
             let judged = heads.judge();
+            request.extensions_mut().insert(hangup.clone());
             async move { Ok::<_, Infallible>(server.answer(request, (door, peer), judged).await) }
         });
         let connection = http1::Builder::new()
@@ -230,12 +245,17 @@ impl Server {
             .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
         let mut connection = std::pin::pin!(connection);
-        let outcome = tokio::select! {
-            outcome = connection.as_mut() => outcome,
-            () = stop.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
+        let served = async {
+            tokio::select! {
+                outcome = connection.as_mut() => outcome,
+                () = stop.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
             }
+        };
+        let Some(outcome) = hung_up.run_until_cancelled(served).await else {
+            return;
         };
         if let Err(error) = outcome {
             tracing::debug!(%error, %peer, "connection ended");

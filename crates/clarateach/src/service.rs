@@ -11,6 +11,7 @@ mod join;
 mod origins;
 mod schedule;
 mod seats;
+mod standing;
 mod tokens;
 mod workshops;
 
@@ -21,6 +22,7 @@ use std::time::{Duration, Instant};
 use clarateach_protocol::id::{SeatKey, WorkshopId};
 use clarateach_protocol::token::{Mode, Role, SEAT_TOKEN_MAX_SECONDS, SeatClaims};
 use time::OffsetDateTime;
+use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
@@ -34,6 +36,7 @@ use crate::store::{Store, StoreError};
 pub use crate::store::Occupancy;
 pub use instructors::SignedIn;
 pub use join::{JoinRequest, Joined};
+pub use standing::{Credential, Standing};
 pub use workshops::{CreateWorkshop, Idempotency, SeatView, WorkshopView};
 
 /// Why something was not done; `http::error` says it in HTTP's words.
@@ -148,6 +151,8 @@ struct Inner {
     sign_in_failures: budget::FailureBudget,
     /// Held while ports are opened or closed, so that the directory hears of it in the store's order.
     opening_ports: tokio::sync::Mutex<()>,
+    /// Told after a session or a token ended before its time.
+    revoked: watch::Sender<()>,
 }
 
 impl Service {
@@ -173,6 +178,7 @@ impl Service {
                 join_failures: budget::FailureBudget::new(30, 300),
                 sign_in_failures: budget::FailureBudget::new(5, 60),
                 opening_ports: tokio::sync::Mutex::default(),
+                revoked: watch::Sender::new(()),
             }),
         }
     }

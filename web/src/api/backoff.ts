@@ -9,6 +9,45 @@ export function backoffDelay(attempt: number, random: () => number = Math.random
   return full / 2 + random() * (full / 2)
 }
 
+/** Counts what failed in a row, and forgets it after a time that was long enough to call good. */
+export class Attempts {
+  private failed = 0
+  private goodSince: number | null = null
+
+  constructor(private readonly stableMs = 10_000) {}
+
+  succeeded(): void {
+    this.goodSince ??= performance.now()
+  }
+
+  restart(): void {
+    this.failed = 0
+    this.goodSince = null
+  }
+
+  /** Settles when the next attempt is due. */
+  async next(signal: AbortSignal): Promise<void> {
+    if (this.goodSince !== null && performance.now() - this.goodSince > this.stableMs) this.failed = 0
+    this.goodSince = null
+    await waitOrOnline(backoffDelay(this.failed++), signal)
+  }
+}
+
+/** Settles at once while somebody looks at the page, or as soon as somebody does. */
+export function untilVisible(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const look = () => {
+      if (document.hidden && !signal.aborted) return
+      document.removeEventListener('visibilitychange', look)
+      signal.removeEventListener('abort', look)
+      resolve()
+    }
+    document.addEventListener('visibilitychange', look)
+    signal.addEventListener('abort', look)
+    look()
+  })
+}
+
 /** Waits, but not beyond the moment when the machine says that it is online again. */
 export function waitOrOnline(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

@@ -1,4 +1,4 @@
-// The one place that calls fetch. Whatever goes wrong becomes an ApiError with a stable code; pages match codes and
+// The one place that calls fetch (uploads are sent by `upload.ts`, which can tell their progress). Whatever goes wrong becomes an ApiError with a stable code; pages match codes and
 // never look at status texts.
 
 export const NETWORK_ERROR = 'network_error'
@@ -11,7 +11,7 @@ export class ApiError extends Error {
     readonly code: string,
     message: string,
     readonly status: number,
-    readonly details: { field?: string; requestId?: string; retryAfter?: number; etag?: string } = {},
+    readonly details: { field?: string; requestId?: string; retryAfter?: number; etag?: string; paths?: string[] } = {},
   ) {
     super(message)
   }
@@ -45,10 +45,10 @@ export async function send(url: string, options: RequestOptions = {}): Promise<R
     })
   } catch (cause) {
     if (options.signal?.aborted) throw cause
-    throw new ApiError(NETWORK_ERROR, 'The server did not answer. Check your connection and try again.', 0)
+    throw noAnswer()
   }
   if (response.ok || response.status === 304) return response
-  throw await errorFrom(response)
+  throw errorFrom(response.status, response.headers, await response.json().catch(() => undefined))
 }
 
 export async function sendJson<Answer>(url: string, options: RequestOptions = {}): Promise<Answer> {
@@ -60,26 +60,25 @@ export async function sendJson<Answer>(url: string, options: RequestOptions = {}
   }
 }
 
-async function errorFrom(response: Response): Promise<ApiError> {
-  const details: ConstructorParameters<typeof ApiError>[3] = {}
-  const retryAfter = parseRetryAfter(response.headers.get('Retry-After'))
+/** What a refusal says, whoever asked: fetch here, an upload in `upload.ts`. */
+export function errorFrom(status: number, headers: Pick<Headers, 'get'>, body: unknown): ApiError {
+  const details: ApiError['details'] = {}
+  const retryAfter = parseRetryAfter(headers.get('Retry-After'))
   if (retryAfter !== undefined) details.retryAfter = retryAfter
-  const etag = response.headers.get('ETag')
+  const etag = headers.get('ETag')
   if (etag !== null) details.etag = etag
 
-  const error = errorOf(await response.json().catch(() => undefined))
+  const error = errorOf(body)
   if (typeof error?.['code'] !== 'string') {
-    return new ApiError(
-      BAD_ANSWER,
-      `The server answered ${response.status} without saying why.`,
-      response.status,
-      details,
-    )
+    return new ApiError(BAD_ANSWER, `The server answered ${status} without saying why.`, status, details)
   }
   if (typeof error['field'] === 'string') details.field = error['field']
   if (typeof error['request_id'] === 'string') details.requestId = error['request_id']
+  if (Array.isArray(error['paths'])) {
+    details.paths = error['paths'].filter((path): path is string => typeof path === 'string')
+  }
   const message = typeof error['message'] === 'string' ? error['message'] : error['code']
-  return new ApiError(error['code'], asSentence(message), response.status, details)
+  return new ApiError(error['code'], asSentence(message), status, details)
 }
 
 /** The server speaks in lower case without a full stop, as programs do; people read a sentence. */
@@ -87,6 +86,10 @@ export function asSentence(message: string): string {
   const text = message.trim()
   const capital = text.charAt(0).toUpperCase() + text.slice(1)
   return /[.!?…]$/.test(capital) ? capital : `${capital}.`
+}
+
+export function noAnswer(): ApiError {
+  return new ApiError(NETWORK_ERROR, 'The server did not answer. Check your connection and try again.', 0)
 }
 
 function errorOf(body: unknown): Record<string, unknown> | undefined {

@@ -1,6 +1,6 @@
 // The seat's file API. Paths are relative to /workspace, with '/' between segments and none at the ends.
 
-import { ApiError, BAD_ANSWER, isRecord, send, sendJson } from './client'
+import { ApiError, BAD_ANSWER, isApiError, isRecord, send, sendJson } from './client'
 import { seatUrl, type SeatAddress } from './seat'
 
 export interface FileEntry {
@@ -13,6 +13,8 @@ export interface FileEntry {
 export interface FileContent {
   bytes: Uint8Array<ArrayBuffer>
   etag: string
+  /** Set, and `bytes` empty, when the file has more bytes than were asked for: so many. */
+  tooMany?: number
 }
 
 /** What a write expects to find: nothing, or exactly this version. */
@@ -47,13 +49,21 @@ function parseEntry(value: unknown, parent: string): FileEntry[] {
 }
 
 /** `null`: still the version that `knownEtag` names. */
-export async function readFile(address: SeatAddress, path: string, knownEtag?: string): Promise<FileContent | null> {
+export async function readFile(
+  address: SeatAddress,
+  path: string,
+  most: number,
+  knownEtag?: string,
+): Promise<FileContent | null> {
   const response = await send(fileUrl(address, path), {
     headers: knownEtag === undefined ? {} : { 'If-None-Match': knownEtag },
   })
   if (response.status === 304) return null
   const etag = etagOf(response)
+  const length = Number(response.headers.get('Content-Length'))
+  if (etag === knownEtag || length > most) await response.body?.cancel()
   if (etag === knownEtag) return null
+  if (length > most) return { bytes: new Uint8Array(0), etag, tooMany: length }
   return { bytes: new Uint8Array(await response.arrayBuffer()), etag }
 }
 
@@ -76,6 +86,18 @@ export async function writeFile(
 
 export async function makeFolder(address: SeatAddress, path: string): Promise<void> {
   await send(`${fileUrl(address, path)}?op=mkdir`, { method: 'POST' })
+}
+
+/** The folders above a path, those that are not there. */
+export async function makeParents(address: SeatAddress, path: string): Promise<void> {
+  const segments = path.split('/').slice(0, -1)
+  for (let depth = 1; depth <= segments.length; depth++) {
+    try {
+      await makeFolder(address, segments.slice(0, depth).join('/'))
+    } catch (error) {
+      if (!isApiError(error, 'exists', 'already_exists')) throw error
+    }
+  }
 }
 
 export async function movePath(address: SeatAddress, from: string, to: string): Promise<void> {

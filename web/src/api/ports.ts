@@ -22,11 +22,23 @@ export function isSeatPort(port: number): boolean {
   return Number.isInteger(port) && port >= 1024 && port <= 65_535 && (port < 3001 || port > 3003)
 }
 
+export interface Listening {
+  port: number
+  /** The program, where the seat can tell. */
+  process: string
+}
+
 /** What listens, once each, in order. */
-export async function listPorts(address: SeatAddress, signal?: AbortSignal): Promise<number[]> {
-  return portsIn(await sendJson<unknown>(seatUrl(address, 'ports'), signal ? { signal } : {}), (row) =>
-    isRecord(row) ? row['port'] : undefined,
-  )
+export async function listPorts(address: SeatAddress, signal?: AbortSignal): Promise<Listening[]> {
+  const answer = await sendJson<unknown>(seatUrl(address, 'ports'), signal ? { signal } : {})
+  const ports = portsIn(answer, (row) => (isRecord(row) ? row['port'] : undefined))
+  return ports.map((port) => ({ port, process: processOn(answer, port) }))
+}
+
+function processOn(answer: unknown, port: number): string {
+  const rows: unknown[] = isRecord(answer) && Array.isArray(answer['ports']) ? answer['ports'] : []
+  const names = rows.map((row) => (isRecord(row) && row['port'] === port ? row['process'] : undefined))
+  return names.find((name) => typeof name === 'string') ?? ''
 }
 
 export async function listOpenPorts(address: SeatAddress, signal?: AbortSignal): Promise<number[]> {

@@ -4,6 +4,27 @@
  */
 
 export interface paths {
+    "/api/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What changes in every workshop. Begins with all of them, as `workshops`; with `after` or
+         *     `Last-Event-ID` it goes on behind that event where it can. As WebSocket when upgraded: the same
+         *     JSON, a text message an event.
+         */
+        get: operations["all_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/health": {
         parameters: {
             query?: never;
@@ -32,6 +53,26 @@ export interface paths {
         put?: never;
         /** Joins a workshop, or comes back to one's seat. */
         post: operations["join"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reach": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was seen of other devices. Upgraded to WebSocket, by anyone: a try whether one gets through,
+         *     that says `{"type":"hello"}`, waits for any answer and closes.
+         */
+        get: operations["get_reach"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -163,6 +204,26 @@ export interface paths {
          *     it answers at once.
          */
         delete: operations["delete_workshop"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workshops/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What changes in one workshop. Begins with all of it, as `workshop`, and ends after `ended`;
+         *     otherwise as `/api/events`.
+         */
+        get: operations["workshop_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -363,14 +424,68 @@ export interface components {
         };
         /** @description What went wrong. */
         ErrorDetail: {
-            /** @description Stable, snake_case; what a client matches on. */
-            code: string;
+            /**
+             * @description Stable, snake_case; what a client matches on.
+             * @enum {string}
+             */
+            code: "ambiguous_request" | "bad_body" | "bad_credentials" | "bad_handshake" | "bad_host" | "bad_path" | "bad_setup_secret" | "bad_target" | "bad_token" | "body_stalled" | "browser_off" | "deadline" | "disk_full" | "ended" | "engine_error" | "engine_unreachable" | "forbidden" | "idempotency_conflict" | "image_missing" | "internal" | "invalid_input" | "isolation_unavailable" | "method_not_allowed" | "no_pages" | "no_seats" | "not_found" | "not_ready" | "released" | "reset" | "seat_protocol_error" | "seat_timeout" | "seat_unavailable" | "seat_unreachable" | "setup_required" | "stopping" | "token_expired" | "too_large" | "too_many_attempts" | "unauthenticated" | "unknown_code" | "unknown_reconnect_code" | "unsupported_media_type" | "upload_stalled" | "websocket_version" | "wrong_host" | "wrong_origin";
             /** @description The input field that was wrong. */
             field?: string | null;
             /** @description A sentence that names the thing and the remedy. */
             message: string;
             /** @description Finds the cause in the server's log. */
             request_id?: string | null;
+        };
+        /** @description Something that changed. Take a `workshop`, a `seat` or `workshops` in place of what was known of it. */
+        Event: {
+            /**
+             * Format: int64
+             * @description Rises with each event, also over a restart of the server; `?after=` resumes behind it.
+             */
+            id: number;
+            /** @enum {string} */
+            type: "workshops";
+            workshops: components["schemas"]["Workshop"][];
+        } | {
+            /** Format: int64 */
+            id: number;
+            /** @enum {string} */
+            type: "workshop";
+            workshop: components["schemas"]["Workshop"];
+        } | {
+            /** Format: int64 */
+            id: number;
+            seat: components["schemas"]["Seat"];
+            /** @enum {string} */
+            type: "seat";
+            /** @description Of which workshop. */
+            workshop: string;
+        } | {
+            /** Format: int64 */
+            id: number;
+            progress?: components["schemas"]["Progress"] | null;
+            reason?: components["schemas"]["Reason"] | null;
+            status: components["schemas"]["WorkshopStatus"];
+            /** @enum {string} */
+            type: "progress";
+            /** @description Which workshop. */
+            workshop: string;
+        } | {
+            /** Format: int64 */
+            id: number;
+            /** @enum {string} */
+            type: "ended";
+            /** @description Which workshop. */
+            workshop: string;
+        } | {
+            /** Format: int64 */
+            id: number;
+            reach: components["schemas"]["Reach"];
+            /** @enum {string} */
+            type: "reach";
+        } | {
+            /** @enum {string} */
+            type: "heartbeat";
         };
         /** @description The server runs. */
         Health: {
@@ -418,6 +533,11 @@ export interface components {
             joined_at: string;
             name: string;
             presence: components["schemas"]["Presence"];
+            /**
+             * Format: date-time
+             * @description Since when; not said before they ever opened the seat.
+             */
+            presence_since?: string | null;
         };
         /**
          * @description What a token allows.
@@ -433,7 +553,7 @@ export interface components {
          * @description Whether a learner is there now.
          * @enum {string}
          */
-        Presence: "never" | "active" | "away";
+        Presence: "never" | "active" | "idle" | "away" | "left";
         /** @description How far a workshop is, while it is being made or removed. */
         Progress: {
             /**
@@ -448,6 +568,19 @@ export interface components {
              * @description Seats in all.
              */
             total: number;
+        };
+        /** @description Whether another device ever got a page and a live connection since the server started. */
+        Reach: {
+            /**
+             * Format: date-time
+             * @description When one first got the join page.
+             */
+            page_at: string | null;
+            /**
+             * Format: date-time
+             * @description When one first had a WebSocket.
+             */
+            websocket_at: string | null;
         };
         /** @description Whether workshops can be made. */
         Ready: {
@@ -586,6 +719,65 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    all_events: {
+        parameters: {
+            query?: {
+                /** @description The `id` of the last event that was seen: the ones after it follow, or a snapshot when they are not all kept */
+                after?: number;
+            };
+            header?: {
+                /** @description The same, as browsers send it */
+                "Last-Event-ID"?: number | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Each text message is this JSON. Closed with 1001 when the server stops, 4401 when the sign-in is over, 4408 when messages are not taken in time */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Event"];
+                };
+            };
+            /** @description Each event's `data` is this JSON */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["Event"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     get_health: {
         parameters: {
             query?: never;
@@ -663,6 +855,56 @@ export interface operations {
             };
             /** @description `not_ready` */
             425: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_reach: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A try, which needs no sign-in */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reach"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1146,6 +1388,75 @@ export interface operations {
             };
         };
     };
+    workshop_events: {
+        parameters: {
+            query?: {
+                /** @description The `id` of the last event that was seen: the ones after it follow, or a snapshot when they are not all kept */
+                after?: number;
+            };
+            header?: {
+                /** @description The same, as browsers send it */
+                "Last-Event-ID"?: number | null;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Each text message is this JSON. Closed with 1000 after `ended`, 1001 when the server stops, 4401 when the sign-in is over, 4408 when messages are not taken in time */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Event"];
+                };
+            };
+            /** @description Each event's `data` is this JSON */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["Event"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     get_join_qr: {
         parameters: {
             query?: never;
@@ -1276,6 +1587,14 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     reset_seat: {
@@ -1307,6 +1626,14 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            410: {
                 headers: {
                     [name: string]: unknown;
                 };

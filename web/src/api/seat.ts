@@ -40,6 +40,11 @@ export async function checkSeatSession(address: SeatAddress): Promise<SeatSessio
   return parseSession(await sendJson<unknown>(seatUrl(address, 'session')))
 }
 
+/** Says that the learner leaves; the cookie goes, the seat stays theirs. */
+export async function leaveSeat(address: SeatAddress): Promise<void> {
+  await send(seatUrl(address, 'session'), { method: 'DELETE' })
+}
+
 function parseSession(value: unknown): SeatSessionAnswer {
   if (!isRecord(value)) throw badAnswer()
   const { mode, generation, expires_at: expiresAt } = value

@@ -5,33 +5,22 @@ import { send, sendJson } from './client'
 import type { CreateWorkshop, Seat, SeatToken, Workshop, WorkshopList, WorkshopStatus } from './types'
 
 const LIST_KEY = ['workshops'] as const
-const BUSY_POLL_MS = 1000
-const CALM_POLL_MS = 5000
+/** While no stream of events is up. */
+export const FALLBACK_POLL_MS = 5000
 
 export function isChanging(status: WorkshopStatus): boolean {
   return status === 'provisioning' || status === 'ending'
 }
 
-function pollEvery(workshops: Workshop[]): number {
-  const busy = workshops.some(
-    (workshop) =>
-      isChanging(workshop.status) ||
-      workshop.seats.some((seat) => seat.status === 'recovering' || seat.status === 'terminating'),
-  )
-  return busy ? BUSY_POLL_MS : CALM_POLL_MS
-}
-
 export const workshopsQuery = queryOptions({
   queryKey: LIST_KEY,
   queryFn: async ({ signal }) => (await sendJson<WorkshopList>('/api/workshops', { signal })).workshops,
-  refetchInterval: (query) => pollEvery(query.state.data ?? []),
 })
 
 export function workshopQuery(id: string) {
   return queryOptions({
     queryKey: [...LIST_KEY, id],
     queryFn: ({ signal }) => sendJson<Workshop>(urlOf(id), { signal }),
-    refetchInterval: (query) => (query.state.data ? pollEvery([query.state.data]) : CALM_POLL_MS),
   })
 }
 

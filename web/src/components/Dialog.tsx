@@ -1,5 +1,5 @@
 import * as Radix from '@radix-ui/react-dialog'
-import type { ReactNode } from 'react'
+import { useRef, type ReactNode } from 'react'
 import { Button } from './Button'
 import { Icon } from './Icon'
 import styles from './Dialog.module.css'
@@ -14,6 +14,8 @@ interface Props {
   /** `full` takes the whole window: for what is read from afar. */
   size?: 'normal' | 'full'
   testId?: string
+  /** Asked when it closes: `false` leaves the focus to what the person chose in it. */
+  returnsFocus?: () => boolean
 }
 
 export function Dialog({
@@ -25,7 +27,9 @@ export function Dialog({
   role = 'dialog',
   size = 'normal',
   testId,
+  returnsFocus,
 }: Props) {
+  const before = useRef<HTMLElement>(null)
   return (
     <Radix.Root open={open} onOpenChange={onOpenChange}>
       <Radix.Portal>
@@ -34,6 +38,15 @@ export function Dialog({
           className={[styles.content, styles[size]].join(' ')}
           role={role}
           data-testid={testId}
+          onOpenAutoFocus={() => {
+            const { activeElement } = document
+            before.current = activeElement instanceof HTMLElement ? activeElement : null
+          }}
+          onCloseAutoFocus={(event) => {
+            // Radix gives it back to a trigger of its own only, and these dialogs have none.
+            event.preventDefault()
+            if (returnsFocus?.() !== false) before.current?.focus()
+          }}
           {...(description === undefined ? { 'aria-describedby': undefined } : {})}
         >
           <Radix.Title className={styles.title}>{title}</Radix.Title>

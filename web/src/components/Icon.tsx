@@ -20,8 +20,10 @@ const PATHS = {
   ports: 'M6 2.5v3.5M10 2.5v3.5M4 6h8v2.5a4 4 0 0 1-8 0zM8 12.5v2',
   refresh: 'M13 4v3.2H9.8M12.8 7A5 5 0 1 0 13 9.2',
   save: 'M3 3h8l2 2v8H3zM5.5 3v3.5h4V3M5.5 13V9.5h5V13',
+  search: 'M7 11.5a4.5 4.5 0 1 0 0-9 4.5 4.5 0 0 0 0 9zM10.3 10.3l3.2 3.2',
   terminal: 'M2 3h12v10H2zM4.5 6l2 2-2 2M8.5 10h3',
   trash: 'M3 4.5h10M6.5 4.5V3h3v1.5M4.5 4.5l.6 9h5.8l.6-9',
+  upload: 'M8 11V3M4.5 6L8 2.5 11.5 6M3 13.5h10',
   warning: 'M8 2.5l6 11H2zM8 6.5v3.5M8 12h.01',
 } as const
 

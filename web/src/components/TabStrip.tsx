@@ -8,6 +8,8 @@ export interface Tab {
   /** A dot stands for the closing cross until it is pointed at: text that is not saved. */
   dirty?: boolean
   title?: string
+  /** What it stands for is no longer there, in a word. */
+  gone?: string | undefined
   canClose?: boolean
   closeLabel: string
 }
@@ -65,7 +67,8 @@ export function TabStrip({ label, tabs, active, onActivate, onClose, actions }: 
                 if (event.button === 1 && tab.canClose) onClose(tab.id)
               }}
             >
-              <bdi>{tab.label}</bdi>
+              <bdi className={tab.gone ? styles.gone : undefined}>{tab.label}</bdi>
+              {tab.gone && <span className={styles.goneWord}> {tab.gone}</span>}
               {tab.dirty && <span className="visually-hidden"> (not saved)</span>}
             </button>
             {tab.canClose ? (

@@ -2,6 +2,7 @@ import { useMutation } from '@tanstack/react-query'
 import { useEffect, useRef, useState, type FormEvent } from 'react'
 import { useLocation, useNavigate } from 'react-router'
 import { formatJoinCode, isJoinCode, randomId } from '../api/ids'
+import { showReach } from '../api/reach'
 import { Button } from '../components/Button'
 import { CardPage } from '../components/CardPage'
 import { Field } from '../components/Field'
@@ -25,6 +26,9 @@ export function JoinPage() {
   const [notMe, setNotMe] = useState(false)
   const [wait, setWait] = useState<{ sentence: string; afterMs: number } | null>(null)
   const known = isJoinCode(code) && !notMe ? learnerRecordFor(code) : null
+
+  // The instructor's dashboard shows whether devices in the room get through.
+  useEffect(showReach, [])
 
   // A link with another code, pasted into this tab.
   const [hash, setHash] = useState(location.hash)

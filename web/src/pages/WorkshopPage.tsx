@@ -2,8 +2,10 @@ import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { Link, useParams } from 'react-router'
 import { asSentence, isApiError, messageOf } from '../api/client'
+import type { StreamState } from '../api/eventSocket'
+import { useWorkshopEvents } from '../api/events'
 import type { Workshop } from '../api/types'
-import { useAddSeats, useDeleteWorkshop, workshopQuery } from '../api/workshops'
+import { FALLBACK_POLL_MS, useAddSeats, useDeleteWorkshop, workshopQuery } from '../api/workshops'
 import { Badge } from '../components/Badge'
 import { Button } from '../components/Button'
 import { Icon } from '../components/Icon'
@@ -13,6 +15,7 @@ import { ConsoleShell } from '../modules/console/ConsoleShell'
 import { DeleteWorkshopDialog } from '../modules/console/DeleteWorkshop'
 import { JoinCard } from '../modules/console/JoinCard'
 import { SeatCard } from '../modules/console/SeatCard'
+import { StreamNote } from '../modules/console/StreamNote'
 import { WORKSHOP_STATUS } from '../modules/console/words'
 import { WorkshopProgress } from '../modules/console/WorkshopProgress'
 import styles from '../modules/console/console.module.css'
@@ -20,8 +23,15 @@ import styles from '../modules/console/console.module.css'
 export function WorkshopPage() {
   const { workshop: id = '' } = useParams()
   const deletion = useDeleteWorkshop()
-  const workshop = useQuery({ ...workshopQuery(id), enabled: !deletion.isSuccess })
+  const [wasGone, setGone] = useState(false)
+  const stream = useWorkshopEvents(id, wasGone)
+  const workshop = useQuery({
+    ...workshopQuery(id),
+    enabled: !deletion.isSuccess,
+    refetchInterval: stream === 'live' || stream === 'ended' ? false : FALLBACK_POLL_MS,
+  })
   const isGone = deletion.isSuccess || isApiError(workshop.error, 'not_found')
+  if (isGone && !wasGone) setGone(true)
   return (
     <ConsoleShell>
       <Link to="/workshops" className={styles.backLink}>
@@ -39,7 +49,7 @@ export function WorkshopPage() {
       ) : workshop.data ? (
         <>
           {workshop.isError && <Notice tone="warn">Not up to date: {messageOf(workshop.error)}</Notice>}
-          <WorkshopView workshop={workshop.data} deletion={deletion} />
+          <WorkshopView workshop={workshop.data} deletion={deletion} stream={stream} />
         </>
       ) : workshop.isError ? (
         <Failed
@@ -54,7 +64,13 @@ export function WorkshopPage() {
   )
 }
 
-function WorkshopView({ workshop, deletion }: { workshop: Workshop; deletion: ReturnType<typeof useDeleteWorkshop> }) {
+interface ViewProps {
+  workshop: Workshop
+  deletion: ReturnType<typeof useDeleteWorkshop>
+  stream: StreamState
+}
+
+function WorkshopView({ workshop, deletion, stream }: ViewProps) {
   const [asking, setAsking] = useState(false)
   const addSeats = useAddSeats(workshop.id)
   const { label, tone } = WORKSHOP_STATUS[workshop.status]
@@ -68,6 +84,7 @@ function WorkshopView({ workshop, deletion }: { workshop: Workshop; deletion: Re
           <bdi>{workshop.name}</bdi>
         </h1>
         <Badge tone={tone}>{label}</Badge>
+        <StreamNote state={stream} />
         <span className={styles.spacer} />
         <Button data-testid="delete-workshop" disabled={deletion.isPending} onClick={() => setAsking(true)}>
           <Icon name="trash" /> Delete

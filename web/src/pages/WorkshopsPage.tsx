@@ -3,7 +3,8 @@ import { useState } from 'react'
 import { Link, useNavigate } from 'react-router'
 import { messageOf } from '../api/client'
 import type { Workshop } from '../api/types'
-import { workshopsQuery } from '../api/workshops'
+import { useAllEvents } from '../api/events'
+import { FALLBACK_POLL_MS, workshopsQuery } from '../api/workshops'
 import { Badge } from '../components/Badge'
 import { Button } from '../components/Button'
 import { Icon } from '../components/Icon'
@@ -11,13 +12,15 @@ import { Notice } from '../components/Notice'
 import { Failed, Loading, State } from '../components/State'
 import { ConsoleShell } from '../modules/console/ConsoleShell'
 import { CreateWorkshopDialog } from '../modules/console/CreateWorkshopDialog'
+import { StreamNote } from '../modules/console/StreamNote'
 import { WORKSHOP_STATUS } from '../modules/console/words'
 import { WorkshopProgress } from '../modules/console/WorkshopProgress'
 import styles from '../modules/console/console.module.css'
 
 export function WorkshopsPage() {
   const navigate = useNavigate()
-  const workshops = useQuery(workshopsQuery)
+  const stream = useAllEvents()
+  const workshops = useQuery({ ...workshopsQuery, refetchInterval: stream === 'live' ? false : FALLBACK_POLL_MS })
   const [creating, setCreating] = useState(false)
   const create = (
     <Button look="primary" data-testid="create-workshop" onClick={() => setCreating(true)}>
@@ -28,6 +31,7 @@ export function WorkshopsPage() {
     <ConsoleShell>
       <div className={styles.head}>
         <h1>Workshops</h1>
+        <StreamNote state={stream} />
         <span className={styles.spacer} />
         {workshops.data && workshops.data.length > 0 && create}
       </div>

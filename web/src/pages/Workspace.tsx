@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from 'react'
 import { Group, Panel, Separator, useDefaultLayout, usePanelRef } from 'react-resizable-panels'
+import { Button } from '../components/Button'
 import { Notice } from '../components/Notice'
 import type { SeatRecord } from '../modules/auth/seatRecords'
 import type { SeatSession, SeatState } from '../modules/auth/seatSession'
@@ -7,10 +8,16 @@ import { BrowserPlaceholder } from '../modules/browser/BrowserPlaceholder'
 import { EditorPanel } from '../modules/editor/EditorPanel'
 import { useEditor } from '../modules/editor/useEditor'
 import { FileTree } from '../modules/files/FileTree'
+import { useLiveFiles } from '../modules/files/useLiveFiles'
 import { useRefreshFiles } from '../modules/files/useFiles'
 import { PortsPanel } from '../modules/ports/PortsPanel'
+import { seatStorage } from '../modules/auth/seatStorage'
+import { StatusBar } from '../modules/resources/StatusBar'
+import { useResources } from '../modules/resources/useResources'
+import { QuickOpen } from '../modules/search/QuickOpen'
+import { SearchPanel } from '../modules/search/SearchPanel'
 import { TerminalPanel } from '../modules/terminal/TerminalPanel'
-import { ActivityBar, type PaneName } from './workspace/ActivityBar'
+import { ActivityBar, type PaneName, type SideName } from './workspace/ActivityBar'
 import { ReconnectNote } from './workspace/ReconnectNote'
 import { TopBar } from './workspace/TopBar'
 import { useQuietly } from './workspace/useQuietly'
@@ -30,22 +37,34 @@ export function Workspace({ record, session, state, generation }: Props) {
   const [pane, setPane] = useState<PaneName>('terminal')
   const [centre, setCentre] = useState<'editor' | 'browser'>('editor')
   const root = useRef<HTMLDivElement>(null)
-  const [filesOpen, setFilesOpen] = useState(true)
+  const [side, setSide] = useState<SideName>('files')
+  const [sideOpen, setSideOpen] = useState(true)
+  const [searchAsked, setSearchAsked] = useState(0)
+  const [goingToFile, setGoingToFile] = useState(false)
   const [terminalOpen, setTerminalOpen] = useState(true)
   const [portsOpen, setPortsOpen] = useState(false)
   const [portsUsed, setPortsUsed] = useState(false)
-  const filesPanel = usePanelRef()
+  const sidePanel = usePanelRef()
   const portsPanel = usePanelRef()
   const terminalPanel = usePanelRef()
 
   const refreshFiles = useRefreshFiles(record)
   const { editor, documents } = useEditor(record, () => void refreshFiles())
+  const live = useLiveFiles({
+    address: record,
+    generation,
+    check: () => session.check(),
+    onEvents: (events) => void editor.outside(events),
+  })
+  const [storage] = useState(() => seatStorage(record))
+  const { stats, killed, dismissKilled } = useResources(record, generation, storage)
   const columns = useDefaultLayout({ id: 'clarateach.layout.columns', storage: localStorage })
   const centreColumns = useDefaultLayout({ id: 'clarateach.layout.centre', storage: localStorage })
   const rows = useDefaultLayout({ id: 'clarateach.layout.rows', storage: localStorage })
 
-  // Programs change files: after a burst of output the tree and the open file catch up.
+  // Programs change files: while no news of it comes, the tree and the open file catch up after a burst of output.
   const onOutput = useQuietly(() => {
+    if (live) return
     void refreshFiles()
     void editor.catchUp()
   })
@@ -56,21 +75,50 @@ export function Workspace({ record, session, state, generation }: Props) {
     void editor.catchUp()
   }, [editor, generation])
 
-  useWorkspaceKeys(root, () => {
-    const { active } = editor.getState()
-    if (active !== null && canChange) void editor.save(active)
+  useWorkspaceKeys(root, {
+    onSave: () => {
+      const { active } = editor.getState()
+      if (active !== null && canChange) void editor.save(active)
+    },
+    onSearch: () => {
+      showSide('search')
+      setSearchAsked((before) => before + 1)
+    },
+    onGoToFile: () => setGoingToFile(true),
   })
+
+  function showSide(next: SideName) {
+    setPane(next)
+    setSide(next)
+    if (!isNarrow()) sidePanel.current?.expand()
+  }
 
   function choose(next: PaneName) {
     setPane(next)
     if (next === 'editor' || next === 'browser') setCentre(next)
+    if (next === 'files' || next === 'search') {
+      const isShown = next === side && sideOpen
+      if (isShown && !isNarrow()) sidePanel.current?.collapse()
+      else showSide(next)
+      if (next === 'search' && (!isShown || isNarrow())) setSearchAsked((before) => before + 1)
+    }
     if (next === 'ports') setPortsUsed(true)
-    const panels = { files: filesPanel, terminal: terminalPanel, ports: portsPanel }
-    const panel = next === 'editor' || next === 'browser' ? null : panels[next].current
+    const panel = next === 'terminal' ? terminalPanel.current : next === 'ports' ? portsPanel.current : null
     if (!panel || isNarrow()) return
     if (!panel.isCollapsed()) panel.collapse()
     else if (next === 'ports') panel.resize('45%')
     else panel.expand()
+  }
+
+  function showEditor() {
+    setCentre('editor')
+    if (isNarrow()) setPane('editor')
+  }
+
+  function goTo(path: string) {
+    setGoingToFile(false)
+    showEditor()
+    void editor.openAndFocus(path)
   }
 
   return (
@@ -79,39 +127,54 @@ export function Workspace({ record, session, state, generation }: Props) {
       <ActivityBar
         pane={pane}
         centre={centre}
-        open={{ files: filesOpen, terminal: terminalOpen, ports: portsOpen }}
+        open={{ side: sideOpen ? side : null, terminal: terminalOpen, ports: portsOpen }}
         hasUnsaved={editor.hasUnsaved}
         onChoose={choose}
       />
       <main className={styles.body}>
         <SeatNotice state={state} canChange={canChange} />
+        <KilledNotice kills={killed} onDismiss={dismissKilled} />
         {record.role === 'learner' && <ReconnectNote record={record} />}
         <Group className={styles.group} orientation="horizontal" {...columns}>
           <Panel
             id="panel-files"
-            panelRef={filesPanel}
-            onResize={({ inPixels }) => setFilesOpen(inPixels > 0)}
+            panelRef={sidePanel}
+            onResize={({ inPixels }) => setSideOpen(inPixels > 0)}
             defaultSize="20%"
             minSize="140px"
             maxSize="50%"
             collapsible
-            data-pane-root="files"
+            data-pane-root="side"
           >
-            <FileTree
-              address={record}
-              generation={generation}
-              openPath={documents.active}
-              canChange={canChange}
-              onOpen={(path, size) => {
-                setCentre('editor')
-                if (isNarrow()) setPane('editor')
-                void editor.open(path, size)
-              }}
-              onMoved={(from, to) => editor.moved(from, to)}
-              onDeleted={(path) => editor.deleted(path)}
-            />
+            <div className={styles.fill} hidden={side !== 'files'} data-view="files">
+              <FileTree
+                address={record}
+                generation={generation}
+                live={live}
+                openPath={documents.active}
+                canChange={canChange}
+                onOpen={(path, size) => {
+                  showEditor()
+                  void editor.open(path, size)
+                }}
+                onMoved={(from, to) => editor.moved(from, to)}
+                onDeleted={(path) => editor.deleted(path)}
+                onGoToFile={() => setGoingToFile(true)}
+              />
+            </div>
+            <div className={styles.fill} hidden={side !== 'search'} data-view="search">
+              <SearchPanel
+                address={record}
+                generation={generation}
+                asked={searchAsked}
+                onOpen={(match) => {
+                  showEditor()
+                  void editor.openAt(match.path, match)
+                }}
+              />
+            </div>
           </Panel>
-          <Separator className={styles.columnHandle} aria-label="Width of the file list" />
+          <Separator className={styles.columnHandle} aria-label="Width of the panel at the side" />
           <Panel id="panel-work" minSize="30%" data-pane-root="work">
             <Group className={styles.group} orientation="vertical" {...rows}>
               <Panel id="panel-centre" defaultSize="58%" minSize="80px" data-pane-root="centre">
@@ -167,12 +230,39 @@ export function Workspace({ record, session, state, generation }: Props) {
           </Panel>
         </Group>
       </main>
+      <StatusBar stats={stats} />
+      <QuickOpen
+        open={goingToFile}
+        onOpenChange={setGoingToFile}
+        address={record}
+        generation={generation}
+        recent={documents.open.map(({ path }) => path)}
+        onOpen={goTo}
+      />
     </div>
   )
 }
 
 function isNarrow(): boolean {
   return window.matchMedia('(max-width: 720px)').matches
+}
+
+function KilledNotice({ kills, onDismiss }: { kills: number; onDismiss: () => void }) {
+  if (kills === 0) return null
+  return (
+    <Notice
+      tone="warn"
+      testId="out-of-memory"
+      action={
+        <Button size="small" onClick={onDismiss}>
+          Got it
+        </Button>
+      }
+    >
+      {kills === 1 ? 'A program was' : `${kills} programs were`} ended because your seat ran out of memory. Run fewer at a
+      time, or work on less data at once.
+    </Notice>
+  )
 }
 
 function SeatNotice({ state, canChange }: { state: SeatState; canChange: boolean }) {

@@ -63,7 +63,7 @@ export function joinProblem(error: unknown): JoinProblem {
 }
 
 /** Why a workspace page sent somebody here. */
-export type JoinReason = 'signed_out' | 'unknown_seat'
+export type JoinReason = 'signed_out' | 'unknown_seat' | 'left'
 
 export function reasonSentence(state: unknown): string | null {
   const reason = typeof state === 'object' && state !== null && 'reason' in state ? state.reason : undefined
@@ -72,6 +72,8 @@ export function reasonSentence(state: unknown): string | null {
       return 'Your visit to the seat has expired. Come back in with one click below, or with your code.'
     case 'unknown_seat':
       return 'This browser has not joined that seat. Enter your code to take one.'
+    case 'left':
+      return 'You left your seat. It stays yours, with everything on it, until the workshop ends: come back whenever you like.'
     default:
       return null
   }

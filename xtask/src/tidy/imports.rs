@@ -11,7 +11,7 @@ const ROOT: &str = "crates/clarateach/src/";
 type Rule = (&'static str, &'static str);
 
 #[rustfmt::skip]
-const RULES: [Rule; 12] = [
+const RULES: [Rule; 14] = [
     ("model", "store provider orchestrator service proxy auth http cli config app server
                axum:: hyper:: rusqlite:: bollard:: serde::"),
     ("store", "provider orchestrator service proxy http cli app server axum:: bollard::"),
@@ -21,6 +21,8 @@ const RULES: [Rule; 12] = [
     ("orchestrator", "provider::docker provider::simulated service proxy http cli app server
                       axum:: rusqlite:: bollard::"),
     ("service", "provider::docker provider::simulated proxy http cli app server axum:: rusqlite:: bollard::"),
+    ("feed", "store provider proxy http cli app server axum:: hyper:: rusqlite:: bollard::"),
+    ("reach", "store provider orchestrator service proxy http cli app server axum:: hyper::"),
     ("proxy", "provider::docker provider::simulated cli app server rusqlite:: bollard::"),
     ("auth", "provider orchestrator service proxy http cli app server axum:: bollard::"),
     ("http", "store provider cli app rusqlite:: bollard::"),
@@ -28,8 +30,47 @@ const RULES: [Rule; 12] = [
     ("config", "store orchestrator service proxy http cli app server rusqlite:: bollard::"),
 ];
 
+/// Crates that are never shipped: what is below `crates/` may have them as dev-dependencies only.
+const DEV_ONLY: [&str; 2] = ["clarateach-client", "clarateach-bench"];
+
 /// Test files may name what they try: a rule is about what is shipped.
 pub(super) fn check(sources: &[SourceFile]) -> Vec<Finding> {
+    let mut findings = check_modules(sources);
+    findings.extend(sources.iter().flat_map(check_manifest));
+    findings
+}
+
+/// A manifest of ours that ships a crate made for tests.
+fn check_manifest(source: &SourceFile) -> Vec<Finding> {
+    let (true, Some(text)) = (is_shipped_manifest(&source.path), &source.text) else {
+        return Vec::new();
+    };
+    let mut section = "";
+    let mut findings = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        if line.starts_with('[') {
+            section = line.trim();
+        }
+        let named = DEV_ONLY.iter().find(|name| {
+            line.strip_prefix(**name)
+                .is_some_and(|rest| rest.starts_with(['.', ' ', '=']))
+        });
+        if let Some(name) = named.filter(|_| section != "[dev-dependencies]") {
+            findings.push(Error(format!(
+                "{}:{}: {name} is for tests: move it to [dev-dependencies]",
+                source.path,
+                index + 1
+            )));
+        }
+    }
+    findings
+}
+
+fn is_shipped_manifest(path: &str) -> bool {
+    path.starts_with("crates/") && path.ends_with("/Cargo.toml")
+}
+
+fn check_modules(sources: &[SourceFile]) -> Vec<Finding> {
     let shipped = sources
         .iter()
         .filter(|source| !source.path.ends_with("tests.rs"));
@@ -202,6 +243,31 @@ mod tests {
             text: Some(text.to_owned()),
         }])
         .len()
+    }
+
+    #[test]
+    fn the_test_client_is_a_dev_dependency_only() {
+        let findings = |section: &str| {
+            check(&[SourceFile {
+                path: "crates/clarateach/Cargo.toml".to_owned(),
+                size: 0,
+                text: Some(format!("[{section}]\nclarateach-client.workspace = true\n")),
+            }])
+            .len()
+        };
+        assert_eq!(findings("dependencies"), 1);
+        assert_eq!(findings("dev-dependencies"), 0);
+    }
+
+    #[test]
+    fn benchmarks_are_not_shipped_and_may_have_it() {
+        let manifest = "[dependencies]\nclarateach-client.workspace = true\n";
+        let findings = check(&[SourceFile {
+            path: "bench/Cargo.toml".to_owned(),
+            size: 0,
+            text: Some(manifest.to_owned()),
+        }]);
+        assert_eq!(findings, []);
     }
 
     #[test]

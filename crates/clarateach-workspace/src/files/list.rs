@@ -1,7 +1,9 @@
 //! What is in a folder.
 
+use std::collections::BinaryHeap;
 use std::ffi::CStr;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -19,14 +21,25 @@ use super::{FilesError, MAX_ENTRIES};
 pub(crate) fn list(root: &Root, path: &FilePath) -> Result<Listing, FilesError> {
     let fail = |errno| FilesError::of("list", path, errno);
     let folder = root.open_folder(path).map_err(fail)?;
-    let mut entries = Vec::new();
-    for name in names(&folder).map_err(fail)? {
-        let name = name.map_err(fail)?;
-        if entries.len() >= MAX_ENTRIES {
-            return Err(FilesError::TooManyEntries {
-                path: path.to_string(),
-            });
+    // The first so many in memory, however many there are.
+    let mut first = BinaryHeap::new();
+    let mut truncated = false;
+    for found in Dir::read_from(&folder).map_err(fail)? {
+        let found = found.map_err(fail)?;
+        if is_dots(found.file_name()) {
+            continue;
         }
+        first.push((
+            found.file_type() != FileType::Directory,
+            found.file_name().to_owned(),
+        ));
+        if first.len() > MAX_ENTRIES {
+            first.pop();
+            truncated = true;
+        }
+    }
+    let mut entries = Vec::with_capacity(first.len());
+    for (_, name) in first {
         match statat(&folder, name.as_c_str(), AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => entries.push(entry(path, &name, &stat)),
             // Removed since it was read.
@@ -38,7 +51,7 @@ pub(crate) fn list(root: &Root, path: &FilePath) -> Result<Listing, FilesError> 
         let rank = |entry: &Entry| entry.kind != EntryKind::Directory;
         (rank(a), &a.name).cmp(&(rank(b), &b.name))
     });
-    Ok(Listing { entries })
+    Ok(Listing { entries, truncated })
 }
 
 /// The names in a folder, `.` and `..` left out.
@@ -65,9 +78,10 @@ fn entry(folder: &FilePath, name: &CStr, stat: &Stat) -> Entry {
         FileType::Symlink => EntryKind::Symlink,
         _ => EntryKind::Other,
     };
+    let whole = folder.join(bytes);
     Entry {
         name: String::from_utf8_lossy(bytes).into_owned(),
-        path: folder.join(bytes).to_string(),
+        path: whole.to_string(),
         kind,
         size: match kind {
             EntryKind::File => stat.st_size.cast_unsigned(),
@@ -78,6 +92,9 @@ fn entry(folder: &FilePath, name: &CStr, stat: &Stat) -> Entry {
         name_bytes: std::str::from_utf8(bytes)
             .is_err()
             .then(|| URL_SAFE_NO_PAD.encode(bytes)),
+        path_bytes: whole
+            .utf8_ancestor()
+            .map(|_| URL_SAFE_NO_PAD.encode(whole.as_os_str().as_bytes())),
     }
 }
 

@@ -18,7 +18,7 @@ const MAX_PATH_BYTES: usize = 4095;
 const MAX_NAME_BYTES: usize = 255;
 
 /// Names joined by `/`, none of them empty, `.` or `..`; without any: the root itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct FilePath(Vec<u8>);
 
 impl FilePath {
@@ -50,12 +50,28 @@ impl FilePath {
         Ok(path)
     }
 
-    /// The entry of this folder whose name has these bytes, in base64url.
+    /// From bytes that a program wrote, as in an archive; names joined by `/`.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, FilesError> {
+        let mut path = Self::root();
+        for name in bytes.split(|byte| *byte == b'/') {
+            path.push(name)?;
+        }
+        Ok(path)
+    }
+
+    /// A path of one name that another path has.
+    pub(crate) fn of_name(name: &[u8]) -> Self {
+        Self(name.to_vec())
+    }
+
+    /// What has these bytes as its name, or as its path below this folder, in base64url.
     pub(crate) fn join_raw(mut self, encoded: &str) -> Result<Self, FilesError> {
-        let name = URL_SAFE_NO_PAD
+        let names = URL_SAFE_NO_PAD
             .decode(encoded.trim_end_matches('='))
             .map_err(|_| bad("raw is not base64url"))?;
-        self.push(&name)?;
+        for name in names.split(|byte| *byte == b'/') {
+            self.push(name)?;
+        }
         Ok(self)
     }
 
@@ -67,6 +83,44 @@ impl FilePath {
         }
         bytes.extend_from_slice(name);
         Self(bytes)
+    }
+
+    /// The last name; the root has none.
+    pub(crate) fn name(&self) -> Option<&[u8]> {
+        self.0
+            .rsplit(|byte| *byte == b'/')
+            .next()
+            .filter(|name| !name.is_empty())
+    }
+
+    /// Its names, from the outermost.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &[u8]> {
+        let names = self.0.split(|byte| *byte == b'/');
+        names.filter(|name| !name.is_empty())
+    }
+
+    /// How many names it has.
+    pub(crate) fn depth(&self) -> usize {
+        match self.0.len() {
+            0 => 0,
+            _ => memchr::memchr_iter(b'/', &self.0).count() + 1,
+        }
+    }
+
+    /// Whether it leads to something in that folder, or deeper.
+    pub(crate) fn is_below(&self, folder: &Self) -> bool {
+        match self.0.strip_prefix(&folder.0[..]) {
+            Some(rest) if folder.is_root() => !rest.is_empty(),
+            Some(rest) => rest.starts_with(b"/"),
+            None => false,
+        }
+    }
+
+    /// The nearest folder above whose path is UTF-8; `None` when this path itself is.
+    pub(crate) fn utf8_ancestor(&self) -> Option<Self> {
+        let wrong = std::str::from_utf8(&self.0).err()?.valid_up_to();
+        let slash = self.0[..wrong].iter().rposition(|byte| *byte == b'/');
+        Some(Self(self.0[..slash.unwrap_or(0)].to_vec()))
     }
 
     pub(crate) fn is_root(&self) -> bool {
@@ -169,12 +223,15 @@ mod tests {
     }
 
     #[test]
-    fn raw_names_are_one_segment() {
+    fn raw_names_are_bytes() {
         let folder = FilePath::from_url("a").unwrap();
         let encoded = URL_SAFE_NO_PAD.encode(b"\xff\xfe");
         let path = folder.clone().join_raw(&encoded).unwrap();
         assert_eq!(path.as_os_str().as_bytes(), b"a/\xff\xfe");
-        for wrong in [&b".."[..], b"", b"b/c", b"b\0"] {
+        let encoded = URL_SAFE_NO_PAD.encode(b"\xff/b");
+        let path = folder.clone().join_raw(&encoded).unwrap();
+        assert_eq!(path.as_os_str().as_bytes(), b"a/\xff/b");
+        for wrong in [&b".."[..], b"", b"b//c", b"/b", b"b/", b"b/../c", b"b\0"] {
             let encoded = URL_SAFE_NO_PAD.encode(wrong);
             assert!(
                 folder.clone().join_raw(&encoded).is_err(),

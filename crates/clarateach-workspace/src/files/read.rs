@@ -20,6 +20,8 @@ pub(crate) struct OpenFile {
     file: File,
     pub(crate) size: u64,
     pub(crate) etag: ETag,
+    /// Seconds and nanoseconds.
+    modified: (i64, u64),
 }
 
 /// Opens a file for reading.
@@ -47,6 +49,7 @@ pub(crate) fn open(root: &Root, path: &FilePath) -> Result<OpenFile, FilesError>
         file: File::from(file),
         size: stat.st_size.cast_unsigned(),
         etag: ETag::of(&stat),
+        modified: (stat.st_mtime, stat.st_mtime_nsec),
     })
 }
 
@@ -57,7 +60,23 @@ impl OpenFile {
         let mut piece = vec![0; length];
         let count = self.file.read_at(&mut piece, from)?;
         piece.truncate(count);
+        self.check_unchanged()?;
         Ok(Bytes::from(piece))
+    }
+}
+
+impl OpenFile {
+    /// Bytes of two contents under one tag would be a lie: after a change in place the answer breaks
+    /// off. One that has only become longer is a log, whose beginning stays what it was.
+    fn check_unchanged(&self) -> std::io::Result<()> {
+        let stat = rustix::fs::fstat(&self.file)?;
+        let is_longer = stat.st_size.cast_unsigned() > self.size;
+        if is_longer || (stat.st_mtime, stat.st_mtime_nsec) == self.modified {
+            return Ok(());
+        }
+        Err(std::io::Error::other(
+            "the file was changed while it was read",
+        ))
     }
 }
 

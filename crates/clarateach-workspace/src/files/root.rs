@@ -18,7 +18,7 @@ use rustix::io::Errno;
 
 use super::FilesError;
 use super::path::FilePath;
-use super::write::make_temporary_file;
+use super::write::{make_nameless_file, make_temporary_file};
 
 /// The kernel gives up with EAGAIN when folders are renamed during the walk; so often we try again.
 const RESOLVE_TRIES: usize = 128;
@@ -39,9 +39,46 @@ impl Root {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = Self(rustix::fs::open(path, flags, Mode::empty())?);
-        root.resolve(OsStr::new("."), OFlags::PATH, Mode::empty())?;
+        root.resolve(OsStr::new("."), OFlags::PATH)?;
         root.probe_writing()?;
         Ok(root)
+    }
+
+    /// Makes a folder the root of what is done below it.
+    pub(crate) fn below(folder: OwnedFd) -> Self {
+        Self(folder)
+    }
+
+    /// Writes everything that is in memory only, of the whole file system.
+    pub(crate) fn sync(&self) -> rustix::io::Result<()> {
+        rustix::fs::syncfs(self.open_folder(&FilePath::root())?)
+    }
+
+    /// A file that is gone when it is closed.
+    pub(crate) fn make_nameless_file(&self) -> rustix::io::Result<OwnedFd> {
+        let folder = self.open_folder(&FilePath::root())?;
+        match make_nameless_file(&folder) {
+            // A file system that has no such files.
+            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {
+                let (name, file) = make_temporary_file(&folder)?;
+                unlinkat(&folder, &name, AtFlags::empty())?;
+                Ok(file)
+            }
+            done => done,
+        }
+    }
+
+    /// What a path is, no name of it being a symlink but perhaps the last; `None` when it isn't there.
+    pub(crate) fn stat_without_links(&self, path: &FilePath) -> rustix::io::Result<Option<Stat>> {
+        let (folder, name) = path.split().map_err(|_| Errno::INVAL)?;
+        let found = self
+            .open_folder_without_links(&folder)
+            .and_then(|folder| statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW));
+        match found {
+            Ok(stat) => Ok(Some(stat)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(errno),
+        }
     }
 
     /// Permission bits don't tell (root, read-only mounts, `/proc`): a file does.
@@ -58,11 +95,22 @@ impl Root {
         } else {
             path.as_os_str()
         };
-        self.resolve(name, flags, Mode::empty())
+        self.resolve(name, flags)
     }
 
     pub(crate) fn open_folder(&self, path: &FilePath) -> rustix::io::Result<OwnedFd> {
         self.open_path(path, OFlags::RDONLY | OFlags::DIRECTORY)
+    }
+
+    /// Opens a folder that the path leads to without any symlink: what a walk of the tree finds.
+    pub(crate) fn open_folder_without_links(&self, path: &FilePath) -> rustix::io::Result<OwnedFd> {
+        let name = if path.is_root() {
+            OsStr::new(".")
+        } else {
+            path.as_os_str()
+        };
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+        self.resolve_with(name, flags, ResolveFlags::NO_SYMLINKS)
     }
 
     /// The folder of a path and the last name, which is not followed when it is a symlink.
@@ -116,16 +164,25 @@ impl Root {
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
         Ok(Place {
-            folder: self.resolve(OsStr::from_bytes(folder), flags, Mode::empty())?,
+            folder: self.resolve(OsStr::from_bytes(folder), flags)?,
             name: OsStr::from_bytes(name).to_owned(),
         })
     }
 
-    fn resolve(&self, name: &OsStr, flags: OFlags, mode: Mode) -> rustix::io::Result<OwnedFd> {
-        let confined = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    fn resolve(&self, name: &OsStr, flags: OFlags) -> rustix::io::Result<OwnedFd> {
+        self.resolve_with(name, flags, ResolveFlags::empty())
+    }
+
+    fn resolve_with(
+        &self,
+        name: &OsStr,
+        flags: OFlags,
+        also: ResolveFlags,
+    ) -> rustix::io::Result<OwnedFd> {
+        let confined = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | also;
         let flags = flags | OFlags::CLOEXEC;
         for _ in 0..RESOLVE_TRIES {
-            match openat2(&self.0, name, flags, mode, confined) {
+            match openat2(&self.0, name, flags, Mode::empty(), confined) {
                 Err(Errno::AGAIN | Errno::INTR) => {}
                 done => return done,
             }

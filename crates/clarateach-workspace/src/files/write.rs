@@ -6,12 +6,12 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Write;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use parking_lot::Mutex;
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, RenameFlags, Stat, fchmod, mkdirat, openat, renameat,
-    renameat_with, unlinkat,
+    AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, Stat, fchmod, linkat, mkdirat, openat,
+    renameat, renameat_with, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -31,7 +31,8 @@ static COMMIT: Mutex<()> = Mutex::new(());
 pub(crate) struct Upload {
     path: FilePath,
     place: Place,
-    temporary: OsString,
+    /// `None` for a file without a name, which nothing is left of when we are killed.
+    temporary: Option<OsString>,
     file: File,
     written: u64,
     limit: u64,
@@ -61,8 +62,11 @@ impl Upload {
     ) -> Result<Self, FilesError> {
         let place = root.place_behind_links(&path, "write")?;
         check_target(&path, &place, preconditions)?;
-        let (temporary, file) = make_temporary_file(&place.folder)
-            .map_err(|errno| FilesError::of("write", &path, errno))?;
+        let made = match make_nameless_file(&place.folder) {
+            Ok(file) => Ok((None, file)),
+            Err(_) => make_temporary_file(&place.folder).map(|(name, file)| (Some(name), file)),
+        };
+        let (temporary, file) = made.map_err(|errno| FilesError::of("write", &path, errno))?;
         Ok(Self {
             path,
             place,
@@ -107,15 +111,21 @@ impl Upload {
 
     fn rename(&self, preconditions: &Preconditions) -> Result<(), FilesError> {
         let Place { folder, name } = &self.place;
-        let renamed = match preconditions.only_if_absent {
-            Some(OnlyIfAbsent) => renameat_with(
-                folder,
-                &self.temporary,
-                folder,
-                name,
-                RenameFlags::NOREPLACE,
-            ),
-            None => renameat(folder, &self.temporary, folder, name),
+        let renamed = match (&self.temporary, preconditions.only_if_absent) {
+            (Some(temporary), Some(OnlyIfAbsent)) => {
+                renameat_with(folder, temporary, folder, name, RenameFlags::NOREPLACE)
+            }
+            (Some(temporary), None) => renameat(folder, temporary, folder, name),
+            (None, Some(OnlyIfAbsent)) => give_name(&self.file, folder, name),
+            // A name can't be taken over without another one first.
+            (None, None) => {
+                let temporary = temporary_name();
+                give_name(&self.file, folder, &temporary).and_then(|()| {
+                    renameat(folder, &temporary, folder, name).inspect_err(|_| {
+                        let _ = unlinkat(folder, &temporary, AtFlags::empty());
+                    })
+                })
+            }
         };
         renamed.map_err(|errno| match errno {
             // Made by a program of the seat since we looked.
@@ -141,8 +151,10 @@ impl Upload {
 
 impl Drop for Upload {
     fn drop(&mut self) {
-        if self.state == UploadState::Open {
-            let _ = unlinkat(&self.place.folder, &self.temporary, AtFlags::empty());
+        if self.state == UploadState::Open
+            && let Some(temporary) = &self.temporary
+        {
+            let _ = unlinkat(&self.place.folder, temporary, AtFlags::empty());
         }
     }
 }
@@ -228,6 +240,22 @@ fn check_target(
     }
 }
 
+/// A file that is gone when it is closed, unless it is given a name before.
+pub(super) fn make_nameless_file(folder: &OwnedFd) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    openat(folder, ".", flags, Mode::from_raw_mode(0o600))
+}
+
+/// Gives a nameless file a name that is free (open(2), O_TMPFILE).
+fn give_name(
+    file: &File,
+    folder: &OwnedFd,
+    name: impl rustix::path::Arg,
+) -> rustix::io::Result<()> {
+    let link = format!("/proc/self/fd/{}", file.as_raw_fd());
+    linkat(CWD, link, folder, name, AtFlags::SYMLINK_FOLLOW)
+}
+
 pub(super) fn make_temporary_file(folder: &OwnedFd) -> rustix::io::Result<(OsString, OwnedFd)> {
     let name = temporary_name();
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -238,6 +266,14 @@ pub(super) fn make_temporary_file(folder: &OwnedFd) -> rustix::io::Result<(OsStr
 /// A name that nothing else has: 64 random bits.
 pub(super) fn temporary_name() -> OsString {
     format!(".clarateach-{:016x}.tmp", crate::server::random_u64()).into()
+}
+
+/// Whether a name is one of ours: nobody needs to know of it.
+pub(super) fn is_temporary_name(name: &[u8]) -> bool {
+    let digits = name
+        .strip_prefix(b".clarateach-")
+        .and_then(|rest| rest.strip_suffix(b".tmp"));
+    digits.is_some_and(|digits| digits.len() == 16 && digits.iter().all(u8::is_ascii_hexdigit))
 }
 
 fn too_large(path: &FilePath, limit: u64) -> FilesError {

@@ -10,6 +10,7 @@ use http_body_util::{BodyExt, Empty, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use hyper::{Request, Response, StatusCode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -17,6 +18,9 @@ use super::error::HttpError;
 
 /// For a whole JSON body, and for each piece of an upload.
 pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Beside letters and digits, what a file name may hold as it is (RFC 8187, section 3.2.1).
+const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_');
 
 pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
 
@@ -35,6 +39,16 @@ pub(super) fn status(status: StatusCode) -> Response<Body> {
     response
 }
 
+/// What a download is called, in the one form that the gateway lets through (RFC 6266, with the
+/// encoding of RFC 8187).
+pub(super) fn attachment(name: &str) -> Result<HeaderValue, HttpError> {
+    let text = format!(
+        "attachment; filename*=UTF-8''{}",
+        utf8_percent_encode(name, NAME)
+    );
+    HeaderValue::try_from(text).map_err(|_| HttpError::Internal)
+}
+
 pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response<Body> {
     let text = serde_json::to_vec(value).expect("answers are plain data");
     let body = Full::new(Bytes::from(text)).map_err(never).boxed_unsync();
@@ -43,6 +57,17 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response<Body>
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// Plain text, never anything else.
+pub(super) fn text(text: String) -> Response<Body> {
+    let body = Full::new(Bytes::from(text)).map_err(never).boxed_unsync();
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    let kind = HeaderValue::from_static("text/plain; charset=utf-8");
+    headers.insert(CONTENT_TYPE, kind);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }

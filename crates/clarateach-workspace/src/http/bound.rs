@@ -34,7 +34,7 @@ pub(super) async fn post_bind(call: Call) -> Result<Response<Body>, HttpError> {
 
 pub(super) async fn get_stats(call: Call) -> Result<Response<Body>, HttpError> {
     call.require_method(&[Method::GET, Method::HEAD])?;
-    let stats = blocking(move || stats::read_stats(&call.app.root)).await?;
+    let stats = blocking(move || stats::read_stats(&call.app.root, &call.app.kills)).await?;
     Ok(body::json(StatusCode::OK, &stats))
 }
 

@@ -2,14 +2,17 @@
 
 use clarateach_protocol::error::ErrorBody;
 use hyper::header::{
-    ALLOW, CONTENT_RANGE, ETAG, HeaderName, HeaderValue, UPGRADE, WWW_AUTHENTICATE,
+    ALLOW, CONTENT_RANGE, ETAG, HeaderName, HeaderValue, RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE,
 };
 use hyper::{Method, Response, StatusCode};
 
 use super::body::{Body, json};
 use crate::auth::AuthError;
 use crate::bind::BindError;
+use crate::exec::ExecError;
 use crate::files::FilesError;
+use crate::files::archive::ArchiveError;
+use crate::files::search::SearchError;
 use crate::terminal::registry::TerminalError;
 
 /// Why a request is not answered with what it asks for.
@@ -40,10 +43,18 @@ pub(super) enum HttpError {
     NothingListens { port: u16 },
     #[error("the seat has too many open connections to its ports")]
     TooManyTunnels,
+    #[error("{what}: try again in a moment")]
+    Busy { what: String },
     #[error(transparent)]
     Auth(#[from] AuthError),
     #[error(transparent)]
     Files(#[from] FilesError),
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    #[error(transparent)]
+    Search(#[from] SearchError),
+    #[error(transparent)]
+    Exec(#[from] ExecError),
     #[error(transparent)]
     Terminal(#[from] TerminalError),
     #[error(transparent)]
@@ -70,6 +81,14 @@ impl HttpError {
         if let Self::Input { field, .. } = &self {
             body.error.field = field.map(str::to_owned);
         }
+        match &self {
+            Self::Search(SearchError::Query { .. }) => body.error.field = Some("q".to_owned()),
+            Self::Search(SearchError::Glob { .. }) => body.error.field = Some("glob".to_owned()),
+            _ => {}
+        }
+        if let Self::Archive(ArchiveError::InTheWay { paths, .. }) = &self {
+            body.error.paths = paths.clone();
+        }
         let mut response = json(status, &body);
         if let Some((name, value)) = self.header() {
             response.headers_mut().insert(name, value);
@@ -87,11 +106,19 @@ impl HttpError {
             Self::BodyBroken => (StatusCode::BAD_REQUEST, "incomplete_body"),
             Self::UpgradeRequired => (StatusCode::UPGRADE_REQUIRED, "upgrade_required"),
             Self::Range { .. } => (StatusCode::RANGE_NOT_SATISFIABLE, "bad_range"),
+            Self::Busy { .. } => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
             Self::TooManyClients => (StatusCode::SERVICE_UNAVAILABLE, "too_many_clients"),
             Self::NothingListens { .. } => (StatusCode::BAD_GATEWAY, "nothing_listens"),
             Self::TooManyTunnels => (StatusCode::SERVICE_UNAVAILABLE, "too_many_tunnels"),
             Self::Auth(error) => auth_status(error),
             Self::Files(error) => files_status(error),
+            Self::Exec(ExecError::NotFound { .. }) => (StatusCode::BAD_REQUEST, "no_program"),
+            Self::Exec(ExecError::NoShell(_)) => (StatusCode::SERVICE_UNAVAILABLE, "no_shell"),
+            Self::Exec(ExecError::Input { .. }) => (StatusCode::BAD_REQUEST, "invalid_input"),
+            Self::Exec(ExecError::Start(_)) => (StatusCode::SERVICE_UNAVAILABLE, "exec_failed"),
+            Self::Archive(error) => archive_status(error),
+            Self::Search(SearchError::Files(error)) => files_status(error),
+            Self::Search(_) => (StatusCode::BAD_REQUEST, "invalid_input"),
             Self::Terminal(error) => terminal_status(error),
             Self::Bind(BindError::File(error)) => files_status(error),
             Self::Bind(_) => (StatusCode::BAD_REQUEST, "invalid_input"),
@@ -107,6 +134,7 @@ impl HttpError {
                 Some((ALLOW, text(names.join(", "))?))
             }
             Self::Range { size } => Some((CONTENT_RANGE, text(format!("bytes */{size}"))?)),
+            Self::Busy { .. } => Some((RETRY_AFTER, HeaderValue::from_static("2"))),
             Self::UpgradeRequired => Some((UPGRADE, HeaderValue::from_static("websocket"))),
             Self::Auth(AuthError::Missing | AuthError::Token(_)) => {
                 Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")))
@@ -147,6 +175,21 @@ fn files_status(error: &FilesError) -> (StatusCode, &'static str) {
         FilesError::TooDeep { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_deep"),
         FilesError::DiskFull => (StatusCode::INSUFFICIENT_STORAGE, "disk_full"),
         FilesError::Io { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "io_error"),
+    }
+}
+
+fn archive_status(error: &ArchiveError) -> (StatusCode, &'static str) {
+    match error {
+        ArchiveError::Unknown | ArchiveError::Broken { .. } => {
+            (StatusCode::BAD_REQUEST, "bad_archive")
+        }
+        ArchiveError::InTheWay { .. } => (StatusCode::CONFLICT, "exists"),
+        ArchiveError::TooLarge { .. } | ArchiveError::Bomb { .. } => {
+            (StatusCode::PAYLOAD_TOO_LARGE, "too_large")
+        }
+        ArchiveError::TooMany { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_many_entries"),
+        ArchiveError::Files(error) => files_status(error),
+        ArchiveError::Partial { source, .. } => archive_status(source),
     }
 }
 

@@ -6,8 +6,8 @@ use futures_util::stream;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use hyper::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderValue,
-    IF_MATCH, IF_NONE_MATCH, IF_RANGE, RANGE, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE,
+    ETAG, HeaderValue, IF_MATCH, IF_NONE_MATCH, IF_RANGE, RANGE, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Method, Response, StatusCode};
 use serde::Deserialize;
@@ -48,7 +48,7 @@ enum Operation {
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Choice {
+pub(super) enum Choice {
     True,
     #[default]
     False,
@@ -94,6 +94,10 @@ fn target(call: &Call, query: &FilesQuery) -> Result<FilePath, HttpError> {
 
 async fn get_listing(call: Call, query: FilesQuery) -> Result<Response<Body>, HttpError> {
     let path = FilePath::from_text(query.path.as_deref().unwrap_or_default())?;
+    let path = match &query.raw {
+        Some(raw) => path.join_raw(raw)?,
+        None => path,
+    };
     let root = Arc::clone(&call.app.root);
     let listing = blocking(move || list::list(&root, &path)).await??;
     Ok(body::json(StatusCode::OK, &listing))
@@ -101,6 +105,7 @@ async fn get_listing(call: Call, query: FilesQuery) -> Result<Response<Body>, Ht
 
 async fn get_file(call: Call, path: FilePath) -> Result<Response<Body>, HttpError> {
     let root = Arc::clone(&call.app.root);
+    let name = body::attachment(&String::from_utf8_lossy(path.name().unwrap_or_default()))?;
     let file = blocking(move || read::open(&root, &path)).await??;
     let etag = HeaderValue::try_from(file.etag.as_str()).map_err(|_| HttpError::Internal)?;
     if matches_any(call.header(IF_NONE_MATCH), &file.etag) {
@@ -133,6 +138,7 @@ async fn get_file(call: Call, path: FilePath) -> Result<Response<Body>, HttpErro
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let binary = HeaderValue::from_static("application/octet-stream");
     headers.insert(CONTENT_TYPE, binary);
+    headers.insert(CONTENT_DISPOSITION, name);
     if status == StatusCode::PARTIAL_CONTENT {
         let range = format!("bytes {first}-{}/{size}", end - 1);
         let range = HeaderValue::try_from(range).map_err(|_| HttpError::Internal)?;

@@ -38,15 +38,22 @@ pub(super) async fn attach(mut call: Call) -> Result<Response<Body>, HttpError> 
             socket::serve(upgraded, terminal, query, mode, patience, stop).await;
         }
     });
+    let mut response = switching_protocols(accept);
+    let headers = response.headers_mut();
+    if let Some(subprotocol) = subprotocol {
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, subprotocol);
+    }
+    Ok(response)
+}
+
+/// The head of a `101`.
+pub(super) fn switching_protocols(accept: HeaderValue) -> Response<Body> {
     let mut response = body::status(StatusCode::SWITCHING_PROTOCOLS);
     let headers = response.headers_mut();
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
-    if let Some(subprotocol) = subprotocol {
-        headers.insert(SEC_WEBSOCKET_PROTOCOL, subprotocol);
-    }
-    Ok(response)
+    response
 }
 
 fn check_room(terminal: &Terminal) -> Result<(), HttpError> {
@@ -56,7 +63,7 @@ fn check_room(terminal: &Terminal) -> Result<(), HttpError> {
     Ok(())
 }
 
-fn accept_key(call: &Call) -> Result<HeaderValue, HttpError> {
+pub(super) fn accept_key(call: &Call) -> Result<HeaderValue, HttpError> {
     let holds = |name, token: &str| {
         call.header(name).is_some_and(|value| {
             value

@@ -41,7 +41,7 @@ pub(super) async fn put(call: Call, path: FilePath) -> Result<Response<Body>, Ht
 }
 
 /// The next so many bytes of the body; `None` at its end.
-async fn next_piece(incoming: &mut Incoming) -> Result<Option<BytesMut>, HttpError> {
+pub(super) async fn next_piece(incoming: &mut Incoming) -> Result<Option<BytesMut>, HttpError> {
     let mut piece = BytesMut::new();
     while piece.len() < PIECE_BYTES {
         let frame = tokio::time::timeout(BODY_TIMEOUT, incoming.frame())

@@ -6,11 +6,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::fs::{OFlags, fcntl_setfl};
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
-use rustix::termios::{
-    InputModes, OptionalActions, Winsize, tcgetattr, tcgetpgrp, tcsetattr, tcsetwinsize,
-};
+use rustix::termios::{InputModes, OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
 use tokio::time::{Instant, sleep};
 
 use super::Size;
@@ -44,19 +42,6 @@ pub(super) fn resize(master: impl AsFd, size: Size) -> io::Result<()> {
         ws_ypixel: 0,
     };
     Ok(tcsetwinsize(master, size)?)
-}
-
-/// Tells the shell and what runs in its foreground that the terminal goes away.
-pub(super) fn hang_up(master: impl AsFd, leader: Pid) {
-    // A group that is gone already is what we want.
-    let _ = kill_process_group(leader, Signal::HUP);
-    let _ = kill_process_group(leader, Signal::CONT);
-    if let Ok(foreground) = tcgetpgrp(master)
-        && foreground != leader
-    {
-        let _ = kill_process_group(foreground, Signal::HUP);
-        let _ = kill_process_group(foreground, Signal::CONT);
-    }
 }
 
 /// Waits until nothing is left of the session that `leader` made; kills what doesn't go by itself.

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use clarateach_protocol::id::TerminalName;
 use clarateach_protocol::terminal::{AttachQuery, CreateTerminal, TerminalInfo};
@@ -20,6 +21,8 @@ use tokio_util::task::TaskTracker;
 use super::pty;
 use super::session::Session;
 use super::spawn::{register, spawn_on};
+use super::title::sanitise;
+use super::tty::Tty;
 use super::{Patience, Size, task};
 use crate::bind::Bound;
 use crate::children::{Children, Started};
@@ -53,6 +56,8 @@ pub(crate) struct Terminal {
     pub(crate) wake: Notify,
     /// Wakes connections that wait to type.
     pub(crate) input_room: Notify,
+    /// The terminal as its kernel sees it.
+    pub(crate) tty: Tty,
     made_at: Instant,
     /// Asks the task's owner to end the processes.
     close: CancellationToken,
@@ -97,13 +102,28 @@ impl Terminals {
 
     /// Oldest first.
     pub(crate) fn list(&self) -> Vec<TerminalInfo> {
-        let by_name = self.0.by_name.lock();
-        let mut list: Vec<_> = by_name
-            .values()
-            .map(|each| (each.made_at, each.session.lock().info()))
-            .collect();
-        list.sort_by_key(|(made_at, _)| *made_at);
-        list.into_iter().map(|(_, info)| info).collect()
+        let mut terminals: Vec<_> = self.0.by_name.lock().values().cloned().collect();
+        terminals.sort_by_key(|terminal| terminal.made_at);
+        terminals
+            .iter()
+            .map(|terminal| self.describe(terminal))
+            .collect()
+    }
+
+    fn describe(&self, terminal: &Terminal) -> TerminalInfo {
+        let foreground = terminal.tty.foreground();
+        let info = terminal.session.lock().info();
+        let folder = foreground.folder.as_deref();
+        TerminalInfo {
+            command: foreground.command.map(|name| sanitise(name.as_bytes())),
+            cwd: folder.and_then(|folder| self.0.bench.shown_folder(folder)),
+            ..info
+        }
+    }
+
+    /// A terminal that is there.
+    pub(crate) fn existing(&self, name: &TerminalName) -> Result<Arc<Terminal>, TerminalError> {
+        self.get(name).ok_or_else(|| not_found(name))
     }
 
     /// The terminal that a client asks for; `main` is made when it is missing.
@@ -142,13 +162,12 @@ impl Terminals {
             wanted.rows.unwrap_or(DEFAULT_SIZE.rows),
         );
         let terminal = self.make(name, size, folder).await?;
-        let info = terminal.session.lock().info();
-        Ok(info)
+        Ok(self.describe(&terminal))
     }
 
     /// Ends a terminal; returns when none of its processes is left.
     pub(crate) async fn close(&self, name: &TerminalName) -> Result<(), TerminalError> {
-        let terminal = self.get(name).ok_or_else(|| not_found(name))?;
+        let terminal = self.existing(name)?;
         terminal.close.cancel();
         terminal.closed.cancelled().await;
         Ok(())
@@ -185,17 +204,19 @@ impl Terminals {
         let (master, started) = tokio::task::spawn_blocking(start)
             .await
             .map_err(|error| TerminalError::Start(io::Error::other(error)))??;
+        let tty = Tty::of(&master).map_err(TerminalError::Start)?;
         let master = register(master).map_err(TerminalError::Start)?;
         let terminal = Arc::new(Terminal {
             session: Mutex::new(Session::new(
                 name.clone(),
                 random_epoch(),
-                timestamp(),
+                timestamp(SystemTime::now()),
                 size,
                 inner.bench.patience,
             )),
             wake: Notify::new(),
             input_room: Notify::new(),
+            tty,
             made_at: Instant::now(),
             close: inner.bench.stop.child_token(),
             closed: CancellationToken::new(),
@@ -217,6 +238,12 @@ impl Terminals {
 }
 
 impl Workbench {
+    /// Relative to the root if it is below, absolute otherwise; none if it is no text.
+    fn shown_folder(&self, folder: &Path) -> Option<String> {
+        let shown = folder.strip_prefix(&self.root).unwrap_or(folder);
+        shown.to_str().map(str::to_owned)
+    }
+
     /// Blocks.
     fn start(
         &self,
@@ -240,7 +267,6 @@ async fn watch(
     started: Started,
 ) {
     let leader: Pid = started.pid;
-    let ending = master.get_ref().try_clone();
     let run = task::run(Arc::clone(&terminal), master, started.exit);
     tokio::pin!(run);
     let closing = tokio::select! {
@@ -250,14 +276,14 @@ async fn watch(
     // From here on the name is free: whoever attaches gets a new process with a new epoch.
     inner.by_name.lock().remove(&name);
     if closing == Closing::Asked {
-        if let Ok(master) = ending {
-            pty::hang_up(&master, leader);
-        }
+        terminal.tty.hang_up(leader);
         // The server's own end takes what is left with it.
         if !inner.bench.stop.is_cancelled() {
             tokio::join!(run, pty::end_session(leader));
         }
     }
+    // The last of our ends: what still runs there learns that nobody reads it.
+    terminal.tty.close();
     terminal.closed.cancel();
 }
 
@@ -278,8 +304,8 @@ fn random_epoch() -> String {
     format!("{:016x}", crate::server::random_u64())
 }
 
-fn timestamp() -> String {
-    OffsetDateTime::now_utc()
+pub(super) fn timestamp(time: SystemTime) -> String {
+    OffsetDateTime::from(time)
         .format(&Rfc3339)
-        .expect("the present has an RFC 3339 form")
+        .expect("a time that a clock shows has an RFC 3339 form")
 }

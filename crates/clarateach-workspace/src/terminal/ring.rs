@@ -44,37 +44,22 @@ impl Ring {
 
     /// A copy of the bytes at these positions, which must be kept ones.
     pub(crate) fn copy(&self, positions: Range<u64>) -> Bytes {
+        let (front, back) = self.slices(positions);
+        Bytes::from([front, back].concat())
+    }
+
+    /// The bytes at these positions, which must be kept ones.
+    pub(crate) fn slices(&self, positions: Range<u64>) -> (&[u8], &[u8]) {
         let index = |position: u64| {
             usize::try_from(position - self.start).expect("kept positions are near the start")
         };
         let (from, to) = (index(positions.start), index(positions.end));
         let (front, back) = self.bytes.as_slices();
         let split = front.len();
-        let mut copy = Vec::with_capacity(to - from);
-        copy.extend_from_slice(&front[from.min(split)..to.min(split)]);
-        copy.extend_from_slice(&back[from.saturating_sub(split)..to.saturating_sub(split)]);
-        Bytes::from(copy)
-    }
-
-    /// Where output of at most `limit` bytes up to the head may begin, so that it is drawn right: at
-    /// the very start, else at a line, else at an escape sequence, else at a character.
-    pub(crate) fn safe_start(&self, limit: usize) -> u64 {
-        let from = self.bytes.len().saturating_sub(limit);
-        if self.start == 0 && from == 0 {
-            return 0;
-        }
-        let index = self
-            .find(from, |byte| byte == b'\n')
-            .map(|line_feed| line_feed + 1)
-            .or_else(|| self.find(from, |byte| byte == 0x1b))
-            .or_else(|| self.find(from, |byte| byte & 0xc0 != 0x80))
-            .unwrap_or(self.bytes.len());
-        self.start + index as u64
-    }
-
-    fn find(&self, from: usize, wanted: impl Fn(u8) -> bool) -> Option<usize> {
-        let found = self.bytes.range(from..).position(|byte| wanted(*byte))?;
-        Some(from + found)
+        (
+            &front[from.min(split)..to.min(split)],
+            &back[from.saturating_sub(split)..to.saturating_sub(split)],
+        )
     }
 
     /// Doubles, but never past the capacity, as `VecDeque` alone would.
@@ -91,27 +76,6 @@ impl Ring {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    fn filled(capacity: usize, output: &[u8]) -> Ring {
-        let mut ring = Ring::new(capacity);
-        ring.push(output);
-        ring
-    }
-
-    #[test]
-    fn a_safe_start_is_never_inside_a_character_or_sequence() {
-        let all = filled(64, "é\nab".as_bytes());
-        assert_eq!(all.safe_start(64), 0);
-        let line = filled(8, b"\x1b[31mred\nnext");
-        assert_eq!(line.copy(line.safe_start(8)..line.head()), "next");
-        let escape = filled(8, b"1;31mred\x1b[0mx");
-        assert_eq!(escape.copy(escape.safe_start(8)..escape.head()), "\x1b[0mx");
-        let character = filled(3, "ééa".as_bytes());
-        assert_eq!(
-            character.copy(character.safe_start(3)..character.head()),
-            "éa"
-        );
-    }
 
     #[test]
     fn memory_stays_at_the_capacity() {

@@ -3,11 +3,16 @@
 //! Output goes into one ring; every client has a cursor into it, so clients never wait for each
 //! other and a stopped one costs nothing. Time is passed in. Invariant for each client:
 //! `acked <= cursor <= head`, and `cursor - acked <= WINDOW_BYTES`.
+//!
+//! The model reads the ring, too, a little later: output is sent before it is parsed. Who looks at
+//! the model has it catch up first.
 
 mod client;
+mod report;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use clarateach_protocol::id::TerminalName;
@@ -17,17 +22,24 @@ use clarateach_protocol::terminal::{
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::model::Model;
+use super::registry::timestamp;
 use super::ring::Ring;
 use super::title::TitleReader;
 use super::{Patience, Size};
 use client::Client;
 
-/// Output that redraws a screen when a client can't resume: some thousand lines.
-const REPLAY_BYTES: usize = 256 * 1024;
 /// Output that one binary frame carries at most.
 const FRAME_BYTES: u64 = 32 * 1024;
-/// Input that waits for the program; beyond it the typing client waits.
-const INPUT_BYTES: usize = 64 * 1024;
+/// Input that waits for the program; beyond it the typing client waits. Large enough for pastes: an
+/// interrupt behind one is seen, see [`Session::type_input`].
+const INPUT_BYTES: usize = 1024 * 1024;
+/// The model is behind by no more: the more text comes at once, the more of it need not be parsed.
+const MODEL_LAG_BYTES: u64 = 128 * 1024;
+/// The model takes so much at once; other terminals wait meanwhile, well below a millisecond.
+const MODEL_BYTES: usize = 32 * 1024;
+/// Sizes that come faster are taken together.
+const RESIZE_INTERVAL: Duration = Duration::from_millis(30);
 
 /// A client's number in its terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,7 +83,9 @@ pub(crate) enum AckError {
 pub(crate) enum Input {
     /// It waits for the program.
     Taken,
-    /// The client may only look.
+    /// So does this control character; if it interrupts, what came before it goes.
+    Control(u8),
+    /// The client may only look, or an answer was given already.
     Ignored,
 }
 
@@ -80,9 +94,17 @@ pub(crate) struct Session {
     epoch: String,
     created_at: String,
     size: Size,
+    /// The size that is to be, and when the last one was set.
+    wanted_size: Size,
+    resized_at: Option<Instant>,
     title: String,
     titles: TitleReader,
     ring: Ring,
+    model: Model,
+    /// How much of the output the model has.
+    modelled: u64,
+    last_output: Option<SystemTime>,
+    last_input: Option<SystemTime>,
     clients: BTreeMap<ClientId, Client>,
     next_client: u64,
     /// Counts what clients did, to tell who did it last.
@@ -102,14 +124,20 @@ impl Session {
         size: Size,
         patience: Patience,
     ) -> Self {
-        Self {
+        let mut session = Self {
             name,
             epoch,
             created_at,
             size,
+            wanted_size: size,
+            resized_at: None,
             title: String::new(),
             titles: TitleReader::default(),
             ring: Ring::new(RING_BYTES),
+            model: Model::new(size),
+            modelled: 0,
+            last_output: None,
+            last_input: None,
             clients: BTreeMap::new(),
             next_client: 0,
             turn: 0,
@@ -117,7 +145,9 @@ impl Session {
             held_since: None,
             exit_code: None,
             patience,
-        }
+        };
+        session.choose_who_answers();
+        session
     }
 
     pub(crate) fn info(&self) -> TerminalInfo {
@@ -129,6 +159,10 @@ impl Session {
             title: self.title.clone(),
             clients: self.clients.len(),
             created_at: self.created_at.clone(),
+            last_output_at: self.last_output.map(timestamp),
+            last_input_at: self.last_input.map(timestamp),
+            command: None,
+            cwd: None,
         }
     }
 
@@ -142,10 +176,24 @@ impl Session {
 
     /// Adds a client; resumes where it stopped if those bytes are still kept. Its notify wakes its
     /// connection.
-    pub(crate) fn attach(&mut self, query: &AttachQuery, mode: Mode) -> (ClientId, Arc<Notify>) {
-        if mode == Mode::Control {
-            self.set_size(Size::clamped(query.cols, query.rows));
-        }
+    pub(crate) fn attach(
+        &mut self,
+        query: &AttachQuery,
+        mode: Mode,
+        now: Instant,
+    ) -> (ClientId, Arc<Notify>) {
+        let id = ClientId(self.next_client);
+        self.next_client += 1;
+        self.turn += 1;
+        // Who answered queries until now answers those that came until now.
+        self.catch_up();
+        let wish = Size::clamped(query.cols, query.rows);
+        let client = Client::new(mode, wish, self.turn);
+        let wake = Arc::clone(&client.wake);
+        self.clients.insert(id, client);
+        self.choose_who_answers();
+        self.choose_size();
+        self.set_size(now);
         let head = self.ring.head();
         let resumed_at = query
             .offset
@@ -153,7 +201,8 @@ impl Session {
             .filter(|offset| (self.ring.start()..=head).contains(offset));
         let replay = match resumed_at {
             Some(_) => Bytes::new(),
-            None => self.ring.copy(self.ring.safe_start(REPLAY_BYTES)..head),
+            None if head == 0 => Bytes::new(),
+            None => Bytes::from(self.model.replay()),
         };
         let offset = resumed_at.unwrap_or(head);
         let attached = ServerFrame::Attached {
@@ -167,21 +216,22 @@ impl Session {
             mode,
             window: WINDOW_BYTES,
         };
-        self.turn += 1;
-        let mut client = Client::new(mode, offset, attached, replay, self.turn);
-        if !self.title.is_empty() {
-            client.tell(offset, &title_frame(&self.title));
+        let title = (!self.title.is_empty()).then(|| title_frame(&self.title));
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.begin(offset, attached, replay);
+            if let Some(title) = title {
+                client.tell(offset, &title);
+            }
         }
-        let id = ClientId(self.next_client);
-        self.next_client += 1;
-        let wake = Arc::clone(&client.wake);
-        self.clients.insert(id, client);
         (id, wake)
     }
 
     pub(crate) fn detach(&mut self, id: ClientId) {
+        self.catch_up();
         self.clients.remove(&id);
         self.held_since = None;
+        self.choose_who_answers();
+        self.choose_size();
     }
 
     /// What the connection of a client does next.
@@ -237,19 +287,39 @@ impl Session {
     }
 
     /// What a client typed. The caller waits first while [`Self::is_input_full`].
+    ///
+    /// Every emulator answers a program's queries; only the holder's answer counts, and no answer
+    /// makes a holder.
     pub(crate) fn type_input(&mut self, id: ClientId, bytes: &[u8]) -> Input {
         let turn = self.turn + 1;
-        match self.clients.get_mut(&id) {
-            Some(client) if client.mode == Mode::Control && !bytes.is_empty() => {
-                if self.exit_code.is_none() {
-                    self.input.extend(bytes);
-                }
-                client.typed(turn);
-                self.turn = turn;
-                Input::Taken
-            }
-            _ => Input::Ignored,
+        let is_report = report::is_report(bytes);
+        let may = |client: &Client| client.mode == Mode::Control && !bytes.is_empty();
+        if !self.clients.get(&id).is_some_and(may) || (is_report && self.holder() != Some(id)) {
+            return Input::Ignored;
         }
+        if self.exit_code.is_none() {
+            self.input.extend(bytes);
+        }
+        self.last_input = Some(SystemTime::now());
+        if let (false, Some(client)) = (is_report, self.clients.get_mut(&id)) {
+            client.typed(turn);
+            self.turn = turn;
+            self.choose_size();
+            if self.wanted_size != self.size {
+                // What is typed goes to a program that knows the size.
+                self.resized_at = None;
+            }
+        }
+        match bytes {
+            [byte] if is_unusual_control(*byte) => Input::Control(*byte),
+            _ => Input::Taken,
+        }
+    }
+
+    /// All but the last character that waits for the program goes: it was an interrupt.
+    pub(crate) fn overtake(&mut self) {
+        let before = self.input.len().saturating_sub(1);
+        self.input_written(before);
     }
 
     pub(crate) fn is_input_full(&self) -> bool {
@@ -269,17 +339,24 @@ impl Session {
         }
     }
 
-    /// A client's screen has another size.
+    /// A client's screen has another size; it counts while the client is the holder.
     pub(crate) fn resize(&mut self, id: ClientId, size: Size) {
-        let controls = |client: &Client| client.mode == Mode::Control;
-        if self.clients.get(&id).is_some_and(controls) {
-            self.set_size(size);
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.wish = size;
+            self.choose_size();
         }
     }
 
     /// The program wrote. Clients learn of it by [`Self::wake_all`].
     pub(crate) fn output(&mut self, bytes: &[u8]) {
-        self.ring.push(bytes);
+        // Nothing may leave the ring before the model has it.
+        for piece in bytes.chunks(MODEL_BYTES) {
+            self.ring.push(piece);
+            while self.ring.head() - self.modelled > MODEL_LAG_BYTES {
+                self.catch_up_some();
+            }
+        }
+        self.last_output = Some(SystemTime::now());
         if let Some(title) = self.titles.read(bytes)
             && title != self.title
         {
@@ -328,13 +405,77 @@ impl Session {
             .map(|(id, _)| *id)
     }
 
-    fn set_size(&mut self, size: Size) {
-        if size != self.size {
-            self.size = size;
-            let Size { cols, rows } = size;
-            self.tell_all(&ServerFrame::Resized { cols, rows });
-            self.wake_all();
+    /// The size that the holder wishes; without one it stays.
+    fn choose_size(&mut self) {
+        if let Some(holder) = self.holder().and_then(|id| self.clients.get(&id)) {
+            self.wanted_size = holder.wish;
         }
+    }
+
+    /// When a changed size is to be set; `None` while it is as it should be.
+    pub(crate) fn resize_due(&self, now: Instant) -> Option<Instant> {
+        let changed = self.wanted_size != self.size;
+        changed.then(|| self.resized_at.map_or(now, |at| at + RESIZE_INTERVAL))
+    }
+
+    /// Sets the size that is wanted now: in the model, and everybody is told. The task tells the PTY.
+    pub(crate) fn set_size(&mut self, now: Instant) {
+        if self.size == self.wanted_size {
+            return;
+        }
+        self.size = self.wanted_size;
+        self.resized_at = Some(now);
+        self.catch_up();
+        self.model.resize(self.size);
+        let Size { cols, rows } = self.size;
+        self.tell_all(&ServerFrame::Resized { cols, rows });
+        self.wake_all();
+    }
+
+    // ---- the model --------------------------------------------------------------------------
+
+    /// Whether output waits to be parsed.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.modelled < self.ring.head()
+    }
+
+    /// Whether programs wait for the model's answers, since nobody else gives any.
+    pub(crate) fn is_answering(&self) -> bool {
+        self.holder().is_none()
+    }
+
+    /// Takes a piece of what waits to be parsed.
+    pub(crate) fn catch_up_some(&mut self) {
+        let (front, back) = self.ring.slices(self.modelled..self.ring.head());
+        let next = if front.is_empty() { back } else { front };
+        self.modelled += self.model.feed_some(next, MODEL_BYTES) as u64;
+        let answers = self.model.take_answers();
+        if self.exit_code.is_none() && !self.is_input_full() {
+            self.input.extend(answers);
+        }
+    }
+
+    fn catch_up(&mut self) {
+        while self.is_behind() {
+            self.catch_up_some();
+        }
+    }
+
+    fn choose_who_answers(&mut self) {
+        let answering = self.is_answering();
+        self.model.set_answering(answering);
+    }
+
+    /// Changes whenever [`Self::screen`] may have.
+    pub(crate) fn screen_version(&self) -> String {
+        let Size { cols, rows } = self.size;
+        format!("{}-{}-{cols}x{rows}", self.epoch, self.ring.head())
+    }
+
+    /// The visible rows as text.
+    pub(crate) fn screen(&mut self) -> String {
+        self.catch_up();
+        self.model.text()
     }
 
     fn tell_all(&mut self, frame: &ServerFrame) {
@@ -343,6 +484,11 @@ impl Session {
             client.tell(head, frame);
         }
     }
+}
+
+/// A control character other than those of everyday typing.
+fn is_unusual_control(byte: u8) -> bool {
+    byte.is_ascii_control() && !matches!(byte, b'\r' | b'\n' | b'\t' | 0x08 | 0x1b)
 }
 
 fn title_frame(title: &str) -> ServerFrame {

@@ -77,7 +77,7 @@ pub(crate) async fn serve(
         .max_frame_size(Some(MAX_MESSAGE_BYTES));
     let io = TokioIo::new(upgraded);
     let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
-    let (id, wake) = terminal.session.lock().attach(&query, mode);
+    let (id, wake) = terminal.session.lock().attach(&query, mode, Instant::now());
     terminal.wake.notify_one();
     let attachment = Attachment {
         terminal,
@@ -178,10 +178,20 @@ async fn take_input(attachment: &Attachment, bytes: &[u8]) {
         room.as_mut().await;
         room.set(terminal.input_room.notified());
     }
-    let taken = terminal.session.lock().type_input(attachment.id, bytes);
-    if taken == Input::Taken {
-        terminal.wake.notify_one();
+    let mut session = terminal.session.lock();
+    match session.type_input(attachment.id, bytes) {
+        Input::Ignored => return,
+        Input::Taken => {}
+        Input::Control(byte) => {
+            // As the line discipline does with what it has: an interrupt empties the queue.
+            if terminal.tty.interrupts(byte) {
+                session.overtake();
+                terminal.tty.flush_input();
+            }
+        }
     }
+    drop(session);
+    terminal.wake.notify_one();
 }
 
 fn take_frame(attachment: &Attachment, text: &str) -> Result<(), &'static str> {

@@ -25,6 +25,9 @@ const FULL_READ: usize = 4095;
 const FLUSH_BYTES: usize = 16 * 1024;
 /// Less output waits so long for more, unless it answers input or nothing was sent for as long.
 const FLUSH_DELAY: Duration = Duration::from_millis(5);
+/// The model parses so long after the last output: what is echoed goes first, and in a flood most need not be
+/// parsed at all.
+const QUIET: Duration = Duration::from_millis(10);
 /// How long an ended process's background jobs may go on filling its terminal.
 const DRAIN_LIMIT: Duration = Duration::from_millis(500);
 
@@ -68,6 +71,7 @@ pub(super) async fn run(
     let mut buffer = vec![0; READ_BUFFER];
     let mut side = Side::Open;
     let mut size = terminal.session.lock().size();
+    let mut last_output = Instant::now();
     let mut flush = Flush {
         pending: 0,
         answers_input: false,
@@ -75,10 +79,23 @@ pub(super) async fn run(
     };
     let code = loop {
         let now = Instant::now();
-        let (reading, has_input) = {
+        let (reading, has_input, resize_due, catch_up_due) = {
             let mut session = terminal.session.lock();
+            if session.resize_due(now).is_some_and(|due| due <= now) {
+                session.set_size(now);
+            }
             follow_size(&master, &mut size, session.size());
-            (session.reading(now), !session.waiting_input().is_empty())
+            let quiet = if session.is_answering() {
+                Duration::ZERO
+            } else {
+                QUIET
+            };
+            (
+                session.reading(now),
+                !session.waiting_input().is_empty(),
+                session.resize_due(now),
+                session.is_behind().then_some(last_output + quiet),
+            )
         };
         let flush_due = flush.due();
         if flush_due.is_some_and(|due| due <= now) {
@@ -86,14 +103,21 @@ pub(super) async fn run(
             flush.done(now);
             continue;
         }
+        if catch_up_due.is_some_and(|due| due <= now) {
+            terminal.session.lock().catch_up_some();
+            tokio::task::yield_now().await;
+            continue;
+        }
         let held_until = match reading {
             Reading::Open => None,
             Reading::HeldUntil(until) => Some(until),
         };
-        let timer = flush_due.into_iter().chain(held_until).min();
+        let timers = [flush_due, held_until, resize_due, catch_up_due];
+        let timer = timers.into_iter().flatten().min();
         tokio::select! {
             ready = master.readable(), if held_until.is_none() && side == Side::Open => {
                 let Ok(mut guard) = ready else { side = Side::HungUp; continue };
+                last_output = Instant::now();
                 match read_some(&terminal, master.get_ref(), &mut buffer, &mut flush) {
                     Read::Empty => guard.clear_ready(),
                     Read::HungUp => side = Side::HungUp,

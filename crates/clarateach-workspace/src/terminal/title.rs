@@ -91,7 +91,7 @@ impl TitleReader {
 }
 
 /// Text that can be shown anywhere: no control, no character that turns the reading direction.
-fn sanitise(title: &[u8]) -> String {
+pub(super) fn sanitise(title: &[u8]) -> String {
     String::from_utf8_lossy(title)
         .chars()
         .filter(|character| !character.is_control() && !is_direction_control(*character))

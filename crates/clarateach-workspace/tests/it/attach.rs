@@ -3,17 +3,16 @@
 use clarateach_protocol::terminal::{Mode, SUBPROTOCOL, close};
 use hyper::Method;
 
-use crate::client::{TerminalClient, open, refusal};
 use crate::seat::Seat;
 
 #[tokio::test]
 async fn reload_keeps_shell_running() {
     let seat = Seat::start().await;
-    let mut page = TerminalClient::main(&seat).await;
+    let mut page = seat.page().await;
     assert!(!page.attached.resumed);
     page.run("mark=still-here").await;
     drop(page);
-    let mut reloaded = TerminalClient::main(&seat).await;
+    let mut reloaded = seat.page().await;
     assert!(reloaded.wait_for_replay().await.contains("mark=still-here"));
     assert_eq!(reloaded.run("echo $mark").await, "still-here");
 }
@@ -21,12 +20,12 @@ async fn reload_keeps_shell_running() {
 #[tokio::test]
 async fn a_new_epoch_begins_after_exit() {
     let seat = Seat::start().await;
-    let mut page = TerminalClient::main(&seat).await;
+    let mut page = seat.page().await;
     page.type_text("exit 7\r").await;
     assert_eq!(page.wait_for_close().await, Some(close::GONE));
     assert_eq!(page.exit_code, Some(7));
     let epoch = page.attached.epoch.clone();
-    let mut next = page.resume(&seat).await;
+    let mut next = page.resume().await;
     assert!(!next.attached.resumed);
     assert_ne!(next.attached.epoch, epoch);
     assert_eq!(next.run("echo $((6*7))").await, "42");
@@ -35,7 +34,7 @@ async fn a_new_epoch_begins_after_exit() {
 #[tokio::test]
 async fn a_signal_shows_in_the_exit_code() {
     let seat = Seat::start().await;
-    let mut page = TerminalClient::main(&seat).await;
+    let mut page = seat.page().await;
     page.type_text("kill -9 $$\r").await;
     assert_eq!(page.wait_for_close().await, Some(close::GONE));
     assert_eq!(page.exit_code, Some(137));
@@ -44,7 +43,7 @@ async fn a_signal_shows_in_the_exit_code() {
 #[tokio::test]
 async fn resuming_loses_and_doubles_nothing() {
     let seat = Seat::start().await;
-    let mut page = TerminalClient::main(&seat).await;
+    let mut page = seat.page().await;
     page.run("stty -echo").await;
     page.type_text("echo BE''GIN; seq 1 100000; echo E''ND\r")
         .await;
@@ -57,7 +56,7 @@ async fn resuming_loses_and_doubles_nothing() {
             page.receive().await;
             all.extend_from_slice(&page.output[before..]);
         }
-        page = page.resume(&seat).await;
+        page = page.resume().await;
         assert!(page.attached.resumed, "cut {cut}");
         assert_eq!(page.attached.replay_bytes, 0);
         assert_eq!(page.attached.offset, begin + all.len() as u64);
@@ -71,30 +70,30 @@ async fn resuming_loses_and_doubles_nothing() {
 #[tokio::test]
 async fn what_left_the_ring_is_redrawn_not_spliced() {
     let seat = Seat::start().await;
-    let mut page = TerminalClient::main(&seat).await;
+    let mut page = seat.page().await;
     page.run("true").await;
-    let mut other = TerminalClient::main(&seat).await;
+    let mut other = seat.page().await;
     drop_silently(&mut page);
     other.run("seq 1 300000").await;
     let head = other.position();
-    let mut back = page.resume(&seat).await;
+    let mut back = page.resume().await;
     assert!(!back.attached.resumed);
     assert!(back.attached.offset >= head);
     let replay = back.wait_for_replay().await;
-    let first: u32 = replay.split("\r\n").next().unwrap().parse().unwrap();
+    let first: u32 = replay.split("\r\n").nth(1).unwrap().parse().unwrap();
     assert!(replay.contains(&format!("\r\n{}\r\n", first + 1)));
     assert!(replay.contains("300000\r\n"));
 }
 
 /// A page in a background tab: nobody reads its socket.
-fn drop_silently(page: &mut TerminalClient) {
-    page.acks = crate::client::Acks::Never;
+fn drop_silently(page: &mut clarateach_client::TerminalClient) {
+    page.acks = clarateach_client::Acks::Never;
 }
 
 #[tokio::test]
 async fn odd_positions_are_not_resumed() {
     let seat = Seat::start().await;
-    let mut page = TerminalClient::main(&seat).await;
+    let mut page = seat.page().await;
     page.run("true").await;
     let (epoch, head) = (page.attached.epoch.clone(), page.position());
     for query in [
@@ -103,11 +102,11 @@ async fn odd_positions_are_not_resumed() {
         "&offset=0".to_owned(),
         "&epoch=0000000000000000&offset=0".to_owned(),
     ] {
-        let client = TerminalClient::attach(&seat, &query, Mode::Control).await;
+        let client = seat.attach(&query, Mode::Control).await;
         assert!(!client.attached.resumed, "{query}");
     }
     let whole = format!("&epoch={epoch}&offset=0");
-    let client = TerminalClient::attach(&seat, &whole, Mode::Control).await;
+    let client = seat.attach(&whole, Mode::Control).await;
     assert!(client.attached.resumed);
 }
 
@@ -115,7 +114,7 @@ async fn odd_positions_are_not_resumed() {
 async fn what_cannot_be_attached_is_refused_before_the_upgrade() {
     let seat = Seat::start().await;
     let token = seat.token(Mode::Control);
-    let refused = async |target: &str| refusal(&seat, Some(&token), target).await;
+    let refused = async |target: &str| seat.endpoint(Some(&token)).refusal(target).await;
     assert_eq!(
         refused("/terminal?name=other").await,
         (404, "no_terminal".to_owned())
@@ -152,14 +151,21 @@ async fn the_subprotocol_is_agreed_or_left_out() {
     let seat = Seat::start().await;
     let token = seat.token(Mode::Control);
     let several = format!("other.v1, {SUBPROTOCOL}");
-    let (_socket, response) = open(&seat, Some(&token), "/terminal", Some(&several))
+    let (_socket, response) = seat
+        .endpoint(Some(&token))
+        .open("/terminal", Some(&several))
         .await
         .unwrap();
     assert_eq!(response.headers()["sec-websocket-protocol"], SUBPROTOCOL);
-    let (_socket, response) = open(&seat, Some(&token), "/terminal", None).await.unwrap();
+    let (_socket, response) = seat
+        .endpoint(Some(&token))
+        .open("/terminal", None)
+        .await
+        .unwrap();
     assert!(response.headers().get("sec-websocket-protocol").is_none());
     assert!(
-        open(&seat, Some(&token), "/terminal", Some("other.v1"))
+        seat.endpoint(Some(&token))
+            .open("/terminal", Some("other.v1"))
             .await
             .is_err()
     );
@@ -168,7 +174,7 @@ async fn the_subprotocol_is_agreed_or_left_out() {
 #[tokio::test]
 async fn a_stopping_seat_says_so() {
     let seat = Seat::start().await;
-    let mut page = TerminalClient::main(&seat).await;
+    let mut page = seat.page().await;
     page.run("true").await;
     seat.begin_to_stop();
     assert_eq!(page.wait_for_close().await, Some(close::STOPPING));

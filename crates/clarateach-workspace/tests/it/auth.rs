@@ -5,7 +5,6 @@ use clarateach_protocol::id::Generation;
 use clarateach_protocol::token::{Mode, Scope, SigningKey, WorkspaceClaims};
 use hyper::Method;
 
-use crate::client::{open, refusal};
 use crate::seat::{Seat, now, seat_key};
 
 /// One route of each scope, with the code that a right token gets.
@@ -44,7 +43,7 @@ async fn only_exactly_right_tokens_come_in() {
     }
     for (what, token, wrong) in wrong_tokens(&seat) {
         assert_eq!(
-            refusal(&seat, token.as_deref(), "/terminal").await.0,
+            seat.endpoint(token.as_deref()).refusal("/terminal").await.0,
             wrong,
             "attach with {what}"
         );
@@ -216,7 +215,12 @@ async fn a_view_token_reads_and_changes_nothing() {
         );
     }
     assert!(!seat.root().join("new").exists() && seat.root().join("there").exists());
-    assert!(open(&seat, Some(&view), "/terminal", None).await.is_ok());
+    assert!(
+        seat.endpoint(Some(&view))
+            .open("/terminal", None)
+            .await
+            .is_ok()
+    );
 }
 
 #[tokio::test]

@@ -4,7 +4,6 @@ use std::net::TcpListener;
 
 use serde_json::json;
 
-use crate::client::TerminalClient;
 use crate::seat::Seat;
 
 #[tokio::test]
@@ -30,7 +29,7 @@ async fn a_binding_reaches_health_shells_and_files() {
         (seat.read("mine.txt"), seat.read("course/one/README.md")),
         ("mine".to_owned(), "hello".to_owned())
     );
-    let mut page = TerminalClient::main(&seat).await;
+    let mut page = seat.page().await;
     let seen = page
         .run("echo $CLARATEACH_LEARNER $ANTHROPIC_API_KEY $LANG")
         .await;
@@ -52,7 +51,7 @@ async fn binding_again_changes_nothing_and_another_digest_does() {
         !seat.root().join("start").exists(),
         "what a learner deleted stays deleted"
     );
-    let mut first = TerminalClient::main(&seat).await;
+    let mut first = seat.page().await;
     assert_eq!(first.run("echo $A").await, "1");
     assert_eq!(
         seat.bind("d2", &[("A", "3")], &[("start", "3")])
@@ -66,12 +65,7 @@ async fn binding_again_changes_nothing_and_another_digest_does() {
         "a running shell keeps its environment"
     );
     seat.post_json("/terminals", &json!({"name": "two"})).await;
-    let mut second = TerminalClient::attach(
-        &seat,
-        "&name=two",
-        clarateach_protocol::terminal::Mode::Control,
-    )
-    .await;
+    let mut second = seat.page_of("two").await;
     assert_eq!(second.run("echo $A").await, "3");
     assert_eq!(seat.read("start"), "3");
 }
@@ -131,6 +125,8 @@ async fn resources_are_real() {
         stats["cpu"]["used_microseconds"].as_u64().unwrap() > 0,
         "{stats}"
     );
+    assert_eq!(stats["out_of_memory"], json!({"kills": 0, "last_at": null}));
+    assert!(stats["memory"]["reclaimable"].as_u64() <= stats["memory"]["used"].as_u64());
     let disk = &stats["disk"];
     assert!(disk["used"].as_u64() <= disk["limit"].as_u64() && disk["limit"].as_u64() > Some(0));
 }
@@ -142,7 +138,9 @@ async fn listening_ports_are_found_but_not_our_own() {
     let port = listener.local_addr().unwrap().port();
     let listed = seat.get("/ports").await.json();
     let ports = listed["ports"].as_array().unwrap();
-    assert!(ports.contains(&json!({"port": port, "address": "127.0.0.1"})));
+    let own = std::fs::read_to_string("/proc/self/comm").unwrap();
+    let row = json!({"port": port, "address": "127.0.0.1", "process": own.trim()});
+    assert!(ports.contains(&row), "{ports:?}");
     for own in [seat.terminal_port, seat.files_port] {
         assert!(ports.iter().all(|each| each["port"] != own));
     }

@@ -6,8 +6,8 @@ use clarateach_protocol::terminal::{ClientFrame, Mode, WINDOW_BYTES, close};
 use clarateach_workspace::Limits;
 use tokio::time::{Instant, timeout};
 
-use crate::client::{Acks, Event, TerminalClient};
 use crate::seat::{Seat, until};
+use clarateach_client::{Acks, Event};
 
 /// RFC 6455 "protocol error".
 const PROTOCOL_ERROR: u16 = 1002;
@@ -22,7 +22,7 @@ fn impatient() -> Limits {
 #[tokio::test]
 async fn no_more_than_the_window_is_sent_without_an_ack() {
     let seat = Seat::start().await;
-    let mut page = TerminalClient::main(&seat).await;
+    let mut page = seat.page().await;
     page.run("true").await;
     page.acks = Acks::Never;
     let acked = page.position();
@@ -45,7 +45,7 @@ async fn no_more_than_the_window_is_sent_without_an_ack() {
 #[tokio::test]
 async fn bulk_output_arrives_whole() {
     let seat = Seat::start().await;
-    let mut page = TerminalClient::main(&seat).await;
+    let mut page = seat.page().await;
     let printed = page.run("seq 1 400000").await;
     let expected: Vec<String> = (1..=400_000).map(|n| n.to_string()).collect();
     assert!(printed == expected.join("\r\n"), "{} bytes", printed.len());
@@ -54,7 +54,7 @@ async fn bulk_output_arrives_whole() {
 #[tokio::test]
 async fn ctrl_c_stops_a_flood() {
     let seat = Seat::start().await;
-    let mut page = TerminalClient::main(&seat).await;
+    let mut page = seat.page().await;
     page.run("true").await;
     page.type_text("yes\r").await;
     let begun = page.position();
@@ -71,12 +71,12 @@ async fn ctrl_c_stops_a_flood() {
 #[tokio::test]
 async fn with_nobody_attached_programs_go_on() {
     let seat = Seat::start().await;
-    let mut page = TerminalClient::main(&seat).await;
+    let mut page = seat.page().await;
     page.run("true").await;
     page.type_text("seq 1 600000; touch done\r").await;
     page.wait_for("100\r\n").await;
     drop(page);
-    let mut later = TerminalClient::attach(&seat, "", Mode::Control).await;
+    let mut later = seat.attach("", Mode::Control).await;
     later.run("true").await;
     assert!(seat.root().join("done").exists());
 }
@@ -84,12 +84,12 @@ async fn with_nobody_attached_programs_go_on() {
 #[tokio::test]
 async fn a_learner_who_stops_is_closed_and_resumes() {
     let seat = Seat::with_limits(impatient()).await;
-    let mut page = TerminalClient::main(&seat).await;
+    let mut page = seat.page().await;
     page.run("true").await;
     page.acks = Acks::Never;
     page.type_text("seq 1 100000; touch done\r").await;
     assert_eq!(page.wait_for_close().await, Some(close::TOO_SLOW));
-    let mut back = page.resume(&seat).await;
+    let mut back = page.resume().await;
     assert!(back.attached.resumed);
     back.wait_for("100000\r\n").await;
     back.run("true").await;
@@ -105,11 +105,11 @@ async fn impossible_acks_and_frames_end_the_connection() {
         r#"{"type":"exec"}"#,
         "not json",
     ] {
-        let mut page = TerminalClient::main(&seat).await;
+        let mut page = seat.page().await;
         page.send_text(frame).await;
         assert_eq!(page.wait_for_close().await, Some(PROTOCOL_ERROR), "{frame}");
     }
-    let mut page = TerminalClient::main(&seat).await;
+    let mut page = seat.page().await;
     page.run("true").await;
     page.ack(0).await;
     assert_eq!(
@@ -122,7 +122,7 @@ async fn impossible_acks_and_frames_end_the_connection() {
 #[tokio::test]
 async fn repeated_acks_are_fine() {
     let seat = Seat::start().await;
-    let mut page = TerminalClient::main(&seat).await;
+    let mut page = seat.page().await;
     page.run("true").await;
     let offset = page.position();
     for _ in 0..3 {
@@ -139,8 +139,8 @@ async fn a_silent_connection_is_closed_and_an_answering_one_is_not() {
         ..Limits::default()
     })
     .await;
-    let silent = TerminalClient::main(&seat).await;
-    let mut answering = TerminalClient::attach(&seat, "", Mode::View).await;
+    let silent = seat.page().await;
+    let mut answering = seat.attach("", Mode::View).await;
     let quiet = async {
         // Answers pings by receiving, and gets nothing else.
         while !matches!(answering.receive().await, Event::Closed(_)) {}
@@ -156,7 +156,7 @@ async fn a_silent_connection_is_closed_and_an_answering_one_is_not() {
 #[tokio::test]
 async fn a_paste_larger_than_all_buffers_arrives() {
     let seat = Seat::start().await;
-    let mut page = TerminalClient::main(&seat).await;
+    let mut page = seat.page().await;
     page.run("stty -echo").await;
     page.type_text("head -c 3000000 | wc -c; echo DO''NE\r")
         .await;

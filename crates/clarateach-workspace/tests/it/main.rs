@@ -1,7 +1,6 @@
 //! The real server in this process, and a client that behaves as a page does.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-mod client;
 mod seat;
 
 mod attach;
@@ -12,8 +11,13 @@ mod terminals;
 mod auth;
 mod binding;
 
+mod archives;
 mod confinement;
+mod events;
+mod exec;
 mod files;
+mod names;
+mod search;
 mod writing;
 
 mod tunnel;

@@ -132,7 +132,7 @@ async fn orphans_are_reaped_and_exit_codes_kept() {
     let folder = tempfile::tempdir().unwrap();
     let (mut child, _log, line) = start(&mut command(folder.path()));
     let port = u16::try_from(line["fields"]["terminal_port"].as_u64().unwrap()).unwrap();
-    let mut page = crate::client::TerminalClient::main_at(port, &crate::seat::right_token()).await;
+    let mut page = crate::seat::page_at(port).await;
     // Each orphan loses its parent at once and ends a moment later; every fourth by a signal.
     page.run("for i in $(seq 40); do (sh -c '[ $((0 % 4)) = 0 ] && kill -9 $$' & ); done; true")
         .await;
@@ -174,7 +174,7 @@ async fn a_flood_leaves_memory_where_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let (mut child, _log, line) = start(&mut command(folder.path()));
     let port = u16::try_from(line["fields"]["terminal_port"].as_u64().unwrap()).unwrap();
-    let mut page = crate::client::TerminalClient::main_at(port, &crate::seat::right_token()).await;
+    let mut page = crate::seat::page_at(port).await;
     page.run("true").await;
     println!("with one terminal: {} KiB", resident(child.id()));
     flood(&mut page, 4_000_000).await;
@@ -187,7 +187,7 @@ async fn a_flood_leaves_memory_where_it_was() {
     child.wait().unwrap();
 }
 
-async fn flood(page: &mut crate::client::TerminalClient, bytes: u64) {
+async fn flood(page: &mut clarateach_client::TerminalClient, bytes: u64) {
     page.type_text("yes\r").await;
     let begun = page.position();
     while page.position() < begun + bytes {

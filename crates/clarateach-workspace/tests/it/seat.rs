@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use clarateach_client::{Attach, Endpoint, TerminalClient};
 use clarateach_protocol::id::{Generation, SeatKey, SeatNumber};
 use clarateach_protocol::token::{Mode, Scope, SigningKey, WorkspaceClaims};
 use clarateach_workspace::{Config, Limits, Orphans, Server};
@@ -28,6 +29,48 @@ pub(crate) struct Seat {
     key: SigningKey,
     stop: CancellationToken,
     tasks: JoinSet<()>,
+}
+
+/// A server on a seat's folder.
+pub(crate) struct Running {
+    terminal_port: u16,
+    files_port: u16,
+    stop: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+impl Running {
+    async fn start(folder: &std::path::Path, limits: Limits) -> Self {
+        let server = Server::bind(Config {
+            seat: seat_key(3),
+            generation: Generation(2),
+            keys: signing_key().verifying_keys(),
+            root: folder.join("root"),
+            home: folder.join("home"),
+            listen: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            terminal_port: 0,
+            files_port: 0,
+            limits,
+            orphans: Orphans::Leave,
+        })
+        .await
+        .unwrap();
+        let (terminal_port, files_port) = (server.terminal_port(), server.files_port());
+        let stop = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        let stopped = stop.clone();
+        tasks.spawn(async move { server.serve(stopped).await.unwrap() });
+        Self {
+            terminal_port,
+            files_port,
+            stop,
+            tasks,
+        }
+    }
+}
+
+fn signing_key() -> SigningKey {
+    SigningKey::from_seed(&[7; 32])
 }
 
 pub(crate) struct Answer {
@@ -74,34 +117,20 @@ impl Seat {
         // Output that tests can read.
         let readline = "set enable-bracketed-paste off\n";
         std::fs::write(folder.path().join("home/.inputrc"), readline).unwrap();
-        let key = SigningKey::from_seed(&[7; 32]);
-        let server = Server::bind(Config {
-            seat: seat_key(3),
-            generation: Generation(2),
-            keys: key.verifying_keys(),
-            root: folder.path().join("root"),
-            home: folder.path().join("home"),
-            listen: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            terminal_port: 0,
-            files_port: 0,
-            limits,
-            orphans: Orphans::Leave,
-        })
-        .await
-        .unwrap();
-        let (terminal_port, files_port) = (server.terminal_port(), server.files_port());
-        let stop = CancellationToken::new();
-        let mut tasks = JoinSet::new();
-        let stopped = stop.clone();
-        tasks.spawn(async move { server.serve(stopped).await.unwrap() });
+        let running = Running::start(folder.path(), limits).await;
         Self {
             folder,
-            terminal_port,
-            files_port,
-            key,
-            stop,
-            tasks,
+            terminal_port: running.terminal_port,
+            files_port: running.files_port,
+            key: signing_key(),
+            stop: running.stop,
+            tasks: running.tasks,
         }
+    }
+
+    /// Another server on the same folder.
+    pub(crate) async fn again(&self) -> Running {
+        Running::start(self.folder.path(), Limits::default()).await
     }
 
     pub(crate) fn root(&self) -> PathBuf {
@@ -151,6 +180,34 @@ impl Seat {
 
     pub(crate) async fn get(&self, target: &str) -> Answer {
         self.call(Method::GET, target).await
+    }
+
+    /// Where terminals are, with this token.
+    pub(crate) fn endpoint(&self, token: Option<&str>) -> Endpoint {
+        let mut endpoint = Endpoint::seat(self.terminal_port, "");
+        endpoint.token = token.map(str::to_owned);
+        endpoint
+    }
+
+    /// Where terminals are, with a right token.
+    pub(crate) fn terminals(&self) -> Endpoint {
+        Endpoint::seat(self.terminal_port, self.token(Mode::Control))
+    }
+
+    /// Attaches to `main` with control.
+    pub(crate) async fn page(&self) -> TerminalClient {
+        self.attach("", Mode::Control).await
+    }
+
+    /// Attaches to `main` with more in the query and a token for this mode.
+    pub(crate) async fn attach(&self, query: &str, mode: Mode) -> TerminalClient {
+        let endpoint = self.endpoint(Some(&self.token(mode)));
+        TerminalClient::attach(&endpoint, Attach::default().with(query)).await
+    }
+
+    /// Attaches to a terminal by its name.
+    pub(crate) async fn page_of(&self, name: &str) -> TerminalClient {
+        TerminalClient::attach(&self.terminals(), Attach::to(name)).await
     }
 
     /// How many connections the first terminal has.
@@ -289,6 +346,12 @@ fn right_claims() -> WorkspaceClaims {
 /// A token for every seat that is started with the tests' key, number and generation.
 pub(crate) fn right_token() -> String {
     right_claims().sign(&SigningKey::from_seed(&[7; 32]))
+}
+
+/// Attaches to `main` of a server in another process.
+pub(crate) async fn page_at(port: u16) -> TerminalClient {
+    let endpoint = Endpoint::seat(port, right_token());
+    TerminalClient::attach(&endpoint, Attach::default()).await
 }
 
 pub(crate) fn now() -> u64 {

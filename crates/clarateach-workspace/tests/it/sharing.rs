@@ -5,15 +5,15 @@ use std::time::Duration;
 use clarateach_protocol::terminal::{ClientFrame, Mode, ServerFrame, close};
 use clarateach_workspace::Limits;
 
-use crate::client::{Acks, TerminalClient};
 use crate::seat::{Seat, until};
+use clarateach_client::Acks;
 
 #[tokio::test]
 async fn two_clients_see_the_same() {
     let seat = Seat::start().await;
-    let mut first = TerminalClient::main(&seat).await;
+    let mut first = seat.page().await;
     first.run("true").await;
-    let mut second = TerminalClient::main(&seat).await;
+    let mut second = seat.page().await;
     assert_eq!(first.attached.epoch, second.attached.epoch);
     first.type_text("echo from-''first\r").await;
     first.wait_for("from-first").await;
@@ -25,11 +25,11 @@ async fn two_clients_see_the_same() {
 #[tokio::test]
 async fn whoever_may_only_look_changes_nothing() {
     let seat = Seat::start().await;
-    let mut learner = TerminalClient::main(&seat).await;
+    let mut learner = seat.page().await;
     learner.run("true").await;
-    let mut by_token = TerminalClient::attach(&seat, "", Mode::View).await;
-    let mut by_choice = TerminalClient::attach(&seat, "&mode=view", Mode::Control).await;
-    let mut greedy = TerminalClient::attach(&seat, "&mode=control", Mode::View).await;
+    let mut by_token = seat.attach("", Mode::View).await;
+    let mut by_choice = seat.attach("&mode=view", Mode::Control).await;
+    let mut greedy = seat.attach("&mode=control", Mode::View).await;
     for viewer in [&mut by_token, &mut by_choice, &mut greedy] {
         assert_eq!(viewer.attached.mode, Mode::View);
         viewer.type_text("touch typed\r").await;
@@ -55,11 +55,11 @@ async fn a_stalled_viewer_is_closed_and_stalls_nobody() {
         ..Limits::default()
     })
     .await;
-    let mut learner = TerminalClient::main(&seat).await;
+    let mut learner = seat.page().await;
     learner.run("true").await;
-    let mut stalled = TerminalClient::attach(&seat, "", Mode::View).await;
+    let mut stalled = seat.attach("", Mode::View).await;
     stalled.acks = Acks::Never;
-    let mut watching = TerminalClient::attach(&seat, "", Mode::View).await;
+    let mut watching = seat.attach("", Mode::View).await;
     let (printed, (), code) = tokio::join!(
         learner.run("seq 1 200000"),
         async {
@@ -79,9 +79,9 @@ async fn a_viewer_who_reads_nothing_is_let_go_and_stalls_nobody() {
         ..Limits::default()
     })
     .await;
-    let mut learner = TerminalClient::main(&seat).await;
+    let mut learner = seat.page().await;
     learner.run("true").await;
-    let deaf = TerminalClient::attach(&seat, "", Mode::View).await;
+    let deaf = seat.attach("", Mode::View).await;
     assert!(learner.run("seq 1 800000").await.ends_with("800000"));
     until("the deaf one is gone", async || seat.clients().await == 1).await;
     assert_eq!(learner.run("echo alive").await, "alive");
@@ -91,9 +91,9 @@ async fn a_viewer_who_reads_nothing_is_let_go_and_stalls_nobody() {
 #[tokio::test]
 async fn one_who_falls_behind_the_ring_is_told_so() {
     let seat = Seat::start().await;
-    let mut learner = TerminalClient::main(&seat).await;
+    let mut learner = seat.page().await;
     learner.run("true").await;
-    let mut behind = TerminalClient::attach(&seat, "", Mode::View).await;
+    let mut behind = seat.attach("", Mode::View).await;
     behind.acks = Acks::Never;
     // 2 MB: its window is sent, the rest leaves the ring long before the ack deadline.
     learner.run("seq 1 300000").await;
@@ -106,10 +106,10 @@ async fn one_who_falls_behind_the_ring_is_told_so() {
 #[tokio::test]
 async fn sizes_reach_the_program_and_everybody() {
     let seat = Seat::start().await;
-    let mut learner = TerminalClient::main(&seat).await;
+    let mut learner = seat.page().await;
     assert_eq!((learner.attached.cols, learner.attached.rows), (80, 24));
     learner.run("true").await;
-    let mut viewer = TerminalClient::attach(&seat, "", Mode::View).await;
+    let mut viewer = seat.attach("", Mode::View).await;
     let resize = ClientFrame::Resize {
         cols: 101,
         rows: 41,
@@ -132,14 +132,14 @@ async fn sizes_reach_the_program_and_everybody() {
         rows: 65535,
     };
     learner.send_frame(&absurd).await;
-    assert_eq!(learner.run("stty size").await, "1000 1");
-    assert_eq!(learner.sizes, [(101, 41), (1, 1000)]);
+    assert_eq!(learner.run("stty size").await, "1000 2");
+    assert_eq!(learner.sizes, [(101, 41), (2, 1000)]);
 }
 
 #[tokio::test]
 async fn titles_are_told_and_listed() {
     let seat = Seat::start().await;
-    let mut learner = TerminalClient::main(&seat).await;
+    let mut learner = seat.page().await;
     learner
         .run(r"PROMPT_COMMAND= PS1='$ '; printf '\033]0;my \033title\007'")
         .await;
@@ -149,7 +149,7 @@ async fn titles_are_told_and_listed() {
     assert_eq!(learner.titles.last().unwrap(), "my <b>title");
     let listed = seat.get("/terminals").await.json();
     assert_eq!(listed["terminals"][0]["title"], "my <b>title");
-    let mut later = TerminalClient::main(&seat).await;
+    let mut later = seat.page().await;
     later
         .wait_for_frame(|frame| matches!(frame, ServerFrame::Title { .. }))
         .await;

@@ -1,11 +1,10 @@
 //! Named terminals: made, listed, closed.
 
 use clarateach_protocol::id::TerminalName;
-use clarateach_protocol::terminal::{Mode, close};
+use clarateach_protocol::terminal::close;
 use hyper::Method;
 use serde_json::json;
 
-use crate::client::TerminalClient;
 use crate::seat::Seat;
 
 #[tokio::test]
@@ -31,9 +30,9 @@ async fn named_terminals_live_side_by_side() {
         (&unnamed["name"], &unnamed["cols"]),
         (&json!("term-1"), &json!(80))
     );
-    let mut tests = TerminalClient::attach(&seat, "&name=tests", Mode::Control).await;
+    let mut tests = seat.page_of("tests").await;
     assert!(tests.run("pwd").await.ends_with("/root/sub"));
-    let mut main = TerminalClient::main(&seat).await;
+    let mut main = seat.page().await;
     main.run("here=main").await;
     assert_eq!(tests.run("echo $here.").await, ".");
     let listed = seat.get("/terminals").await.json();
@@ -50,7 +49,7 @@ async fn named_terminals_live_side_by_side() {
 #[tokio::test]
 async fn closing_a_terminal_ends_everything_in_it() {
     let seat = Seat::start().await;
-    let mut page = TerminalClient::main(&seat).await;
+    let mut page = seat.page().await;
     page.run("trap '' HUP; (trap '' HUP TERM; sleep 1000) & echo $! > stubborn; set -m; sleep 1001 & echo $! > job; echo $$ > shell").await;
     let pid = |name: &str| seat.read(name).trim().to_owned();
     let pids = [pid("stubborn"), pid("job"), pid("shell")];
@@ -129,7 +128,7 @@ async fn the_number_of_terminals_is_limited() {
 #[tokio::test]
 async fn shells_get_a_proper_environment_and_no_descriptor_of_ours() {
     let seat = Seat::start().await;
-    let mut page = TerminalClient::main(&seat).await;
+    let mut page = seat.page().await;
     assert_eq!(
         page.run("echo $TERM $COLORTERM; [ -t 0 ] && shopt -q login_shell && echo login")
             .await,

@@ -172,16 +172,65 @@ async fn a_broken_upload_leaves_the_old_file() {
     seat.write("f", "old");
     let mut upload = Upload::begin(&seat, "f").await;
     upload.chunk(&[b'x'; 600_000]).await;
-    // The temporary file is there, so the upload has begun.
-    until("the temporary file", async || entries(&seat).await == 2).await;
+    // Its file is open, so the upload has begun.
+    until("the open file", async || open_files(&seat).await == 1).await;
+    assert_eq!(std::fs::read_dir(seat.root()).unwrap().count(), 1);
     drop(upload);
-    until("its removal", async || entries(&seat).await == 1).await;
+    until("its end", async || open_files(&seat).await == 0).await;
     assert_eq!(seat.read("f"), "old");
+    assert_eq!(std::fs::read_dir(seat.root()).unwrap().count(), 1);
 }
 
-async fn entries(seat: &Seat) -> usize {
-    let listed = seat.get("/files").await.json();
-    listed["entries"].as_array().unwrap().len()
+/// Files without a name that this process has open below the seat's root.
+async fn open_files(seat: &Seat) -> usize {
+    // A round trip, so that waiting for it never spins.
+    seat.get("/health").await;
+    let root = seat.root();
+    let open = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+    let links = open.filter_map(|file| std::fs::read_link(file.path()).ok());
+    links
+        .filter(|link| link.starts_with(&root) && link.to_string_lossy().ends_with("(deleted)"))
+        .count()
+}
+
+#[tokio::test]
+async fn a_file_changed_in_place_while_it_is_read_breaks_the_answer_off() {
+    let seat = Seat::start().await;
+    seat.write("f", vec![b'a'; 20_000_000]);
+    let read = async |change: &dyn Fn()| {
+        let mut stream = TcpStream::connect(("127.0.0.1", seat.files_port))
+            .await
+            .unwrap();
+        let token = seat.token(Mode::Control);
+        let head = format!(
+            "GET /files/f HTTP/1.1\r\nHost: seat\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut buffer = vec![0; 1000];
+        let mut got = tokio::io::AsyncReadExt::read(&mut stream, &mut buffer)
+            .await
+            .unwrap();
+        change();
+        let mut rest = Vec::new();
+        let _ = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut rest).await;
+        got += rest.len();
+        (got, rest)
+    };
+    let (whole, _) = read(&|| ()).await;
+    assert!(whole > 20_000_000);
+    // A log that grows is read up to where it was.
+    let (grown, _) = read(&|| {
+        use std::io::Write;
+        let file = std::fs::File::options()
+            .append(true)
+            .open(seat.root().join("f"));
+        file.unwrap().write_all(b"more").unwrap();
+    })
+    .await;
+    assert_eq!(grown, whole);
+    seat.write("f", vec![b'a'; 20_000_000]);
+    let (cut, rest) = read(&|| seat.write("f", vec![b'b'; 20_000_000])).await;
+    assert!(cut < whole && !rest.contains(&b'b'), "{cut} of {whole}");
 }
 
 /// A chunked upload, made by hand so that it can be broken.
@@ -221,16 +270,7 @@ async fn a_full_disk_is_told_and_leaves_the_old_file() {
     let seat = Seat::start().await;
     let small = seat.root().join("small");
     std::fs::create_dir(&small).unwrap();
-    let mounted = std::process::Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"])
-        .arg(&small)
-        .status()
-        .unwrap();
-    assert!(
-        mounted.success(),
-        "this test mounts a small file system: run it as root"
-    );
-    let unmount = Unmount(small);
+    let unmount = Unmount::tmpfs(&small, "1m");
     seat.write("small/f", "old");
     let refused = seat.put("/files/small/f", vec![1; 2_000_000]).await;
     assert_eq!(outcome(&refused), (507, "disk_full".to_owned()));
@@ -242,7 +282,23 @@ async fn a_full_disk_is_told_and_leaves_the_old_file() {
     );
 }
 
-struct Unmount(std::path::PathBuf);
+/// A small file system, as long as it is needed.
+pub(crate) struct Unmount(pub(crate) std::path::PathBuf);
+
+impl Unmount {
+    pub(crate) fn tmpfs(at: &std::path::Path, size: &str) -> Self {
+        let mounted = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
+            .arg(at)
+            .status()
+            .unwrap();
+        assert!(
+            mounted.success(),
+            "this test mounts a small file system: run it as root"
+        );
+        Self(at.to_owned())
+    }
+}
 
 impl Drop for Unmount {
     fn drop(&mut self) {

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use clarateach_protocol::code::ReconnectCode;
 use clarateach_protocol::token::SigningKey;
@@ -13,6 +14,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::secret::random_bytes;
+
+/// How long a taken data directory is tried: who only looks has let go of it by then.
+const LOCK_PATIENCE: Duration = Duration::from_millis(20);
 
 /// Why the data directory can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -115,7 +119,7 @@ pub fn lock_data_dir(data_dir: &Path) -> Result<DataDirLock, KeysError> {
             path: path.clone(),
             source,
         })?;
-    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+    match lock_now(&file) {
         Ok(()) => Ok(DataDirLock { _file: file }),
         Err(rustix::io::Errno::WOULDBLOCK) => Err(KeysError::InUse {
             path: data_dir.to_owned(),
@@ -124,6 +128,63 @@ pub fn lock_data_dir(data_dir: &Path) -> Result<DataDirLock, KeysError> {
             operation: "lock",
             path,
             source: error.into(),
+        }),
+    }
+}
+
+/// Takes the lock; one that is held for a moment only, by [`is_in_use`], is waited for.
+fn lock_now(file: &fs::File) -> rustix::io::Result<()> {
+    let since = Instant::now();
+    loop {
+        match rustix::fs::flock(file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+            Err(rustix::io::Errno::WOULDBLOCK) if since.elapsed() < LOCK_PATIENCE => {
+                std::thread::yield_now();
+            }
+            done => return done,
+        }
+    }
+}
+
+/// Whether a server runs on `data_dir` now; a directory that isn't there has none. Makes nothing.
+///
+/// # Errors
+/// When it is there and can't be looked into.
+pub fn is_in_use(data_dir: &Path) -> Result<bool, KeysError> {
+    let path = data_dir.join("lock");
+    let failed = |operation| {
+        let path = path.clone();
+        move |source| KeysError::Io {
+            operation,
+            path,
+            source,
+        }
+    };
+    let file = match fs::File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(failed("open")(error)),
+    };
+    // Shared, so that two who look don't see each other; a server that starts just now tries again.
+    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockShared) {
+        Ok(()) => Ok(false),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(true),
+        Err(error) => Err(failed("lock")(error.into())),
+    }
+}
+
+/// The id that marks what the installation of `data_dir` made; `None` where there is none. Makes nothing.
+///
+/// # Errors
+/// When it is there and can't be read, or is damaged.
+pub fn read_instance(data_dir: &Path) -> Result<Option<String>, KeysError> {
+    let path = data_dir.join("keys/instance");
+    match fs::exists(&path) {
+        Ok(true) => Ok(Some(hex(&secret_file(&path)?[..4]))),
+        Ok(false) => Ok(None),
+        Err(source) => Err(KeysError::Io {
+            operation: "read",
+            path,
+            source,
         }),
     }
 }

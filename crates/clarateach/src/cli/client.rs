@@ -1,31 +1,36 @@
-//! The public HTTP API, as this program's commands call it: JSON in, JSON out, plain http.
+//! The public HTTP API, as this program's commands call it: JSON in, JSON out, over http or https.
 
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::anyhow;
 use bytes::Bytes;
-use clap::CommandFactory;
-use clarateach_protocol::error::ErrorBody;
-use http::{Method, Request, StatusCode, Uri, header};
+use clarateach_protocol::error::{ErrorBody, ErrorDetail};
+use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
+use super::failure::{Exit, Failure};
+use super::origin::ServerUrl;
+use super::{tls, token_store};
+
 /// For calls that wait for nothing but the database.
 const SHORT: Duration = Duration::from_secs(60);
 /// For calls that wait until seats are made or gone; an image may have to be pulled first.
 const LONG: Duration = Duration::from_secs(60 * 60);
+/// Until a server took the connection.
+const CONNECT: Duration = Duration::from_secs(10);
 /// Bytes of an answer at the most.
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
 
 /// Which server, and who asks.
 #[derive(clap::Args)]
 pub(super) struct Remote {
-    /// Server that commands over the API talk to
+    /// Server that commands over the API talk to: http://localhost:8080, https://class.example.org
     #[arg(
         long,
         global = true,
@@ -35,7 +40,7 @@ pub(super) struct Remote {
         help_heading = "Commands over the API"
     )]
     server: String,
-    /// API token [default: what `token create --save` saved]
+    /// API token [default: what `token create --save` saved for this server]
     #[arg(
         long,
         global = true,
@@ -45,44 +50,27 @@ pub(super) struct Remote {
         help_heading = "Commands over the API"
     )]
     token: Option<String>,
-}
-
-/// `http://host[:port]`, and nothing behind it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ServerUrl(String);
-
-impl FromStr for ServerUrl {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let uri: Uri = text
-            .parse()
-            .map_err(|_| "expected a URL such as http://localhost:8080".to_owned())?;
-        if uri.scheme_str() == Some("https") {
-            return Err("this command speaks plain http: run it on the server's own machine, with http://localhost:8080".to_owned());
-        }
-        match uri.authority() {
-            Some(authority)
-                if uri.scheme_str() == Some("http")
-                    && uri.path() == "/"
-                    && uri.query().is_none()
-                    && !authority.as_str().contains('@') =>
-            {
-                Ok(Self(format!("http://{authority}")))
-            }
-            _ => Err("expected a URL such as http://localhost:8080".to_owned()),
-        }
-    }
+    /// More certificate authorities to trust (PEM), beside this machine's: for a server with a certificate of
+    /// your own
+    #[arg(
+        long,
+        global = true,
+        env = "CLARATEACH_CA_FILE",
+        value_name = "FILE",
+        help_heading = "Commands over the API"
+    )]
+    ca_file: Option<PathBuf>,
 }
 
 impl Remote {
-    /// A client with the token that was given, or else the saved one.
+    /// A client with the token that was given, or else with the one saved for this server.
     pub(super) fn client(&self) -> anyhow::Result<Client> {
-        let token = match self.given_token() {
-            Some(token) => Some(token),
-            None => saved_token()?,
+        let server = self.server()?;
+        let credential = match self.given_token() {
+            Some(token) => Some(Credential::Token(token)),
+            None => token_store::read(server.as_str())?.map(|saved| Credential::Saved(saved.token)),
         };
-        Ok(self.client_with(token.map(Credential::Token)))
+        self.client_with(credential)
     }
 
     /// The token of the flag or the variable; an empty one is none.
@@ -93,27 +81,42 @@ impl Remote {
             .map(ToOwned::to_owned)
     }
 
-    pub(super) fn client_with(&self, credential: Option<Credential>) -> Client {
-        // Looked at here and not by the parser: `serve` doesn't care what the variable holds.
-        let server = self.server.parse().unwrap_or_else(|problem: String| {
-            let message = format!("--server {:?}: {problem}", self.server);
-            super::Cli::command()
-                .error(clap::error::ErrorKind::ValueValidation, message)
-                .exit()
-        });
-        Client {
+    /// Looked at here and not by the parser: `serve` doesn't care what the variable holds.
+    pub(super) fn server(&self) -> anyhow::Result<ServerUrl> {
+        self.server.parse().map_err(|problem| {
+            Failure::usage(format!("--server {:?}: {problem}", self.server)).into()
+        })
+    }
+
+    pub(super) fn client_with(&self, credential: Option<Credential>) -> anyhow::Result<Client> {
+        let server = self.server()?;
+        let tls = match server.as_str().starts_with("https:") {
+            true => tls::trusting(self.ca_file.as_deref())?,
+            false => tls::trusting_nobody(),
+        };
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_connect_timeout(Some(CONNECT));
+        let connector = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(tcp);
+        Ok(Client {
             server,
             credential,
-            http: HyperClient::builder(TokioExecutor::new()).build_http(),
-        }
+            http: HyperClient::builder(TokioExecutor::new()).build(connector),
+        })
     }
 }
 
 /// What says who asks.
 #[derive(Clone)]
 pub(super) enum Credential {
-    /// `ct_…`
+    /// `ct_…`, as it was given.
     Token(String),
+    /// `ct_…`, saved for this server.
+    Saved(String),
     /// `name=value` of a session.
     Cookie(String),
 }
@@ -122,7 +125,7 @@ pub(super) enum Credential {
 pub(super) struct Client {
     server: ServerUrl,
     credential: Option<Credential>,
-    http: HyperClient<HttpConnector, Full<Bytes>>,
+    http: HyperClient<HttpsConnector<HttpConnector>, Full<Bytes>>,
 }
 
 /// An answer that is no error.
@@ -132,6 +135,11 @@ pub(super) struct Answer {
 }
 
 impl Client {
+    /// The server's origin.
+    pub(super) fn origin(&self) -> &str {
+        self.server.as_str()
+    }
+
     pub(super) async fn get(&self, path: &str) -> anyhow::Result<Value> {
         Ok(self.call(Method::GET, path, &[], None).await?.body)
     }
@@ -159,11 +167,12 @@ impl Client {
         tokio::time::timeout(deadline, self.send(request))
             .await
             .map_err(|_| {
-                anyhow!(
+                let problem = format!(
                     "{} gave no answer in {} s",
-                    self.server.0,
+                    self.server.as_str(),
                     deadline.as_secs()
-                )
+                );
+                Failure::new(Exit::Unreachable, "unreachable", problem)
             })?
     }
 
@@ -176,12 +185,12 @@ impl Client {
     ) -> anyhow::Result<Request<Full<Bytes>>> {
         let mut request = Request::builder()
             .method(method)
-            .uri(format!("{}{path}", self.server.0));
+            .uri(format!("{}{path}", self.server.as_str()));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         request = match &self.credential {
-            Some(Credential::Token(token)) => {
+            Some(Credential::Token(token) | Credential::Saved(token)) => {
                 request.header(header::AUTHORIZATION, format!("Bearer {token}"))
             }
             Some(Credential::Cookie(cookie)) => request.header(header::COOKIE, cookie),
@@ -198,19 +207,19 @@ impl Client {
     }
 
     async fn send(&self, request: Request<Full<Bytes>>) -> anyhow::Result<Answer> {
-        let server = &self.server.0;
-        let response = self.http.request(request).await.map_err(|error| {
-            let cause = std::error::Error::source(&error).map_or_else(|| error.to_string(), deepest);
-            anyhow!("cannot reach {server}: {cause}. Hint: start it with `clarateach serve`, or name another one with --server or CLARATEACH_SERVER")
-        })?;
+        let response = self
+            .http
+            .request(request)
+            .await
+            .map_err(|error| self.unreachable(&error))?;
         let (parts, body) = response.into_parts();
         let bytes = Limited::new(body, MAX_ANSWER)
             .collect()
             .await
-            .map_err(|error| anyhow!("the answer of {server} was cut off: {error}"))?
+            .map_err(|error| self.not_answered(&format!("cut its answer off: {error}")))?
             .to_bytes();
         if !parts.status.is_success() {
-            bail!(self.refusal(parts.status, &bytes));
+            return Err(self.refusal(parts.status, &parts.headers, &bytes).into());
         }
         let cookie = parts
             .headers
@@ -221,41 +230,88 @@ impl Client {
         let body = if bytes.is_empty() {
             Value::Null
         } else {
-            serde_json::from_slice(&bytes).with_context(|| {
-                format!("{server} answered what is no JSON. Hint: is that a ClaraTeach server?")
+            serde_json::from_slice(&bytes).map_err(|_| {
+                self.not_answered("answered what is no JSON. Hint: is that a ClaraTeach server?")
             })?
         };
         Ok(Answer { body, cookie })
     }
 
-    /// The server's own words, and what to do where it is about who asks.
-    fn refusal(&self, status: StatusCode, body: &[u8]) -> String {
-        let Ok(ErrorBody { error }) = serde_json::from_slice(body) else {
-            return format!(
-                "{} answered {status}. Hint: is that a ClaraTeach server?",
-                self.server.0
-            );
+    fn not_answered(&self, problem: &str) -> Failure {
+        let server = &self.server.as_str();
+        Failure::new(
+            Exit::Unreachable,
+            "unreachable",
+            format!("{server} {problem}"),
+        )
+    }
+
+    fn unreachable(&self, error: &hyper_util::client::legacy::Error) -> Failure {
+        let cause = std::error::Error::source(error).map_or_else(|| error.to_string(), deepest);
+        let hint = if cause.contains("certificate") {
+            "a CA of your own is trusted with --ca-file FILE (CLARATEACH_CA_FILE), or once it is in this machine's store"
+        } else if self.server.is_loopback() {
+            "start it with `clarateach serve`, or name another one with --server or CLARATEACH_SERVER"
+        } else {
+            "check the address and the network; --server or CLARATEACH_SERVER names another one"
         };
+        let message = format!(
+            "cannot reach {}: {cause}. Hint: {hint}",
+            self.server.as_str()
+        );
+        Failure::new(Exit::Unreachable, "unreachable", message)
+    }
+
+    /// The server's own words, and what to do where it is about who asks.
+    fn refusal(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Failure {
+        let Ok(ErrorBody { error }) = serde_json::from_slice(body) else {
+            let elsewhere = headers
+                .get(header::LOCATION)
+                .and_then(|to| to.to_str().ok());
+            let hint = match elsewhere.filter(|_| status.is_redirection()) {
+                Some(to) => {
+                    format!("that server is elsewhere now, see {to}: name it with --server")
+                }
+                None => "is that a ClaraTeach server?".to_owned(),
+            };
+            return self.not_answered(&format!("answered {status}. Hint: {hint}"));
+        };
+        let hint = self.hint(&error);
+        Failure::of_server(error, &hint)
+    }
+
+    fn hint(&self, error: &ErrorDetail) -> String {
+        let server = &self.server.as_str();
         let hint = match error.code.as_str() {
             "unauthenticated" => {
-                ". Hint: `clarateach token create --save` makes a token and keeps it for these commands"
+                let others = token_store::origins();
+                let elsewhere = if others.is_empty() {
+                    String::new()
+                } else {
+                    format!(" (tokens are saved for {}: --server)", others.join(", "))
+                };
+                return format!(
+                    "`clarateach token create --save` makes a token for {server} and keeps it for these commands{elsewhere}"
+                );
             }
-            "bad_token" => {
-                ". Hint: `clarateach token create --save --password-file FILE` makes another; \
-                 --token and CLARATEACH_TOKEN come before a saved one"
+            "bad_token" => match &self.credential {
+                Some(Credential::Saved(_)) => {
+                    return format!(
+                        "the token that was saved for {server} is stale: `clarateach token create --save` replaces it"
+                    );
+                }
+                _ => {
+                    "the token of --token or CLARATEACH_TOKEN was sent, which comes before a saved one; \
+                     `clarateach token create --save --password-file FILE` makes another"
+                }
+            },
+            "setup_required" => {
+                "`clarateach setup-link`, on the server's machine, shows that link again"
             }
-            "setup_required" => ". Hint: `clarateach setup-link` shows that link again",
-            "wrong_host" => {
-                ". Hint: use http://localhost:8080 on the server's machine, or its public URL"
-            }
+            "wrong_host" => "use http://localhost:8080 on the server's machine, or its public URL",
             _ => "",
         };
-        let request = error
-            .request_id
-            .map(|id| format!(", request {id}"))
-            .unwrap_or_default();
-        let message = super::table::plain(&error.message);
-        format!("{message} ({}{request}){hint}", error.code)
+        hint.to_owned()
     }
 }
 
@@ -264,58 +320,4 @@ fn deepest(mut error: &(dyn std::error::Error + 'static)) -> String {
         error = source;
     }
     error.to_string()
-}
-
-/// Where `token create --save` keeps the token.
-pub(super) fn token_file() -> anyhow::Result<PathBuf> {
-    let absolute = |name| {
-        std::env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
-    let folder = absolute("XDG_CONFIG_HOME")
-        .or_else(|| absolute("HOME").map(|home| home.join(".config")))
-        .context("there is no HOME to look for the saved token in. Hint: give --token or CLARATEACH_TOKEN")?;
-    Ok(folder.join("clarateach/token"))
-}
-
-fn saved_token() -> anyhow::Result<Option<String>> {
-    let Ok(path) = token_file() else {
-        return Ok(None);
-    };
-    match std::fs::read_to_string(&path) {
-        Ok(text) => Ok(Some(text.trim().to_owned())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => {
-            Err(error).with_context(|| format!("cannot read the token in {}", path.display()))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn servers_are_plain_http_and_nothing_behind() {
-        let parsed = |text: &str| text.parse::<ServerUrl>().map(|url| url.0);
-        assert_eq!(
-            parsed("http://localhost:8080/").unwrap(),
-            "http://localhost:8080"
-        );
-        assert!(
-            parsed("https://class.example.org")
-                .unwrap_err()
-                .contains("plain http")
-        );
-        for wrong in [
-            "localhost:8080",
-            "http://a/b",
-            "http://u:p@a",
-            "ftp://a",
-            "",
-        ] {
-            assert!(parsed(wrong).is_err(), "{wrong:?} was taken");
-        }
-    }
 }

@@ -16,6 +16,12 @@ pub(super) struct DoctorArgs {
     json: bool,
 }
 
+impl DoctorArgs {
+    pub(super) fn is_json(&self) -> bool {
+        self.json
+    }
+}
+
 pub(super) fn run(args: DoctorArgs) -> anyhow::Result<()> {
     let config = args.config.settings()?.resolve()?;
     let mut findings = vec![data_dir(&config.data_dir)];

@@ -25,6 +25,9 @@ pub(super) fn invitation(room: &Room, public_url: &str, port: u16, paper: Paper)
              that you trust; docs/operations.md has https.\n",
         );
     }
+    text.push_str(
+        "Open it on your phone now: this says so when it gets through, page and live connection.\n",
+    );
     let _ = write!(
         text,
         "A firewall on this machine may keep others out: it has to let TCP port {port} in, e.g. \

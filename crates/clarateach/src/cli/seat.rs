@@ -4,8 +4,11 @@ use clap::Subcommand;
 use clarateach_protocol::id::{SeatNumber, WorkshopId};
 use serde_json::{Value, json};
 
-use super::client::Remote;
-use super::table::{Output, table, text};
+use super::client::{Client, Remote};
+use super::failure::{Exit, Failure};
+use super::table::{Kind, Output, Paper, plain_text, table, text};
+use super::waiting::{self, Line};
+use super::{ask, find};
 
 #[derive(clap::Args)]
 pub(super) struct SeatArgs {
@@ -15,53 +18,221 @@ pub(super) struct SeatArgs {
     command: Command,
 }
 
+impl SeatArgs {
+    pub(super) fn is_json(&self) -> bool {
+        self.output.json
+    }
+}
+
+const RENEW_EXAMPLES: &str = "\
+Examples:
+  clarateach seat reset \"Rust 101\" 7
+  clarateach seat release 7K3Q-9XWD 7 --yes
+
+On a terminal it asks first while a learner sits there; scripts are not asked.";
+
 #[derive(Subcommand)]
 enum Command {
     /// List a workshop's seats and who sits there
+    #[command(
+        after_help = "Examples:\n  clarateach seat list \"Rust 101\"\n  clarateach seat list ws-… --json | jq '.seats[] | select(.status == \"failed\")'"
+    )]
     List {
-        /// The workshop's id, ws-…
-        workshop: WorkshopId,
+        /// The workshop's id (ws-…), join code or name
+        workshop: String,
     },
+    /// Add seats to a workshop, and wait until they are there
+    #[command(after_help = "Example:\n  clarateach seat add \"Rust 101\" 5")]
+    Add(Add),
     /// Make a seat anew; its learner stays, their files and processes go
-    Reset(Seat),
+    #[command(after_help = RENEW_EXAMPLES)]
+    Reset(Renew),
     /// End a learner's assignment and make the seat anew
-    Release(Seat),
-    /// Try a failed seat again
-    Retry(Seat),
+    #[command(after_help = RENEW_EXAMPLES)]
+    Release(Renew),
+    /// Try a failed seat again, or all that failed
+    #[command(
+        after_help = "Examples:\n  clarateach seat retry \"Rust 101\" 7\n  clarateach seat retry \"Rust 101\""
+    )]
+    Retry(Retry),
+}
+
+#[derive(clap::Args)]
+struct Add {
+    /// The workshop's id (ws-…), join code or name
+    workshop: String,
+    /// How many seats more; a workshop has 200 at the most
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=200))]
+    count: u16,
+    /// Don't wait for them
+    #[arg(long)]
+    no_wait: bool,
+}
+
+#[derive(clap::Args)]
+struct Renew {
+    #[command(flatten)]
+    seat: Seat,
+    /// Don't ask, not even on a terminal
+    #[arg(long, short)]
+    yes: bool,
+}
+
+#[derive(clap::Args)]
+struct Retry {
+    /// The workshop's id (ws-…), join code or name
+    workshop: String,
+    /// The seat's number, from 1 [default: every seat that failed]
+    seat: Option<SeatNumber>,
 }
 
 #[derive(clap::Args)]
 struct Seat {
-    /// The workshop's id, ws-…
-    workshop: WorkshopId,
+    /// The workshop's id (ws-…), join code or name
+    workshop: String,
     /// The seat's number, from 1
     seat: SeatNumber,
 }
 
 pub(super) async fn run(args: SeatArgs, remote: &Remote) -> anyhow::Result<()> {
     let (client, output) = (remote.client()?, args.output);
-    let (seat, verb) = match args.command {
+    match args.command {
         Command::List { workshop } => {
-            let shown = client.get(&format!("/api/workshops/{workshop}")).await?;
+            let id = find::workshop(&client, &workshop).await?;
+            let shown = client.get(&format!("/api/workshops/{id}")).await?;
             let seats = json!({"seats": shown["seats"]});
-            output.print(&seats, || seats_table(&seats["seats"]));
-            return Ok(());
+            output.print(&seats, || seats_table(Paper::of_stdout(), &seats["seats"]));
+            Ok(())
         }
-        Command::Reset(seat) => (seat, "reset"),
-        Command::Release(seat) => (seat, "release"),
-        Command::Retry(seat) => (seat, "retry"),
-    };
-    let path = format!(
-        "/api/workshops/{}/seats/{}/{verb}",
-        seat.workshop, seat.seat
-    );
+        Command::Add(add) => add_seats(&client, &output, add).await,
+        Command::Reset(renew) => {
+            let goes = "Their files and processes go, they keep the seat.";
+            change(
+                &client,
+                &output,
+                renew.seat,
+                "reset",
+                (!renew.yes).then_some(goes),
+            )
+            .await
+        }
+        Command::Release(renew) => {
+            let goes = "They leave it, and everything they made is removed.";
+            change(
+                &client,
+                &output,
+                renew.seat,
+                "release",
+                (!renew.yes).then_some(goes),
+            )
+            .await
+        }
+        Command::Retry(Retry {
+            workshop,
+            seat: Some(seat),
+        }) => change(&client, &output, Seat { workshop, seat }, "retry", None).await,
+        Command::Retry(Retry {
+            workshop,
+            seat: None,
+        }) => retry_failed(&client, &output, &workshop).await,
+    }
+}
+
+/// Asks first, with what goes, where a learner sits there and somebody can be asked.
+async fn change(
+    client: &Client,
+    output: &Output,
+    seat: Seat,
+    verb: &str,
+    goes: Option<&str>,
+) -> anyhow::Result<()> {
+    let (id, number) = (find::workshop(client, &seat.workshop).await?, seat.seat);
+    if let Some(goes) = goes.filter(|_| ask::is_possible())
+        && let Some(learner) = learner(client, id, number).await?
+    {
+        let question = format!("{} seat {number} of {learner}? {goes}", capital(verb));
+        if !ask::yes(&question).await? {
+            let message = format!("seat {number} was left as it is");
+            return Err(Failure::new(Exit::Failed, "not_confirmed", message).into());
+        }
+    }
+    let path = format!("/api/workshops/{id}/seats/{number}/{verb}");
     let shown = client.post(&path, None).await?;
-    output.print(&shown, || seats_table(&json!([shown])));
+    output.print(&shown, || seats_table(Paper::of_stdout(), &json!([shown])));
     Ok(())
 }
 
+async fn retry_failed(client: &Client, output: &Output, workshop: &str) -> anyhow::Result<()> {
+    let id = find::workshop(client, workshop).await?;
+    let shown = client.get(&format!("/api/workshops/{id}")).await?;
+    let mut retried = Vec::new();
+    for seat in seats_of(&shown)
+        .iter()
+        .filter(|seat| seat["status"] == "failed")
+    {
+        let path = format!("/api/workshops/{id}/seats/{}/retry", seat["number"]);
+        retried.push(client.post(&path, None).await?);
+    }
+    let retried = json!({"seats": retried});
+    output.print(&retried, || match seats_of(&retried) {
+        [] => "no seat failed".to_owned(),
+        _ => seats_table(Paper::of_stdout(), &retried["seats"]),
+    });
+    Ok(())
+}
+
+fn capital(verb: &str) -> String {
+    let (first, rest) = verb.split_at(1);
+    first.to_uppercase() + rest
+}
+
+async fn learner(
+    client: &Client,
+    id: WorkshopId,
+    number: SeatNumber,
+) -> anyhow::Result<Option<String>> {
+    let workshop = client.get(&format!("/api/workshops/{id}")).await?;
+    let seat = seats_of(&workshop)
+        .iter()
+        .find(|seat| seat["number"] == number.get());
+    let name = seat.map(|seat| &seat["learner"]["name"]);
+    Ok(name.filter(|name| !name.is_null()).map(plain_text))
+}
+
+async fn add_seats(client: &Client, output: &Output, add: Add) -> anyhow::Result<()> {
+    let id = find::workshop(client, &add.workshop).await?;
+    let line = Line::new(output);
+    let path = format!("/api/workshops/{id}/seats");
+    let mut workshop = client
+        .post(&path, Some(json!({"count": add.count})))
+        .await?;
+    // The new ones are last in the answer; more may be added while this waits.
+    let all = seats_of(&workshop).len();
+    let new = all.saturating_sub(add.count.into())..all;
+    let of_this_call =
+        |workshop: &Value| json!(seats_of(workshop).get(new.clone()).unwrap_or_default());
+    if !add.no_wait {
+        let is_made = |workshop: &Value| {
+            let seats = of_this_call(workshop);
+            workshop["status"] == "ending"
+                || seats
+                    .as_array()
+                    .is_some_and(|seats| seats.iter().all(|seat| seat["status"] != "provisioning"))
+        };
+        workshop = waiting::until_settled(client, output, &line, workshop, id, is_made).await?;
+    }
+    let added = of_this_call(&workshop);
+    output.print(&workshop, || seats_table(Paper::of_stdout(), &added));
+    waiting::check_seats(&json!({"seats": added}))
+}
+
+/// A workshop's seats, as the server sent them.
+pub(super) fn seats_of(workshop: &Value) -> &[Value] {
+    workshop["seats"].as_array().map_or(&[], Vec::as_slice)
+}
+
 /// Seats by number, with who sits there and what is wrong.
-pub(super) fn seats_table(seats: &Value) -> String {
+pub(super) fn seats_table(paper: Paper, seats: &Value) -> String {
     let rows: Vec<_> = seats
         .as_array()
         .map_or(&[][..], Vec::as_slice)
@@ -76,5 +247,12 @@ pub(super) fn seats_table(seats: &Value) -> String {
             ]
         })
         .collect();
-    table(["SEAT", "STATUS", "LEARNER", "PRESENCE", "REASON"], &rows)
+    let heads = [
+        ("SEAT", Kind::Number),
+        ("STATUS", Kind::Status),
+        ("LEARNER", Kind::Text),
+        ("PRESENCE", Kind::Fixed),
+        ("REASON", Kind::Text),
+    ];
+    table(paper, heads, &rows)
 }

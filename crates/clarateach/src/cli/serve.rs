@@ -12,6 +12,7 @@ use super::{Cli, ConfigArgs, print_out};
 use crate::app::App;
 use crate::config::{Config, LogFormat, Settings, unknown_variables};
 use crate::qr::Paper;
+use crate::reach::Reach;
 
 #[derive(clap::Args)]
 pub(super) struct ServeArgs {
@@ -67,14 +68,45 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         ));
     }
     tracing::info!(listen = %app.listen, "listening");
+    let (reach, in_room) = (app.reach(), app.room.is_some());
     app.run_until(async move {
+        let stop = async {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        let telling = async {
+            tell_reach(reach, in_room).await;
+            std::future::pending::<()>().await;
+        };
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            () = stop => {}
+            () = telling => {}
         }
         tracing::info!("stopping; seats stay as they are");
     })
     .await
+}
+
+/// Tells once that another device got through.
+async fn tell_reach(reach: Reach, in_room: bool) {
+    let mut changes = reach.subscribe();
+    loop {
+        let view = *changes.borrow_and_update();
+        if view.is_complete() {
+            tracing::info!("another device got a page and a live connection");
+            if in_room {
+                print_out(
+                    "Another device reached this server, with a live connection: the class can come.",
+                );
+            }
+            return;
+        }
+        if changes.changed().await.is_err() {
+            return;
+        }
+    }
 }
 
 fn start_log(settings: &Settings) -> anyhow::Result<()> {

@@ -1,18 +1,18 @@
 //! `clarateach token …`: the first one is made with the instructor's password.
 
 use std::fs;
-use std::io::{IsTerminal, Write};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
 use http::Method;
-use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use serde_json::{Value, json};
 
-use super::client::{Client, Credential, Remote, token_file};
-use super::table::{Output, table, text};
+use super::ask;
+use super::client::{Client, Credential, Remote};
+use super::failure::Failure;
+use super::table::{Kind, Output, Paper, plain_text, table, text};
+use super::token_store::{self, Place, Saved};
 
 #[derive(clap::Args)]
 pub(super) struct TokenArgs {
@@ -22,9 +22,24 @@ pub(super) struct TokenArgs {
     command: Command,
 }
 
+impl TokenArgs {
+    pub(super) fn is_json(&self) -> bool {
+        self.output.json
+    }
+}
+
+const CREATE_EXAMPLES: &str = "\
+Examples:
+  clarateach token create --save
+  clarateach --server https://class.example.org token create --save
+  clarateach token create --name ci --password-file password.txt > token.txt
+
+A saved token is sent to the server that made it, and to no other.";
+
 #[derive(Subcommand)]
 enum Command {
     /// Make an API token, with the instructor's password or with --token
+    #[command(after_help = CREATE_EXAMPLES)]
     Create(CreateArgs),
     /// List your API tokens; their text can't be read again
     List,
@@ -40,7 +55,8 @@ struct CreateArgs {
     /// What it is for
     #[arg(long, default_value = "command line")]
     name: String,
-    /// Keep it for these commands instead of printing it: in ~/.config/clarateach/token, for you only
+    /// Keep it for these commands and this server instead of printing it: below
+    /// ~/.config/clarateach/tokens, for you only
     #[arg(long)]
     save: bool,
     /// File with the instructor's password; without it, a terminal is asked
@@ -57,7 +73,7 @@ pub(super) async fn run(args: TokenArgs, remote: &Remote) -> anyhow::Result<()> 
         Command::Create(create) => create_token(&output, create, remote).await,
         Command::List => {
             let list = remote.client()?.get("/api/tokens").await?;
-            output.print(&list, || tokens_table(&list["tokens"]));
+            output.print(&list, || tokens_table(Paper::of_stdout(), &list["tokens"]));
             Ok(())
         }
         Command::Revoke { id } => {
@@ -65,10 +81,13 @@ pub(super) async fn run(args: TokenArgs, remote: &Remote) -> anyhow::Result<()> 
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
             if !right || id.is_empty() {
-                bail!("{id:?} is no token's id: `clarateach token list` shows them");
+                let problem =
+                    format!("{id:?} is no token's id: `clarateach token list` shows them");
+                return Err(Failure::usage(problem).into());
             }
             let client = remote.client()?;
             client.delete(&format!("/api/tokens/{id}")).await?;
+            token_store::forget(client.origin(), &id)?;
             output.print(&json!({"revoked": id}), || format!("{id} is revoked"));
             Ok(())
         }
@@ -83,11 +102,11 @@ async fn create_token(output: &Output, args: CreateArgs, remote: &Remote) -> any
         .filter(|_| args.password_file.is_none());
     let created = match given {
         Some(token) => {
-            let client = remote.client_with(Some(Credential::Token(token)));
+            let client = remote.client_with(Some(Credential::Token(token)))?;
             create_as(&client, &args.name).await?
         }
         None => {
-            let password = password(args.password_file.as_deref())?;
+            let password = password(args.password_file.as_deref(), remote).await?;
             let session = sign_in(remote, &password, args.instructor.as_deref()).await?;
             let created = create_as(&session, &args.name).await;
             // A session that stays ends by itself; the token must not be lost over it.
@@ -96,12 +115,20 @@ async fn create_token(output: &Output, args: CreateArgs, remote: &Remote) -> any
         }
     };
     match place {
-        None => output.print(&created, || text(&created["token"])),
+        None => output.print(&created, || plain_text(&created["token"])),
         Some(place) => {
-            let path = place.keep(created["token"].as_str().unwrap_or_default())?;
+            let path = place.keep(&Saved {
+                server: remote.server()?.as_str().to_owned(),
+                id: text(&created["id"]),
+                token: text(&created["token"]),
+            })?;
             let saved = json!({"id": created["id"], "name": created["name"], "saved": path});
             output.print(&saved, || {
-                format!("{} is saved in {}", text(&saved["id"]), path.display())
+                format!(
+                    "{} is saved in {}",
+                    plain_text(&saved["id"]),
+                    path.display()
+                )
             });
         }
     }
@@ -124,15 +151,15 @@ async fn sign_in(
         body["name"] = name.into();
     }
     let cookie = remote
-        .client_with(None)
+        .client_with(None)?
         .call(Method::POST, "/api/session", &[], Some(body))
         .await?
         .cookie
         .context("the server opened no session. Hint: is that a ClaraTeach server?")?;
-    Ok(remote.client_with(Some(Credential::Cookie(cookie))))
+    remote.client_with(Some(Credential::Cookie(cookie)))
 }
 
-fn tokens_table(tokens: &Value) -> String {
+fn tokens_table(paper: Paper, tokens: &Value) -> String {
     let rows: Vec<_> = tokens
         .as_array()
         .map_or(&[][..], Vec::as_slice)
@@ -142,63 +169,28 @@ fn tokens_table(tokens: &Value) -> String {
     if rows.is_empty() {
         return "no API tokens".to_owned();
     }
-    table(["ID", "CREATED", "LAST USED", "NAME"], &rows)
+    let heads = [
+        ("ID", Kind::Fixed),
+        ("CREATED", Kind::Fixed),
+        ("LAST USED", Kind::Fixed),
+        ("NAME", Kind::Text),
+    ];
+    table(paper, heads, &rows)
 }
 
-/// Where a token is to be kept: written aside, for this user only, and renamed.
-struct Place {
-    aside: tempfile::NamedTempFile,
-    path: PathBuf,
-}
-
-impl Place {
-    fn prepare() -> anyhow::Result<Self> {
-        let path = token_file()?;
-        let folder = path.parent().unwrap_or(Path::new("/"));
-        let cannot = || format!("cannot keep a token in {}", folder.display());
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)
-            .with_context(cannot)?;
-        // Files of this kind are 0600.
-        let aside = tempfile::NamedTempFile::new_in(folder).with_context(cannot)?;
-        Ok(Self { aside, path })
-    }
-
-    fn keep(mut self, token: &str) -> anyhow::Result<PathBuf> {
-        writeln!(self.aside, "{token}")
-            .and_then(|()| self.aside.as_file().sync_all())
-            .and_then(|()| self.aside.persist(&self.path).map_err(|error| error.error))
-            .with_context(|| format!("cannot write {}", self.path.display()))?;
-        Ok(self.path)
-    }
-}
-
-fn password(file: Option<&Path>) -> anyhow::Result<String> {
-    let typed = match file {
-        Some(path) => fs::read_to_string(path)
-            .with_context(|| format!("cannot read the password in {}", path.display()))?,
-        None if std::io::stdin().is_terminal() => ask_password()?,
+async fn password(file: Option<&Path>, remote: &Remote) -> anyhow::Result<String> {
+    match file {
+        Some(path) => {
+            let text = fs::read_to_string(path)
+                .with_context(|| format!("cannot read the password in {}", path.display()))?;
+            Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+        }
+        None if ask::is_possible() => {
+            let server = remote.server()?;
+            ask::password(&format!("Instructor's password for {}: ", server.as_str())).await
+        }
         None => bail!(
             "the instructor's password is needed, and there is no terminal to ask on. Hint: give --password-file"
         ),
-    };
-    Ok(typed.trim_end_matches(['\r', '\n']).to_owned())
-}
-
-/// Asks on the terminal, which shows nothing of what is typed.
-fn ask_password() -> anyhow::Result<String> {
-    let stdin = std::io::stdin();
-    let before = tcgetattr(&stdin).context("cannot read the terminal's settings")?;
-    let mut silent = before.clone();
-    silent.local_modes.remove(LocalModes::ECHO);
-    eprint!("Instructor's password: ");
-    tcsetattr(&stdin, OptionalActions::Flush, &silent).context("cannot silence the terminal")?;
-    let mut line = String::new();
-    let read = stdin.read_line(&mut line);
-    tcsetattr(&stdin, OptionalActions::Flush, &before).context("cannot restore the terminal")?;
-    eprintln!();
-    read.context("cannot read the password")?;
-    Ok(line)
+    }
 }

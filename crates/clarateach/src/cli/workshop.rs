@@ -1,17 +1,20 @@
 //! `clarateach workshop …`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 use clap::Subcommand;
 use clarateach_protocol::id::WorkshopId;
 use http::Method;
 use serde_json::{Map, Value, json};
 
 use super::client::{Client, Remote};
-use super::print_out;
-use super::seat::seats_table;
-use super::table::{Output, plain, table, text};
+use super::failure::{EXIT_CODES, Failure};
+use super::seat::{seats_of, seats_table};
+use super::table::{Kind, Output, Paper, plain_text, table, text};
+use super::waiting::{self, Line, Unfinished};
+use super::{ask, find, print_out};
 
 #[derive(clap::Args)]
 pub(super) struct WorkshopArgs {
@@ -21,28 +24,59 @@ pub(super) struct WorkshopArgs {
     command: Command,
 }
 
+impl WorkshopArgs {
+    pub(super) fn is_json(&self) -> bool {
+        self.output.json
+    }
+}
+
+const CREATE_EXAMPLES: &str = "\
+Examples:
+  clarateach workshop create \"Rust 101\" --seats 30
+  clarateach workshop create Python --seats 12 --image python:3.13 --egress none
+  clarateach workshop create AI --seats 20 --api-key-file key.txt --ends-at 2030-05-04T17:00:00Z
+  clarateach workshop create \"Rust 101\" --seats 30 --json --idempotency-key spring | jq -r .join_url
+
+Ctrl-C ends the waiting only: the workshop goes on being made.";
+
+const DELETE_EXAMPLES: &str = "\
+Examples:
+  clarateach workshop delete \"Rust 101\"
+  clarateach workshop delete 7K3Q-9XWD --yes
+  clarateach workshop list --json | jq -r '.workshops[].id' | xargs clarateach workshop delete
+
+On a terminal it asks first; where there is none (scripts, pipes) it does as it is told.";
+
 #[derive(Subcommand)]
 enum Command {
     /// Make a workshop, and wait until its seats are there
+    #[command(after_help = CREATE_EXAMPLES, after_long_help = format!("{CREATE_EXAMPLES}\n\n{EXIT_CODES}"))]
     Create(Box<CreateArgs>),
     /// List the workshops that have not ended
     List,
-    /// Show a workshop and its seats
+    /// Show a workshop, how to join it, and its seats
     Show {
-        /// Its id, ws-…
-        workshop: WorkshopId,
+        /// Its id (ws-…), join code or name
+        workshop: String,
     },
-    /// End a workshop: its seats and everything in them go, and this waits until they are gone
-    Delete {
-        /// Its id, ws-…; several are ended one after the other
-        #[arg(required = true)]
-        workshops: Vec<WorkshopId>,
-    },
+    /// End workshops: their seats and everything in them go, and this waits until they are gone
+    #[command(after_help = DELETE_EXAMPLES)]
+    Delete(DeleteArgs),
+}
+
+#[derive(clap::Args)]
+struct DeleteArgs {
+    /// Ids (ws-…), join codes or names; several are ended one after the other
+    #[arg(required = true)]
+    workshops: Vec<String>,
+    /// Don't ask, not even on a terminal
+    #[arg(long, short)]
+    yes: bool,
 }
 
 #[derive(clap::Args)]
 struct CreateArgs {
-    /// Its title
+    /// Its title, 1 to 80 characters
     name: String,
     /// How many seats, 1 to 200
     #[arg(long)]
@@ -97,51 +131,148 @@ pub(super) async fn run(args: WorkshopArgs, remote: &Remote) -> anyhow::Result<(
         Command::Create(create) => create_workshop(&client, &output, *create).await,
         Command::List => {
             let list = client.get("/api/workshops").await?;
-            output.print(&list, || workshops_table(&list["workshops"]));
+            output.print(&list, || {
+                workshops_table(Paper::of_stdout(), &list["workshops"])
+            });
             Ok(())
         }
         Command::Show { workshop } => {
-            let shown = client.get(&format!("/api/workshops/{workshop}")).await?;
+            let id = find::workshop(&client, &workshop).await?;
+            let shown = client.get(&format!("/api/workshops/{id}")).await?;
             output.print(&shown, || description(&shown));
             Ok(())
         }
-        Command::Delete { workshops } => {
-            for workshop in &workshops {
-                client.delete(&format!("/api/workshops/{workshop}")).await?;
-                if !output.json {
-                    print_out(&format!("{workshop} is gone"));
-                }
-            }
-            if output.json {
-                let ids: Vec<String> = workshops.iter().map(ToString::to_string).collect();
-                print_out(&format!("{:#}", json!({"deleted": ids})));
-            }
-            Ok(())
-        }
+        Command::Delete(delete) => delete_workshops(&client, &output, delete).await,
     }
 }
 
-async fn create_workshop(client: &Client, output: &Output, args: CreateArgs) -> anyhow::Result<()> {
-    let key = args.idempotency_key.clone();
-    let mut headers = Vec::new();
-    if args.no_wait {
-        headers.push(("prefer", "respond-async"));
+async fn delete_workshops(
+    client: &Client,
+    output: &Output,
+    args: DeleteArgs,
+) -> anyhow::Result<()> {
+    // All are found before the first one goes.
+    let mut ids = Vec::new();
+    for named in &args.workshops {
+        ids.push(find::workshop(client, named).await?);
     }
+    let asks = !args.yes && ask::is_possible();
+    let mut deleted = Vec::new();
+    let mut outcome = Ok(());
+    for id in ids {
+        if asks && !is_meant(client, id).await? {
+            outcome = Err(anyhow!("{id} was not deleted"));
+            continue;
+        }
+        let line = Line::new(output);
+        let goes_on = format!(
+            "{id} goes on being removed on the server. `clarateach status` shows what is left"
+        );
+        let unfinished = Unfinished::new(&line, output, goes_on);
+        let path = format!("/api/workshops/{id}");
+        let call = client.delete(&path);
+        let ended = waiting::during(&line, &format!("ending {id}"), call).await;
+        unfinished.finish();
+        match ended {
+            Ok(()) => {
+                deleted.push(id.to_string());
+                if !output.json {
+                    print_out(&format!("{id} is gone"));
+                }
+            }
+            // The others are still to go; the first error is what is told.
+            Err(error) => outcome = outcome.and(Err(error.context(format!("cannot delete {id}")))),
+        }
+    }
+    if output.json {
+        print_out(&format!("{:#}", json!({"deleted": deleted})));
+    }
+    outcome
+}
+
+async fn is_meant(client: &Client, id: WorkshopId) -> anyhow::Result<bool> {
+    let workshop = match client.get(&format!("/api/workshops/{id}")).await {
+        Ok(workshop) => workshop,
+        // One that has ended: deleting it again is fine, and takes nothing away.
+        Err(error) if is_not_found(&error) => return Ok(true),
+        Err(error) => return Err(error),
+    };
+    let learners = seats_of(&workshop)
+        .iter()
+        .filter(|seat| !seat["learner"].is_null())
+        .count();
+    let (whom, what) = match learners {
+        0 => (String::new(), ""),
+        1 => (
+            " with 1 learner".to_owned(),
+            " Everything they made is removed.",
+        ),
+        more => (
+            format!(" with {more} learners"),
+            " Everything they made is removed.",
+        ),
+    };
+    let name = plain_text(&workshop["name"]);
+    ask::yes(&format!("Delete “{name}” ({id}){whom}?{what}")).await
+}
+
+fn is_not_found(error: &anyhow::Error) -> bool {
+    let failure = error.downcast_ref::<Failure>();
+    failure.is_some_and(|failure| failure.detail.code == "not_found")
+}
+
+async fn create_workshop(client: &Client, output: &Output, args: CreateArgs) -> anyhow::Result<()> {
+    let (key, waits) = (args.idempotency_key.clone(), !args.no_wait);
+    let mut headers = vec![("prefer", "respond-async")];
     if let Some(key) = &key {
         headers.push(("idempotency-key", key.as_str()));
     }
     let body = body(args)?;
-    let made = client
-        .call(Method::POST, "/api/workshops", &headers, Some(body))
-        .await?
-        .body;
-    output.print(&made, || description(&made));
+    let line = Line::new(output);
+    let call = client.call(Method::POST, "/api/workshops", &headers, Some(body));
+    let asked = "the server was asked already. `clarateach workshop list` shows whether it makes a workshop";
+    let unfinished = Unfinished::new(&line, output, asked.to_owned());
+    let answer = waiting::during(&line, "asking the server", call).await;
+    unfinished.finish();
+    let mut made = answer?.body;
+    if waits {
+        let id = text(&made["id"]).parse()?;
+        let is_made = |workshop: &Value| workshop["status"] != "provisioning";
+        made = waiting::until_settled(client, output, &line, made, id, is_made).await?;
+    }
+    output.print(&made, || summary(&made, line.elapsed()));
     ensure!(
         made["status"] != "failed",
         "no seat could be made: {}",
-        plain(&text(&made["reason"]["message"]))
+        plain_text(&made["reason"]["message"])
     );
-    Ok(())
+    waiting::check_seats(&made)
+}
+
+/// What a teacher needs next: the way in, and what went wrong.
+fn summary(workshop: &Value, took: Duration) -> String {
+    let field = |name: &str| plain_text(&workshop[name]);
+    let seats = seats_of(workshop).len();
+    let state = match workshop["status"].as_str() {
+        Some("ready") => format!("is ready, in {:.1} s", took.as_secs_f64()),
+        Some("scheduled") => format!("will be there at {}", field("starts_at")),
+        Some("provisioning") => "is being made".to_owned(),
+        _ => format!("is {}", field("status")),
+    };
+    let failed = waiting::failed_seats(workshop);
+    let failed = if failed.is_empty() {
+        failed
+    } else {
+        format!("\nThese seats failed:\n{failed}")
+    };
+    let plural = if seats == 1 { "" } else { "s" };
+    format!(
+        "“{}” {state}: {seats} seat{plural}\n\n  join  {}\n  code  {}\n  id    {}\n{failed}",
+        field("name"),
+        field("join_url"),
+        field("code"),
+        field("id"),
+    )
 }
 
 /// Only what was said: the server knows the defaults.
@@ -194,7 +325,7 @@ fn body(args: CreateArgs) -> anyhow::Result<Value> {
 }
 
 /// Every workshop with how many of its seats can be used, and how many are taken.
-pub(super) fn workshops_table(workshops: &Value) -> String {
+pub(super) fn workshops_table(paper: Paper, workshops: &Value) -> String {
     let workshops = workshops.as_array().map_or(&[][..], Vec::as_slice);
     if workshops.is_empty() {
         return "no workshops".to_owned();
@@ -202,7 +333,7 @@ pub(super) fn workshops_table(workshops: &Value) -> String {
     let rows: Vec<_> = workshops
         .iter()
         .map(|workshop| {
-            let seats = workshop["seats"].as_array().map_or(&[][..], Vec::as_slice);
+            let seats = seats_of(workshop);
             let usable = seats
                 .iter()
                 .filter(|seat| seat["status"] == "ready" || seat["status"] == "occupied");
@@ -217,7 +348,15 @@ pub(super) fn workshops_table(workshops: &Value) -> String {
             ]
         })
         .collect();
-    table(["ID", "STATUS", "CODE", "READY", "TAKEN", "NAME"], &rows)
+    let heads = [
+        ("ID", Kind::Fixed),
+        ("STATUS", Kind::Status),
+        ("CODE", Kind::Fixed),
+        ("READY", Kind::Number),
+        ("TAKEN", Kind::Number),
+        ("NAME", Kind::Text),
+    ];
+    table(paper, heads, &rows)
 }
 
 fn description(workshop: &Value) -> String {
@@ -234,12 +373,15 @@ fn description(workshop: &Value) -> String {
         ("ends", "ends_at"),
     ] {
         if !workshop[field].is_null() {
-            lines.push_str(&format!("{label:<8} {}\n", plain(&text(&workshop[field]))));
+            lines.push_str(&format!("{label:<8} {}\n", plain_text(&workshop[field])));
         }
     }
     if !workshop["reason"].is_null() {
-        let reason = plain(&text(&workshop["reason"]["message"]));
+        let reason = plain_text(&workshop["reason"]["message"]);
         lines.push_str(&format!("{:<8} {reason}\n", "reason"));
     }
-    format!("{lines}\n{}", seats_table(&workshop["seats"]))
+    format!(
+        "{lines}\n{}",
+        seats_table(Paper::of_stdout(), &workshop["seats"])
+    )
 }

@@ -1,6 +1,7 @@
 //! What goes over the wire: bodies in and out, and how domain values become them.
 
 mod create;
+mod event;
 mod workshop;
 
 use clarateach_protocol::terminal::Mode as TokenMode;
@@ -12,6 +13,7 @@ use crate::addresses::{Addresses, HostKind};
 use crate::service::{Joined, SignedIn};
 
 pub(super) use create::CreateWorkshop;
+pub(super) use event::{Event, Pen, Reach};
 pub(super) use workshop::{Seat, Workshop, WorkshopList};
 
 /// The body of every error, described; `clarateach_protocol::error::ErrorBody` is what is sent.

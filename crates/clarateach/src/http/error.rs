@@ -12,6 +12,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use clarateach_protocol::error::{ErrorBody, ErrorDetail};
 
+use crate::error_codes::is_listed;
 use crate::server::RequestId;
 use crate::service::Error;
 
@@ -128,6 +129,12 @@ pub(super) async fn render(request: Request, next: Next) -> Response {
     let Some(error) = response.extensions_mut().remove::<ApiError>() else {
         return response;
     };
+    debug_assert!(
+        is_listed(error.status.as_u16(), &error.code),
+        "{} {} is not in error_codes.rs",
+        error.status,
+        error.code
+    );
     if let Some(cause) = &error.cause {
         tracing::error!(request_id, code = error.code, cause, "request failed");
     }
@@ -137,6 +144,7 @@ pub(super) async fn render(request: Request, next: Next) -> Response {
             message: error.message,
             request_id,
             field: error.field,
+            paths: Vec::new(),
         },
     };
     let (parts, _) = response.into_parts();

@@ -10,12 +10,13 @@ use clarateach_protocol::id::{SeatKey, SeatNumber, WorkshopId};
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 
-use super::ApiState;
 use super::error::ApiError;
+use super::{ApiState, websocket};
 use crate::addresses::{HostKind, Scheme};
 use crate::auth::secret;
 use crate::model::Instructor;
 use crate::server::ClientAddress;
+use crate::service::Credential;
 
 /// Bytes of a body at the most.
 const MAX_BODY_BYTES: usize = 256 * 1024;
@@ -179,30 +180,47 @@ pub(super) fn check_origin(
     if method.is_safe() {
         return Ok(());
     }
-    let ours = match extensions.get::<HostKind>() {
-        Some(HostKind::Platform(origin)) => origin.as_str(),
-        _ => "",
-    };
     let refused = match headers.get(header::ORIGIN) {
-        Some(origin) => origin.as_bytes() != ours.as_bytes(),
+        Some(origin) => !is_ours(origin, extensions),
         None => headers
             .get("sec-fetch-site")
             .is_some_and(|site| !matches!(site.as_bytes(), b"same-origin" | b"none")),
     };
     if refused {
-        return Err(ApiError::new(
-            StatusCode::FORBIDDEN,
-            "wrong_origin",
-            "this call was made by a page of another site",
-        ));
+        return Err(wrong_origin());
     }
     Ok(())
+}
+
+/// Refuses what doesn't say that a page of ours asked: an upgrade to WebSocket is a GET, is not held
+/// to its own origin by browsers, and brings our cookie (RFC 6455, section 10.2).
+fn check_page(headers: &HeaderMap, extensions: &Extensions) -> Result<(), ApiError> {
+    let mut origins = headers.get_all(header::ORIGIN).iter();
+    match (origins.next(), origins.next()) {
+        (Some(origin), None) if is_ours(origin, extensions) => Ok(()),
+        _ => Err(wrong_origin()),
+    }
+}
+
+/// Whether an `Origin` is the one that the request came to.
+pub(super) fn is_ours(origin: &HeaderValue, extensions: &Extensions) -> bool {
+    matches!(extensions.get::<HostKind>(), Some(HostKind::Platform(ours)) if origin.as_bytes() == ours.as_str().as_bytes())
+}
+
+pub(super) fn wrong_origin() -> ApiError {
+    ApiError::new(
+        StatusCode::FORBIDDEN,
+        "wrong_origin",
+        "this call was made by a page of another site",
+    )
 }
 
 /// The signed-in instructor: by an API token where one was sent, otherwise by the session cookie.
 /// No page of another origin can send a token, so that one needs no check of the origin.
 pub(super) struct SignedIn {
     pub(super) instructor: Instructor,
+    /// What they signed in with: what lasts ends with it.
+    pub(super) credential: Credential,
 }
 
 impl FromRequestParts<ApiState> for SignedIn {
@@ -211,13 +229,23 @@ impl FromRequestParts<ApiState> for SignedIn {
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
         if let Some(token) = bearer(&parts.headers)? {
             let instructor = state.service.token_owner(token).await?;
-            return Ok(Self { instructor });
+            return Ok(Self {
+                instructor,
+                credential: Credential::api_token(token),
+            });
         }
         check_origin(&parts.method, &parts.headers, &parts.extensions)?;
+        if websocket::is_asked_for(&parts.headers) {
+            check_page(&parts.headers, &parts.extensions)?;
+        }
         let token = session_token(&parts.headers, &cookie_name(state, &parts.extensions))?;
         let session = state.service.session(token.as_deref()).await?;
         Ok(Self {
             instructor: session.instructor,
+            credential: Credential::session(
+                token.as_deref().unwrap_or_default(),
+                session.expires_at,
+            ),
         })
     }
 }

@@ -14,6 +14,8 @@ use flate2::write::GzEncoder;
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 use super::error::{self, ApiError};
+use super::extract::From;
+use super::{ApiState, reach};
 use crate::addresses::Addresses;
 
 #[derive(RustEmbed)]
@@ -41,7 +43,11 @@ impl Policy {
 }
 
 /// A file of the front end; any other path is a page of it, which its own router knows.
-pub(super) async fn get_page(request: Request) -> Response {
+pub(super) async fn get_page(
+    State(state): State<ApiState>,
+    from: From,
+    request: Request,
+) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return error::wrong_method().await.into_response();
     }
@@ -51,6 +57,10 @@ pub(super) async fn get_page(request: Request) -> Response {
     }
     if path.starts_with("assets/") || path.starts_with("debug/") {
         return error::unknown_route().await.into_response();
+    }
+    if path == "join" {
+        let (parts, _) = request.into_parts();
+        reach::note_page(&state, from.client, parts).await;
     }
     match Pages::get("index.html") {
         Some(file) => serve("index.html", file, false),

@@ -29,7 +29,7 @@ pub(super) async fn add_seats(
 /// Makes a seat anew; its learner stays.
 #[utoipa::path(post, path = "/api/workshops/{id}/seats/{number}/reset", tag = "workshops",
     params(("id" = String, Path), ("number" = u16, Path)),
-    responses((status = 200, body = Seat), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
+    responses((status = 200, body = Seat), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 410, body = ErrorBody)))]
 pub(super) async fn reset_seat(
     State(state): State<ApiState>,
     _: SignedIn,
@@ -43,7 +43,7 @@ pub(super) async fn reset_seat(
 /// Ends a learner's assignment and makes the seat anew.
 #[utoipa::path(post, path = "/api/workshops/{id}/seats/{number}/release", tag = "workshops",
     params(("id" = String, Path), ("number" = u16, Path)),
-    responses((status = 200, body = Seat), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
+    responses((status = 200, body = Seat), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 410, body = ErrorBody)))]
 pub(super) async fn release_seat(
     State(state): State<ApiState>,
     _: SignedIn,
@@ -73,7 +73,7 @@ pub(super) async fn retry_seat(
 pub(super) async fn create_seat_token(
     State(state): State<ApiState>,
     from: From,
-    SignedIn { instructor }: SignedIn,
+    SignedIn { instructor, .. }: SignedIn,
     SeatPath(key): SeatPath,
     Body(request): Body<CreateSeatToken>,
 ) -> Result<Json<SeatToken>, ApiError> {

@@ -69,7 +69,7 @@ impl From<model::ApiToken> for ApiToken {
 ))]
 pub(super) async fn list_tokens(
     State(state): State<ApiState>,
-    SignedIn { instructor }: SignedIn,
+    SignedIn { instructor, .. }: SignedIn,
 ) -> Result<Json<TokenList>, ApiError> {
     let tokens = state.service.tokens(&instructor).await?;
     let tokens = tokens.into_iter().map(ApiToken::from).collect();
@@ -82,7 +82,7 @@ pub(super) async fn list_tokens(
 ))]
 pub(super) async fn create_token(
     State(state): State<ApiState>,
-    SignedIn { instructor }: SignedIn,
+    SignedIn { instructor, .. }: SignedIn,
     Body(request): Body<CreateToken>,
 ) -> Result<(StatusCode, Json<CreatedToken>), ApiError> {
     let (token, text) = state
@@ -103,7 +103,7 @@ pub(super) async fn create_token(
 ))]
 pub(super) async fn delete_token(
     State(state): State<ApiState>,
-    SignedIn { instructor }: SignedIn,
+    SignedIn { instructor, .. }: SignedIn,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, ApiError> {
     let Path(id) = id.map_err(|_| no_such("API token"))?;

@@ -45,7 +45,7 @@ pub(super) async fn create_workshop(
     State(state): State<ApiState>,
     from: From,
     headers: HeaderMap,
-    SignedIn { instructor }: SignedIn,
+    SignedIn { instructor, .. }: SignedIn,
     HashedBody(request, body_hash): HashedBody<CreateWorkshop>,
 ) -> Result<(StatusCode, Json<Workshop>), ApiError> {
     let idempotency = idempotency_key(&headers)?.map(|key| service::Idempotency { key, body_hash });

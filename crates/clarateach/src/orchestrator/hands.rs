@@ -60,7 +60,7 @@ pub(super) struct Look {
 }
 
 /// What the store says of a workshop and its seats: this process or one before it told it so.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Told {
     pub(super) workshop: Option<Workshop>,
     pub(super) seats: Vec<Seat>,
@@ -80,8 +80,9 @@ pub(super) enum Memory {
 pub(super) enum LookError {
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error(transparent)]
-    Provider(#[from] ProviderError),
+    /// With what the store says all the same.
+    #[error("{0}")]
+    Blind(ProviderError, Box<(Option<DesiredWorkshop>, Told)>),
     #[error("the store took longer than {} s", .0.as_secs())]
     StoreDeadline(Duration),
 }
@@ -139,7 +140,7 @@ impl Hands {
     ) -> Result<Look, LookError> {
         let after = self.settings.deadlines.look;
         let instances = within("listing seats", after, self.provider.list(Some(&workshop)));
-        let instances = instances.await?;
+        let instances = instances.await;
         let desired = self.read(self.store.desired(&workshop)).await?;
         let told = match memory {
             Memory::Own => Told::default(),
@@ -148,11 +149,14 @@ impl Hands {
                 seats: self.read(self.store.seats(workshop)).await?,
             },
         };
-        Ok(Look {
-            desired,
-            instances,
-            told,
-        })
+        match instances {
+            Ok(instances) => Ok(Look {
+                desired,
+                instances,
+                told,
+            }),
+            Err(error) => Err(LookError::Blind(error, Box::new((desired, told)))),
+        }
     }
 
     pub(super) async fn prepare(

@@ -33,6 +33,9 @@ pub enum ProbeError {
         /// What the last try said.
         source: CallError,
     },
+    /// It answered before, and does not now.
+    #[error("the seat's server does not answer: {0}")]
+    NoAnswer(#[source] CallError),
     /// Another generation answers at its address.
     #[error("generation {found} answers at the seat's address, not {wanted}")]
     OtherGeneration {
@@ -65,7 +68,7 @@ impl ProbeError {
     #[must_use]
     pub fn reason(&self) -> Reason {
         let code = match self {
-            Self::Silent { .. } => "seat_silent",
+            Self::Silent { .. } | Self::NoAnswer(_) => "seat_silent",
             Self::OtherGeneration { .. } => "seat_other_generation",
             Self::Bind(_) | Self::NotBound => "seat_not_bound",
             Self::Terminal(_) => "seat_terminal",
@@ -115,10 +118,7 @@ pub async fn bind(client: &SeatClient, binding: &BindRequest) -> Result<(), Prob
 /// # Errors
 /// When it doesn't answer, or another generation does.
 pub async fn ask(client: &SeatClient) -> Result<Option<String>, ProbeError> {
-    let health = client.health().await.map_err(|source| ProbeError::Silent {
-        within: client.deadline(),
-        source,
-    })?;
+    let health = client.health().await.map_err(ProbeError::NoAnswer)?;
     check_generation(client, &health)?;
     Ok(health.bound)
 }

@@ -226,15 +226,16 @@ impl SeatTrack {
         let told = match self.instance.as_ref().map(|instance| &instance.status) {
             None => Some(Reason::new(
                 "seat_removed",
-                "the seat was removed from outside; it is being made again",
+                "the seat was removed from outside",
             )),
             Some(InstanceStatus::Stopped { reason }) => reason.clone(),
             Some(InstanceStatus::Error { reason }) => Some(reason.clone()),
-            Some(InstanceStatus::Running) => None,
+            Some(InstanceStatus::Running) => Some(Reason::new(
+                "seat_restarted",
+                "the seat was restarted from outside",
+            )),
         };
-        told.unwrap_or_else(|| {
-            Reason::new("seat_died", "the seat stopped; it is being started again")
-        })
+        told.unwrap_or_else(|| Reason::new("seat_died", "the seat stopped"))
     }
 
     fn died(&mut self, reason: Reason, now: Instant, settings: &Settings) {
@@ -264,11 +265,28 @@ impl SeatTrack {
         self.trouble = Some(reason);
     }
 
-    /// It was made or started.
-    pub(super) fn created(&mut self, instance: Instance) {
+    /// It was made or started; it may have ended again already.
+    pub(super) fn created(&mut self, instance: Instance, now: Instant, settings: &Settings) {
+        let ended =
+            instance.generation == self.generation && instance.status != InstanceStatus::Running;
         self.instance = Some(instance);
         self.liveness = Liveness::Unproven;
         self.proved_otherwise();
+        if ended {
+            self.not_proven(self.death_reason(), now, settings);
+        }
+    }
+
+    /// It is gone, or another start of it, while it was being probed.
+    pub(super) fn ended_in_probe(
+        &mut self,
+        instance: Option<Instance>,
+        now: Instant,
+        settings: &Settings,
+    ) {
+        self.instance = instance;
+        self.not_proven(self.death_reason(), now, settings);
+        self.liveness = Liveness::Unproven;
     }
 
     /// Its terminal, files and binding answered.
@@ -339,6 +357,14 @@ impl SeatTrack {
             self.trouble.get_or_insert_with(|| reason.clone());
         } else {
             self.failed.get_or_insert_with(|| reason.clone());
+        }
+    }
+
+    /// Nothing can be done for it before the provider answers again: that is what stands in its way.
+    pub(super) fn held_up(&mut self, reason: &Reason) {
+        if !self.is_live() {
+            self.proved_otherwise();
+            self.trouble = Some(reason.clone());
         }
     }
 

@@ -72,6 +72,8 @@ struct SeatEntry {
     touched: u64,
     /// A look came while something was being done to it.
     overlooked: bool,
+    /// The incarnation that is being probed.
+    probing: Option<String>,
     told: Option<ObservedSeat>,
     live: Option<Live>,
 }
@@ -184,7 +186,7 @@ impl WorkshopLoop {
     /// When something is due by itself; far away when nothing is.
     fn next_due(&self) -> Instant {
         let seats = self.seats.values().filter_map(|seat| seat.track.due());
-        let seats = seats.filter(|_| self.may_act());
+        let seats = seats.filter(|_| self.present().is_some());
         let rest = [
             self.look_at,
             self.groundwork_attempts.not_before,
@@ -197,7 +199,11 @@ impl WorkshopLoop {
 
     fn read(&mut self, letter: Letter) {
         match letter {
-            Letter::Hint => return self.look_soon(),
+            Letter::Hint => {
+                // Whoever hints is there to be asked.
+                self.look_attempts.not_before = None;
+                return self.look_soon();
+            }
             Letter::Wake => {}
             Letter::Reconcile => {
                 self.groundwork_is_stale();
@@ -234,10 +240,14 @@ impl WorkshopLoop {
             seat.track.wake(now);
         }
         self.begin_look(now);
-        if self.look_attempts.failures > 0 {
-            // Nothing is known now, so nothing is done.
-            return;
+        if self.look_attempts.failures == 0 {
+            self.begin_plan(now);
         }
+        // Where the provider says nothing, so that nothing is done, seats can be asked all the same.
+        self.begin_questions(now);
+    }
+
+    fn begin_plan(&mut self, now: Instant) {
         let observed = self.observation(now);
         let actions = match &self.goal {
             Goal::Unseen => Vec::new(),
@@ -247,7 +257,6 @@ impl WorkshopLoop {
         for action in actions {
             self.begin(action);
         }
-        self.begin_questions(now);
     }
 
     fn observation(&self, now: Instant) -> Observation {
@@ -266,11 +275,6 @@ impl WorkshopLoop {
             Goal::Desired(desired) if desired.wanted == Wanted::Present => Some(desired),
             Goal::Desired(_) | Goal::Orphaned | Goal::Unseen => None,
         }
-    }
-
-    /// Whether seats are wanted, and what is known of them can be acted on.
-    fn may_act(&self) -> bool {
-        self.present().is_some() && self.look_attempts.failures == 0
     }
 
     fn is_under_way(&self, wanted: Work) -> bool {

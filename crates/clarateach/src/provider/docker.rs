@@ -19,6 +19,7 @@ mod make;
 mod names;
 mod network;
 mod observe;
+mod residue;
 mod resolvers;
 mod seccomp;
 mod tar;
@@ -28,6 +29,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use clarateach_protocol::id::{SeatKey, WorkshopId};
@@ -42,11 +44,15 @@ use self::locks::SeatLocks;
 pub use self::names::{InstanceId, InstanceIdError};
 use self::network::Subnet;
 use self::observe::{Found, Phase as ContainerPhase};
+pub use self::residue::residue;
 use super::{
     BrowserState, Instance, Phase, Progress, Provider, ProviderError, ProviderReport, SeatSpec,
 };
 use crate::model::WorkshopSpec;
 
+/// Tries at a container's name that a cut-off call is about to use, and the pause between two.
+const NAME_ATTEMPTS: usize = 10;
+const NAME_PAUSE: Duration = Duration::from_millis(300);
 /// Containers removed at once when a workshop ends.
 const REMOVALS: usize = 8;
 
@@ -112,6 +118,42 @@ impl DockerProvider {
         self.write_resolv_conf(&workshop.id, &resolvers)?;
         self.lock_subnets().insert(workshop.id, subnet);
         Ok(subnet)
+    }
+
+    /// A seat as it is wanted, from whatever is there; the caller holds its lock.
+    async fn bring(&self, seat: &SeatSpec) -> Result<Instance, ProviderError> {
+        let engine = self.engine().await?;
+        let key = seat.key();
+        let found = observe::seat(engine, &self.config.instance, &key).await?;
+        let Some(Found {
+            instance, phase, ..
+        }) = found
+        else {
+            return self.make(seat).await;
+        };
+        let same = instance.generation == seat.generation && instance.spec_digest == seat.digest();
+        if !same {
+            return Err(ProviderError::Conflict(Box::new(instance)));
+        }
+        match phase {
+            ContainerPhase::Running => {
+                self.subnet(&seat.workshop).await?;
+                self.isolate_ports(&key.workshop)?;
+                Ok(instance)
+            }
+            ContainerPhase::Paused => {
+                container::unpause(engine, &instance.id).await?;
+                self.started(seat).await
+            }
+            ContainerPhase::Exited => self.restart(seat, &instance).await,
+            ContainerPhase::Unusable | ContainerPhase::Removing => {
+                self.remake(seat, &instance).await
+            }
+            ContainerPhase::Detached => {
+                self.lock_subnets().remove(&key.workshop);
+                self.remake(seat, &instance).await
+            }
+        }
     }
 
     fn write_resolv_conf(
@@ -203,33 +245,15 @@ impl Provider for DockerProvider {
     }
 
     async fn create(&self, seat: &SeatSpec) -> Result<Instance, ProviderError> {
-        let engine = self.engine().await?;
-        let key = seat.key();
-        let _alone = self.seats.lock(&key).await;
-        let found = observe::seat(engine, &self.config.instance, &key).await?;
-        let Some(Found {
-            instance, phase, ..
-        }) = found
-        else {
-            return self.make(seat).await;
-        };
-        let same = instance.generation == seat.generation && instance.spec_digest == seat.digest();
-        if !same {
-            return Err(ProviderError::Conflict(Box::new(instance)));
-        }
-        match phase {
-            ContainerPhase::Running => {
-                self.subnet(&seat.workshop).await?;
-                self.isolate_ports(&key.workshop)?;
-                Ok(instance)
+        let _alone = self.seats.lock(&seat.key()).await;
+        for _ in 1..NAME_ATTEMPTS {
+            match self.bring(seat).await {
+                // Whoever asked before and was cut off: the engine goes on, and has it in a moment.
+                Err(error) if connect::is_taken(&error) => tokio::time::sleep(NAME_PAUSE).await,
+                result => return result,
             }
-            ContainerPhase::Paused => {
-                container::unpause(engine, &instance.id).await?;
-                self.started(seat).await
-            }
-            ContainerPhase::Exited => self.restart(seat, &instance).await,
-            ContainerPhase::Unusable => self.remake(seat, &instance).await,
         }
+        self.bring(seat).await
     }
 
     async fn set_browser(

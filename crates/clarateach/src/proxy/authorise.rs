@@ -193,6 +193,7 @@ fn check_mode(asked: &Asked<'_>, mode: Mode) -> Result<(), ProxyError> {
     }
 }
 
-fn is_reading(method: &Method) -> bool {
+/// Whether a method changes nothing (RFC 9110, section 9.2.1).
+pub(super) fn is_reading(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
 }

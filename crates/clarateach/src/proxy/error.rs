@@ -10,6 +10,7 @@ use clarateach_protocol::error::ErrorBody;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, SEC_WEBSOCKET_VERSION};
 use http::{HeaderValue, Response, StatusCode};
 
+use crate::error_codes::is_listed;
 use crate::origins::BookError;
 
 /// Seconds after which a page may ask a seat that isn't live again.
@@ -226,7 +227,9 @@ impl ProxyError {
         }
         let headers = response.headers_mut();
         match self {
-            Self::SeatUnavailable | Self::NothingListens { .. } => {
+            Self::SeatUnavailable
+            | Self::NothingListens { .. }
+            | Self::Book(BookError::NoneFree) => {
                 headers.insert(RETRY_AFTER, HeaderValue::from(SEAT_RETRY_SECONDS));
             }
             Self::MethodNotAllowed { allow } => {
@@ -248,6 +251,10 @@ pub(crate) fn error_response(
     message: &str,
     request_id: &str,
 ) -> Response<Body> {
+    debug_assert!(
+        is_listed(status.as_u16(), code),
+        "{status} {code} is not in error_codes.rs"
+    );
     let mut body = ErrorBody::new(code, message);
     body.error.request_id = Some(request_id.to_owned());
     let mut response = json_response(&body);

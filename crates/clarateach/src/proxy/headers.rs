@@ -102,6 +102,7 @@ pub(crate) fn clean_request(headers: &mut HeaderMap, onward: Onward<'_>) {
 /// Makes a seat's header fields those that a client gets.
 pub(crate) fn clean_response(headers: &mut HeaderMap) {
     strip_hop_by_hop(headers);
+    let named = only_name(headers);
     let dropped: Vec<HeaderName> = headers
         .keys()
         .filter(|name| !FROM_SEAT.contains(name))
@@ -111,6 +112,9 @@ pub(crate) fn clean_response(headers: &mut HeaderMap) {
         headers.remove(name);
     }
     sandbox(headers);
+    if let Some(named) = named {
+        headers.insert(CONTENT_DISPOSITION, named);
+    }
     headers
         .entry(CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));
@@ -131,6 +135,23 @@ fn sandbox(headers: &mut HeaderMap) {
     for (name, value) in &SANDBOX {
         headers.insert(name.clone(), HeaderValue::from_static(value));
     }
+}
+
+/// The name that a seat gives a download, in the one form that means no more than that (RFC 6266,
+/// section 4.1; RFC 8187, section 3.2): pages on another origin can't name it themselves.
+fn only_name(headers: &HeaderMap) -> Option<HeaderValue> {
+    const LONGEST: usize = 1024;
+    let mut values = headers.get_all(CONTENT_DISPOSITION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return None;
+    };
+    let name = value
+        .to_str()
+        .ok()?
+        .strip_prefix("attachment; filename*=UTF-8''")?;
+    let is_encoded = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte);
+    let fits = (1..=LONGEST).contains(&name.len()) && name.bytes().all(is_encoded);
+    fits.then(|| value.clone())
 }
 
 /// Removes what is about one connection only. It comes first, so that `Connection` can't name what
@@ -279,6 +300,26 @@ mod tests {
             ("referrer-policy", "no-referrer"),
         ]);
         assert_eq!(headers, expected);
+    }
+
+    #[test]
+    fn a_download_keeps_its_name_and_nothing_else() {
+        let disposition = |text: &str| {
+            let mut headers = map(&[("content-disposition", text)]);
+            clean_response(&mut headers);
+            headers[CONTENT_DISPOSITION].to_str().unwrap().to_owned()
+        };
+        let named = "attachment; filename*=UTF-8''h%C3%A4user.zip";
+        assert_eq!(disposition(named), named);
+        for other in [
+            "inline; filename*=UTF-8''a.html",
+            "attachment; filename=a.zip",
+            "attachment; filename*=UTF-8''a.zip; filename=b",
+            "attachment; filename*=UTF-8''a b",
+            "attachment; filename*=UTF-8''",
+        ] {
+            assert_eq!(disposition(other), "attachment", "{other}");
+        }
     }
 
     proptest! {

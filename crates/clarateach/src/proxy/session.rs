@@ -1,9 +1,9 @@
-//! `…/vm/{seat}/session`: a token becomes a cookie, and a page asks how things stand.
+//! `…/vm/{seat}/session`: a token becomes a cookie, a page asks how things stand, and a learner leaves.
 
 use axum::body::Body;
-use clarateach_protocol::token::{Mode, SEAT_TOKEN_MAX_SECONDS, SeatClaims};
-use http::header::SET_COOKIE;
-use http::{HeaderValue, Method, Response};
+use clarateach_protocol::token::{Mode, Role, SEAT_TOKEN_MAX_SECONDS, SeatClaims};
+use http::header::{CACHE_CONTROL, SET_COOKIE};
+use http::{HeaderValue, Method, Response, StatusCode};
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -14,7 +14,7 @@ use super::{Exchange, Gateway};
 use crate::addresses::Scheme;
 use crate::directory::Tenancy;
 
-/// `GET` → how things stand; `POST` → the same with a new token and its cookie.
+/// `GET` → how things stand; `POST` → the same with a new token and its cookie; `DELETE` → nothing.
 #[derive(Serialize)]
 struct SessionView {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,8 +38,9 @@ impl Gateway {
                 Ok(json_response(&view(&grant.claims, None)))
             }
             Method::POST => Ok(self.renew(exchange, grant)),
+            Method::DELETE => Ok(self.leave(exchange, grant)),
             _ => Err(ProxyError::MethodNotAllowed {
-                allow: "GET, HEAD, POST",
+                allow: "GET, HEAD, POST, DELETE",
             }),
         }
     }
@@ -52,21 +53,39 @@ impl Gateway {
             ..grant.claims.clone()
         };
         let token = claims.sign(&self.signing);
+        let lifetime = claims.expires_at.saturating_sub(exchange.now);
+        let cookie = self.cookie(exchange, &token, lifetime);
+        let mut response = json_response(&view(&claims, Some(token)));
+        response.headers_mut().insert(SET_COOKIE, cookie);
+        response
+    }
+
+    /// Notes that a learner left, and takes the cookie back. The seat stays theirs: the reconnect
+    /// code, or joining again by it, brings them back. An instructor's visit merely ends.
+    fn leave(&self, exchange: &Exchange<'_>, grant: &Grant) -> Response<Body> {
+        if grant.claims.role == Role::Learner {
+            grant.entry.attendance().leave();
+        }
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        let headers = response.headers_mut();
+        headers.insert(SET_COOKIE, self.cookie(exchange, "", 0));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+    }
+
+    fn cookie(&self, exchange: &Exchange<'_>, token: &str, lifetime: u64) -> HeaderValue {
         let secure = match exchange.received_by.scheme() {
             Scheme::Https => "; Secure",
             Scheme::Http => "",
         };
         let cookie = format!(
-            "{}={token}; Path={}; Max-Age={}; HttpOnly; SameSite=Lax{secure}",
-            self.gatekeeper.cookie_name,
-            exchange.base,
-            claims.expires_at.saturating_sub(exchange.now),
+            "{}={token}; Path={}; Max-Age={lifetime}; HttpOnly; SameSite=Lax{secure}",
+            self.gatekeeper.cookie_name, exchange.base,
         );
-        let mut response = json_response(&view(&claims, Some(token)));
         let mut cookie = HeaderValue::try_from(cookie).expect("tokens and paths are ASCII");
         cookie.set_sensitive(true);
-        response.headers_mut().insert(SET_COOKIE, cookie);
-        response
+        cookie
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Bytes flow only after the seat's own `101`: what a client sends before waits on its side, and
 //! is no next request when the handshake is refused, for the server closes the connection then.
-//! No WebSocket frame is written or read here; a connection that must end is closed as TCP.
+//! No WebSocket frame is written here, and none is altered; a connection that must end is closed as
+//! TCP. `frames` looks at the headers that pass by, to tell whether a learner types.
 
 use std::io;
 use std::pin::pin;
@@ -31,7 +32,9 @@ use super::body::Download;
 use super::connections::Lease;
 use super::error::ProxyError;
 use super::forward::Upstream;
+use super::frames::InputWatch;
 use super::headers::{clean_response, tokens};
+use crate::attendance::Attending;
 
 /// A client's opening handshake, checked.
 pub(crate) struct Handshake {
@@ -157,10 +160,7 @@ impl Gateway {
         let attending =
             (grant.claims.role == Role::Learner).then(|| grant.entry.attendance().begin());
         let half_open = self.limits.half_open;
-        let pumping = async move {
-            let _attending = attending;
-            pump((downstream, seat), half_open, ended).await;
-        };
+        let pumping = pump((downstream, seat), attending, half_open, ended);
         self.tasks.spawn(pumping.in_current_span());
         Ok(response)
     }
@@ -181,13 +181,15 @@ fn refused(
 /// Copies bytes both ways until both sides are done or the tenancy is. Dropping closes both.
 pub(crate) async fn pump(
     (downstream, upstream): (OnUpgrade, OnUpgrade),
+    attending: Option<Attending>,
     half_open: Duration,
     ended: impl Future<Output = ()>,
 ) {
     let copied = async {
         let (downstream, upstream) =
             tokio::try_join!(downstream, upstream).map_err(io::Error::other)?;
-        let (mut from_client, mut to_client) = split(TokioIo::new(downstream));
+        let (from_client, mut to_client) = split(TokioIo::new(downstream));
+        let mut from_client = InputWatch::new(from_client, attending);
         let (mut from_seat, mut to_seat) = split(TokioIo::new(upstream));
         let mut up = pin!(relay(&mut from_client, &mut to_seat));
         let mut down = pin!(relay(&mut from_seat, &mut to_client));

@@ -124,6 +124,7 @@ impl Service {
                         .store
                         .set_password(instructor.id, password::hash(new_password).await)
                         .await?;
+                    self.inner.revoked.send_replace(());
                 }
             }
         }
@@ -203,7 +204,9 @@ impl Service {
     /// # Errors
     /// When the store can't be written.
     pub async fn sign_out(&self, token: &str) -> Result<(), Error> {
-        Ok(self.inner.store.delete_session(secret::hash(token)).await?)
+        self.inner.store.delete_session(secret::hash(token)).await?;
+        self.inner.revoked.send_replace(());
+        Ok(())
     }
 }
 

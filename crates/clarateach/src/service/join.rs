@@ -167,12 +167,13 @@ impl Service {
 
 fn check_open(status: WorkshopStatus) -> Result<(), Error> {
     match status {
-        WorkshopStatus::Ready => Ok(()),
+        // The seats that are ready are there for whoever comes, while others are still being made.
+        WorkshopStatus::Provisioning | WorkshopStatus::Ready => Ok(()),
         WorkshopStatus::Scheduled => Err(Error::NotReady {
             message: "this workshop has not opened yet",
         }),
-        WorkshopStatus::Provisioning | WorkshopStatus::Failed => Err(Error::NotReady {
-            message: "this workshop is being prepared: try again in a moment",
+        WorkshopStatus::Failed => Err(Error::NotReady {
+            message: "no seat of this workshop could be made: ask your instructor",
         }),
         WorkshopStatus::Ending | WorkshopStatus::Ended => Err(Error::Ended),
     }

@@ -5,7 +5,7 @@ use clarateach_protocol::token::{Mode, Role};
 use time::OffsetDateTime;
 
 use super::{Error, SeatView, Service};
-use crate::model::{Instructor, Seat, SeatCondition};
+use crate::model::{Instructor, Seat, SeatCondition, Workshop, WorkshopStatus};
 use crate::store::Occupancy;
 
 impl Service {
@@ -13,7 +13,7 @@ impl Service {
     /// generation is made in the background.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is no such seat.
+    /// [`Error::NotFound`] when there is no such seat, [`Error::Ended`] when its workshop is over.
     pub async fn renew_seat(&self, key: SeatKey, occupancy: Occupancy) -> Result<SeatView, Error> {
         let service = self.clone();
         self.to_the_end(async move { service.renew(key, occupancy).await })
@@ -22,12 +22,16 @@ impl Service {
 
     async fn renew(&self, key: SeatKey, occupancy: Occupancy) -> Result<SeatView, Error> {
         let workshop = self.workshop_of(key).await?;
-        let seat = self
-            .inner
-            .store
-            .renew_seat(key, occupancy)
-            .await?
-            .ok_or(Error::NotFound("seat"))?;
+        let Some(seat) = self.inner.store.renew_seat(key, occupancy).await? else {
+            let ending =
+                |it: &Workshop| matches!(it.status, WorkshopStatus::Ending | WorkshopStatus::Ended);
+            let over = ending(&self.workshop_of(key).await?);
+            return Err(if over {
+                Error::Ended
+            } else {
+                Error::NotFound("seat")
+            });
+        };
         self.announce(&seat, workshop.ends_at);
         self.inner.orchestrator.wake(key.workshop);
         tracing::info!(workshop = %key.workshop, seat = %key.seat, generation = %seat.generation, ?occupancy, "seat renewed");

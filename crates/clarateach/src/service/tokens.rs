@@ -48,6 +48,7 @@ impl Service {
         if !store.delete_token(instructor, id.clone()).await? {
             return Err(Error::NotFound("API token"));
         }
+        self.inner.revoked.send_replace(());
         tracing::info!(token = %id, instructor = %owner.id, "API token revoked");
         Ok(())
     }

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use clarateach_protocol::code::JoinCode;
 use clarateach_protocol::id::WorkshopId;
 use time::OffsetDateTime;
+use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::time::Instant;
 
 use super::{Error, Service, input};
 use crate::auth::secret::random_bytes;
@@ -53,16 +55,18 @@ pub struct Idempotency {
 }
 
 /// A seat as shown: the row, and whether its learner is there.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeatView {
     /// The seat.
     pub seat: Seat,
     /// Whether its learner is there now.
     pub presence: Presence,
+    /// Since when; `None` before they ever were.
+    pub presence_since: Option<OffsetDateTime>,
 }
 
 /// A workshop as shown: the row, its seats, and what is being done.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkshopView {
     /// The workshop.
     pub workshop: Workshop,
@@ -245,16 +249,38 @@ impl Service {
     /// Waits until a workshop is being made no longer; dropping the wait changes nothing.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when it is removed meanwhile.
+    /// [`Error::Ended`] when it is removed meanwhile.
     pub async fn wait_until_made(&self, id: WorkshopId) -> Result<WorkshopView, Error> {
         let mut changes = self.inner.orchestrator.subscribe();
         loop {
-            let view = self.workshop(id).await?;
-            if view.workshop.status != WorkshopStatus::Provisioning {
-                return Ok(view);
+            let view = match self.workshop(id).await {
+                Err(Error::NotFound(_)) => return Err(Error::Ended),
+                view => view?,
+            };
+            match view.workshop.status {
+                WorkshopStatus::Provisioning => next_change(&mut changes, id).await,
+                WorkshopStatus::Ending | WorkshopStatus::Ended => return Err(Error::Ended),
+                _ => return Ok(view),
             }
-            next_change(&mut changes, id).await;
         }
+    }
+
+    /// Workshops of which something changed, from now on. Who lags looks at all of them.
+    #[must_use]
+    pub fn changes(&self) -> broadcast::Receiver<WorkshopId> {
+        self.inner.orchestrator.subscribe()
+    }
+
+    /// The same for whether learners are there; see [`Service::presence_changes_at`], too.
+    #[must_use]
+    pub fn presence_changes(&self) -> broadcast::Receiver<WorkshopId> {
+        self.inner.directory.presence_changes()
+    }
+
+    /// When somebody's presence in a workshop will be another although nothing happens.
+    #[must_use]
+    pub fn presence_changes_at(&self, id: WorkshopId) -> Option<Instant> {
+        self.inner.directory.presence_due(id)
     }
 
     /// One workshop that has not ended.
@@ -293,8 +319,12 @@ impl Service {
     }
 
     pub(super) fn seat_view(&self, seat: Seat) -> SeatView {
-        let presence = self.inner.directory.presence(&seat.key);
-        SeatView { seat, presence }
+        let seen = self.inner.directory.presence(&seat.key);
+        SeatView {
+            seat,
+            presence: seen.presence,
+            presence_since: seen.since,
+        }
     }
 
     /// Ends a workshop and waits until nothing of it is left. Twice is fine.
@@ -359,9 +389,13 @@ impl Service {
             .await?
             .is_none()
         {
+            let now = self.workshop(id).await?;
+            if now.workshop.status == WorkshopStatus::Ending {
+                return Err(Error::Ended);
+            }
             let message = format!(
                 "a workshop has at most {MAX_SEATS} seats; this one has {}",
-                before.seats.len()
+                now.seats.len()
             );
             return Err(Error::invalid("count", message));
         }
@@ -387,7 +421,7 @@ fn check_seats(field: &'static str, count: u16) -> Result<(), Error> {
 }
 
 /// Waits for a change of this workshop, or for any when some were missed.
-async fn next_change(changes: &mut tokio::sync::broadcast::Receiver<WorkshopId>, id: WorkshopId) {
+async fn next_change(changes: &mut broadcast::Receiver<WorkshopId>, id: WorkshopId) {
     loop {
         match changes.recv().await {
             Ok(changed) if changed != id => {}

@@ -34,7 +34,7 @@ pub enum Seated {
     Full,
     /// Seats are free, but none can be used just now.
     NoneReady,
-    /// The workshop is not open: not ready yet, or ending.
+    /// The workshop is not open: scheduled, failed, or ending.
     NotOpen,
 }
 
@@ -81,7 +81,9 @@ fn assign(db: &Connection, new: &NewAssignment) -> rusqlite::Result<Seated> {
         }
     }
     let open = db
-        .prepare_cached("SELECT 1 FROM workshops WHERE id = ?1 AND status = 'ready'")?
+        .prepare_cached(
+            "SELECT 1 FROM workshops WHERE id = ?1 AND status IN ('provisioning', 'ready')",
+        )?
         .exists([&workshop])?;
     if !open {
         return Ok(Seated::NotOpen);

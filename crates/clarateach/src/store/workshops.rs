@@ -124,7 +124,7 @@ impl Store {
     }
 
     /// Adds `count` seats behind the highest number, at most up to `limit` in all. Tells how many
-    /// there are now; `None`: there would be too many.
+    /// there are now; `None`: there would be too many, or the workshop is ending.
     ///
     /// # Errors
     /// When the write fails.
@@ -135,6 +135,14 @@ impl Store {
         limit: u16,
     ) -> Result<Option<u16>, StoreError> {
         self.write("add seats", move |db| {
+            let open = db
+                .prepare_cached(
+                    "SELECT 1 FROM workshops WHERE id = ?1 AND status NOT IN ('ending', 'ended')",
+                )?
+                .exists([id.to_string()])?;
+            if !open {
+                return Ok(None);
+            }
             let highest: u16 = db
                 .prepare_cached("SELECT coalesce(max(number), 0) FROM seats WHERE workshop = ?1")?
                 .query_row([id.to_string()], |row| row.get(0))?;

@@ -3,12 +3,15 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use clarateach::app::App;
 use clarateach::config::{Config, ProviderKind, Settings};
-use http::{HeaderMap, Method, Request, StatusCode, header};
+use clarateach::provider::simulated::SimulatedProvider;
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -48,7 +51,21 @@ impl TestApp {
             .with_max_level(tracing::Level::WARN)
             .with_test_writer()
             .try_init();
-        let app = App::start(config).await.unwrap();
+        Self::of(App::start(config).await.unwrap())
+    }
+
+    /// A server whose seats go wrong as told.
+    pub(crate) async fn start_with_seats(data_dir: &Path) -> (Self, Arc<SimulatedProvider>) {
+        let mut seats = None;
+        let app = App::start_on(config(data_dir), |_, keys| {
+            let made = SimulatedProvider::new(keys.signing.verifying_keys());
+            Ok(seats.insert(Arc::new(made)).clone())
+        });
+        let app = Self::of(app.await.unwrap());
+        (app, seats.unwrap())
+    }
+
+    fn of(app: App) -> Self {
         let stop = CancellationToken::new();
         let (listen, setup_link) = (app.listen, app.setup_link.clone());
         let signal = stop.clone().cancelled_owned();
@@ -68,13 +85,7 @@ impl TestApp {
     }
 
     pub(crate) fn client(&self) -> Client {
-        Client {
-            base: format!("http://{}", self.listen),
-            http: HyperClient::builder(TokioExecutor::new())
-                .pool_max_idle_per_host(0)
-                .build_http(),
-            cookie: None,
-        }
+        Client::at(self.listen)
     }
 
     /// A client signed in as the instructor, through the set-up link.
@@ -109,7 +120,12 @@ pub(crate) struct Client {
     pub(crate) base: String,
     http: HyperClient<HttpConnector, Full<Bytes>>,
     pub(crate) cookie: Option<String>,
+    /// Bytes that the kernel takes before the test reads; as it likes when `None`.
+    pub(crate) receive_buffer: Option<u32>,
 }
+
+/// Why there was none.
+pub(crate) type NoAnswer = Box<dyn std::error::Error + Send + Sync>;
 
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -136,7 +152,35 @@ impl Answer {
     }
 }
 
+fn http_client(receive_buffer: Option<u32>) -> HyperClient<HttpConnector, Full<Bytes>> {
+    let mut connector = HttpConnector::new();
+    connector.set_recv_buffer_size(receive_buffer.map(|bytes| bytes as usize));
+    HyperClient::builder(TokioExecutor::new())
+        .pool_max_idle_per_host(0)
+        .build(connector)
+}
+
 impl Client {
+    /// Somebody who knows the server's address; every request has a connection of its own.
+    pub(crate) fn at(listen: SocketAddr) -> Self {
+        Self {
+            base: format!("http://{listen}"),
+            http: http_client(None),
+            cookie: None,
+            receive_buffer: None,
+        }
+    }
+
+    /// The same client, whose connections are full as soon as it doesn't read.
+    pub(crate) fn with_little_room(&self) -> Self {
+        let receive_buffer = Some(8 * 1024);
+        Self {
+            http: http_client(receive_buffer),
+            receive_buffer,
+            ..self.clone()
+        }
+    }
+
     pub(crate) async fn send(
         &self,
         method: Method,
@@ -144,6 +188,45 @@ impl Client {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> Answer {
+        self.try_send(method, path, headers, body).await.unwrap()
+    }
+
+    /// [`Client::send`] to a server that may be away, or go away before its answer is whole.
+    pub(crate) async fn try_send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Result<Answer, NoAnswer> {
+        let response = self.try_open(method, path, headers, body).await?;
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await?.to_bytes();
+        Ok(Answer {
+            status: parts.status,
+            headers: parts.headers,
+            text: String::from_utf8_lossy(&bytes).into_owned(),
+        })
+    }
+
+    /// An answer whose body is still to come.
+    pub(crate) async fn open(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Response<Incoming> {
+        self.try_open(method, path, headers, body).await.unwrap()
+    }
+
+    async fn try_open(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Result<Response<Incoming>, NoAnswer> {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.base));
@@ -153,18 +236,8 @@ impl Client {
         if let Some(cookie) = &self.cookie {
             request = request.header(header::COOKIE, cookie);
         }
-        let response = self
-            .http
-            .request(request.body(Full::new(body.into())).unwrap())
-            .await
-            .unwrap();
-        let (parts, body) = response.into_parts();
-        let bytes = body.collect().await.unwrap().to_bytes();
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            text: String::from_utf8_lossy(&bytes).into_owned(),
-        }
+        let request = request.body(Full::new(body.into())).unwrap();
+        Ok(self.http.request(request).await?)
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -214,14 +287,36 @@ impl Client {
     }
 }
 
-/// Runs a scene on one thread, with a server and a signed-in instructor.
-pub(crate) async fn scene<F: Future<Output = ()>>(play: impl FnOnce(Rc<TestApp>, Client) -> F) {
+/// [`scene`] with seats that go wrong as told.
+pub(crate) async fn scene_with_seats<F: Future<Output = ()>>(
+    play: impl FnOnce(Rc<TestApp>, Client, Arc<SimulatedProvider>) -> F,
+) {
     LocalSet::new()
         .run_until(async {
             let dir = tempfile::tempdir().unwrap();
-            let app = Rc::new(TestApp::start(dir.path()).await);
+            let (app, seats) = TestApp::start_with_seats(dir.path()).await;
             let instructor = app.instructor().await;
-            play(Rc::clone(&app), instructor).await;
+            Box::pin(play(Rc::new(app), instructor, seats)).await;
+        })
+        .await;
+}
+
+/// Runs a scene on one thread, with a server and a signed-in instructor.
+pub(crate) async fn scene<F: Future<Output = ()>>(play: impl FnOnce(Rc<TestApp>, Client) -> F) {
+    scene_with(|config| config, play).await;
+}
+
+/// The same, on a server that is set up otherwise.
+pub(crate) async fn scene_with<F: Future<Output = ()>>(
+    set_up: impl FnOnce(Config) -> Config,
+    play: impl FnOnce(Rc<TestApp>, Client) -> F,
+) {
+    LocalSet::new()
+        .run_until(async {
+            let dir = tempfile::tempdir().unwrap();
+            let app = Rc::new(TestApp::start_with(set_up(config(dir.path()))).await);
+            let instructor = app.instructor().await;
+            Box::pin(play(Rc::clone(&app), instructor)).await;
         })
         .await;
 }

@@ -1,8 +1,18 @@
-//! The command line as people and scripts meet it: the built binary against a real server.
+//! The command line as people and scripts meet it: the built binary against a real server. What a server
+//! of ours can't be made to say is said by a scripted one (`cli/scripted.rs`).
+
+mod https;
+mod names;
+mod offline;
+mod scripted;
+mod terminal;
+mod terminals;
+mod waiting;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -10,6 +20,10 @@ use tokio::process::Command;
 use tokio::task::LocalSet;
 
 use super::app::{PASSWORD, TestApp, scene};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_clarateach");
+/// The longest that anything here takes.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Somebody at a shell, with a home of their own.
 struct Shell {
@@ -33,10 +47,7 @@ impl Ran {
 
 impl Shell {
     fn at(app: &TestApp) -> Self {
-        Self {
-            home: tempfile::tempdir().unwrap(),
-            variables: vec![("CLARATEACH_SERVER", format!("http://{}", app.listen))],
-        }
+        Self::at_url(&format!("http://{}", app.listen))
     }
 
     /// One with a token that was made over the API.
@@ -48,18 +59,31 @@ impl Shell {
         shell
     }
 
-    async fn run(&self, args: &[&str]) -> Ran {
-        let output = Command::new(env!("CARGO_BIN_EXE_clarateach"))
-            .args(args)
+    /// Somebody whose server is at `url`.
+    fn at_url(url: &str) -> Self {
+        Self {
+            home: tempfile::tempdir().unwrap(),
+            variables: vec![("CLARATEACH_SERVER", url.to_owned())],
+        }
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command
             .env_clear()
             .env("HOME", self.home.path())
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .envs(self.variables.iter().cloned())
             .current_dir(self.home.path())
             .stdin(Stdio::null())
-            .kill_on_drop(true)
-            .output()
-            .await
-            .unwrap();
+            .kill_on_drop(true);
+        command
+    }
+
+    async fn run(&self, args: &[&str]) -> Ran {
+        let mut command = self.command(BINARY);
+        let output = tokio::time::timeout(PATIENCE, command.args(args).output());
+        let output = output.await.expect("the command hangs").unwrap();
         Ran {
             code: output.status.code().unwrap(),
             out: String::from_utf8(output.stdout).unwrap(),
@@ -73,8 +97,11 @@ impl Shell {
         path.display().to_string()
     }
 
-    fn saved_token(&self) -> PathBuf {
-        self.home.path().join(".config/clarateach/token")
+    /// Files with saved tokens.
+    fn saved_tokens(&self) -> Vec<PathBuf> {
+        let folder = std::fs::read_dir(self.home.path().join(".config/clarateach/tokens"));
+        let entries = folder.into_iter().flatten();
+        entries.map(|entry| entry.unwrap().path()).collect()
     }
 }
 
@@ -147,7 +174,7 @@ async fn a_token_is_made_with_the_password_saved_and_revoked() {
     scene(|app, _instructor| async move {
         let shell = Shell::at(&app);
         let nobody = shell.run(&["workshop", "list"]).await;
-        assert_eq!(nobody.code, 1);
+        assert_eq!(nobody.code, 4);
         assert!(nobody.err.contains("token create --save"), "{nobody:?}");
         let asks = shell.run(&["token", "create"]).await;
         assert!(asks.err.contains("--password-file"), "{asks:?}");
@@ -160,7 +187,7 @@ async fn a_token_is_made_with_the_password_saved_and_revoked() {
             refused.err.contains("that password is not right"),
             "{refused:?}"
         );
-        assert!(!shell.saved_token().exists());
+        assert_eq!((refused.code, shell.saved_tokens()), (4, vec![]));
         let right = shell.file("right", &format!("{PASSWORD}\n"));
         let saved = shell
             .run(&[
@@ -173,7 +200,9 @@ async fn a_token_is_made_with_the_password_saved_and_revoked() {
             ])
             .await;
         assert!(!saved.out.contains("ct_"), "{saved:?}");
-        assert_eq!(mode(&shell.saved_token()), 0o600);
+        let file = shell.saved_tokens().remove(0);
+        assert_eq!(mode(&file), 0o600);
+        assert_eq!(mode(file.parent().unwrap()), 0o700);
         let id = saved.json()["id"].as_str().unwrap().to_owned();
 
         assert_eq!(shell.run(&["workshop", "list"]).await.code, 0);
@@ -186,8 +215,12 @@ async fn a_token_is_made_with_the_password_saved_and_revoked() {
         assert!(printed.starts_with("ct_"), "{printed}");
         let revoked = shell.run(&["token", "revoke", &id]).await;
         assert_eq!(revoked.code, 0, "{revoked:?}");
-        let after = shell.run(&["workshop", "list"]).await;
-        assert_eq!(after.code, 1);
+        // What is revoked here is not kept here.
+        assert_eq!(shell.saved_tokens(), Vec::<PathBuf>::new());
+        let after = shell
+            .run(&["--token", "ct_revoked", "workshop", "list"])
+            .await;
+        assert_eq!(after.code, 4);
         assert!(after.err.contains("revoked"), "{after:?}");
         let with_flag = shell
             .run(&["--token", printed, "workshop", "list", "--json"])
@@ -205,17 +238,17 @@ async fn what_went_wrong_and_what_to_do_is_said() {
         assert_eq!(none.code, 1);
         assert!(none.err.contains("there is no such workshop"), "{none:?}");
         for usage in [
-            &["workshop", "show", "1"][..],
-            &["seat", "reset", "ws-aaaaaaaa", "0"],
+            &["seat", "reset", "ws-aaaaaaaa", "0"][..],
+            &["seat", "add", "ws-aaaaaaaa", "201"],
             &["workshop", "create", "Rust"],
-            &["--server", "https://class.example.org", "status"],
+            &["token", "revoke", "../tokens"],
             &["--server", "localhost", "status"],
         ] {
             let ran = shell.run(usage).await;
             assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{usage:?}: {ran:?}");
         }
         let bad = shell.run(&["--token", "ct_nobodys", "status"]).await;
-        assert_eq!(bad.code, 1);
+        assert_eq!(bad.code, 4);
         assert!(!bad.err.contains("ct_nobodys"), "{bad:?}");
         assert!(bad.err.contains("token create --save"), "{bad:?}");
 
@@ -225,7 +258,7 @@ async fn what_went_wrong_and_what_to_do_is_said() {
         drop(free);
         shell.variables[0].1 = nowhere.clone();
         let down = shell.run(&["status"]).await;
-        assert_eq!((down.code, down.out.as_str()), (1, ""));
+        assert_eq!((down.code, down.out.as_str()), (3, ""));
         for part in [&nowhere, "onnection refused", "clarateach serve"] {
             assert!(down.err.contains(part), "{part} in {down:?}");
         }
@@ -276,14 +309,59 @@ async fn the_set_up_link_is_there_for_the_operator_until_it_is_used() {
 }
 
 #[tokio::test]
-async fn completions_know_the_commands() {
-    let shell = Shell {
-        home: tempfile::tempdir().unwrap(),
-        variables: Vec::new(),
-    };
+async fn completions_know_the_commands_and_bash_reads_them() {
+    let shell = Shell::at_url("http://localhost");
     for name in ["bash", "zsh", "fish"] {
         let script = shell.run(&["completions", name]).await;
         assert_eq!(script.code, 0, "{script:?}");
         assert!(script.out.contains("setup-link"), "{name}");
+        if name == "bash" {
+            let path = shell.file("completions", &script.out);
+            let parsed = shell.command("bash").args(["-n", &path]).output().await;
+            let parsed = parsed.unwrap();
+            assert!(parsed.status.success(), "{parsed:?}");
+            assert!(parsed.stderr.is_empty(), "{parsed:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_flag_is_described_and_exit_codes_are_told() {
+    let shell = Shell::at_url("http://localhost");
+    for command in [
+        &["--help"][..],
+        &["workshop", "create", "--help"],
+        &["status", "--help"],
+    ] {
+        let help = shell.run(command).await;
+        assert!(help.out.contains("Examples:"), "{command:?}: {}", help.out);
+        assert!(help.out.contains("130 interrupted"), "{command:?}");
+    }
+    for command in [
+        &["workshop", "delete", "-h"][..],
+        &["seat", "add", "-h"],
+        &["seat", "reset", "-h"],
+        &["token", "create", "-h"],
+        &["setup-link", "-h"],
+    ] {
+        let help = shell.run(command).await;
+        let words = help.out.split_whitespace().collect::<Vec<_>>().join(" ");
+        for name in ["SERVER", "TOKEN", "CA_FILE"] {
+            assert!(
+                words.contains(&format!("env: CLARATEACH_{name}")),
+                "{words}"
+            );
+        }
+        for line in help
+            .out
+            .lines()
+            .filter(|line| line.trim_start().starts_with("--"))
+        {
+            let says = line.trim_start().split_once("  ");
+            assert!(
+                says.is_some_and(|(_, says)| !says.trim().is_empty()),
+                "{command:?}: no description in {line:?}"
+            );
+        }
     }
 }

@@ -5,5 +5,7 @@ mod attacks;
 mod decoys;
 mod disk;
 mod fixture;
+pub(crate) use fixture::host;
 mod life;
 mod limits;
+mod residue;

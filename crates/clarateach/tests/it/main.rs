@@ -11,16 +11,30 @@ mod conformance;
 #[cfg(test)]
 mod docker;
 #[cfg(test)]
+mod errors;
+#[cfg(test)]
+mod events;
+#[cfg(test)]
 mod idempotency;
+#[cfg(test)]
+mod in_seat;
 #[cfg(test)]
 mod orchestrator;
 #[cfg(test)]
 mod origins;
 #[cfg(test)]
+mod presence;
+#[cfg(test)]
 mod proxy;
+#[cfg(test)]
+mod reach;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod room;
 #[cfg(test)]
+mod scenes;
+#[cfg(test)]
 mod tokens;
+#[cfg(test)]
+mod watcher;

@@ -6,6 +6,8 @@ import { Icon } from '../../components/Icon'
 import { isOnlyHere, joinAddress } from './joinAddress'
 import { JoinDialog } from './JoinDialog'
 import { JoinQr } from './JoinQr'
+import { Reach } from './Reach'
+import { isInRoom } from './reachStage'
 import styles from './console.module.css'
 
 /** What goes on the wall: the code, big, the link, and its QR code. */
@@ -47,6 +49,7 @@ export function JoinCard({ workshop }: { workshop: Workshop }) {
       <div className={styles.joinQr}>
         <JoinQr workshop={workshop} alt="QR code of the join link" />
       </div>
+      {!isOnlyHere(workshop.join_url) && isInRoom(workshop.join_url) && <Reach joinUrl={workshop.join_url} />}
       <JoinDialog workshop={workshop} open={isLarge} onOpenChange={setLarge} />
     </section>
   )

@@ -9,8 +9,9 @@ import { Button } from '../../components/Button'
 import { ConfirmDialog } from '../../components/Dialog'
 import { Icon } from '../../components/Icon'
 import { Menu, MenuItem } from '../../components/Menu'
+import { Tooltip } from '../../components/Tooltip'
 import { openAsInstructor, seatPath } from '../auth/enterSeat'
-import { PRESENCE, SEAT_STATUS } from './words'
+import { PRESENCE, presenceHint, SEAT_STATUS } from './words'
 import styles from './console.module.css'
 
 const SURE = {
@@ -65,7 +66,11 @@ export function SeatCard({ workshop, seat, frozen }: { workshop: Workshop; seat:
         {seat.learner ? (
           <>
             <bdi className={styles.learnerName}>{seat.learner.name}</bdi>
-            <span className={styles.presence}>{PRESENCE[seat.learner.presence]}</span>
+            <Tooltip text={presenceHint(seat.learner)}>
+              <span className={styles.presence} data-presence={seat.learner.presence} data-testid="presence">
+                {PRESENCE[seat.learner.presence]}
+              </span>
+            </Tooltip>
           </>
         ) : (
           <span className={styles.nobody}>Nobody here yet</span>

@@ -1,6 +1,6 @@
 // How the console says what the API says.
 
-import type { Presence, Progress, SeatStatus, WorkshopStatus } from '../../api/types'
+import type { Learner, Presence, Progress, SeatStatus, WorkshopStatus } from '../../api/types'
 import type { Tone } from '../../components/Badge'
 
 export const WORKSHOP_STATUS: Record<WorkshopStatus, { label: string; tone: Tone }> = {
@@ -24,7 +24,34 @@ export const SEAT_STATUS: Record<SeatStatus, { label: string; tone: Tone }> = {
 export const PRESENCE: Record<Presence, string> = {
   never: 'not there yet',
   active: 'active',
+  idle: 'idle',
   away: 'away',
+  left: 'left',
+}
+
+/** The tooltip of a presence: what it means, and since when. */
+export function presenceHint({ presence, presence_since: since, joined_at: joined }: Learner, now = new Date()): string {
+  const at = (text: string) => timeOf(new Date(text), now)
+  switch (presence) {
+    case 'never':
+      return `Joined ${at(joined)}, and has not opened the seat yet`
+    case 'active':
+      return since ? `Here and working since ${at(since)}` : 'Here and working'
+    case 'idle':
+      return since ? `Has the seat open; did nothing since ${at(since)}` : 'Has the seat open'
+    case 'away':
+      return since ? `The connection is gone since ${at(since)}` : 'The connection is gone'
+    case 'left':
+      return since ? `Gone since ${at(since)}. The seat stays theirs` : 'Gone. The seat stays theirs'
+  }
+}
+
+/** The time of day; on another day, the day too. */
+function timeOf(moment: Date, now: Date): string {
+  const isToday = moment.toDateString() === now.toDateString()
+  return isToday
+    ? moment.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })
+    : moment.toLocaleString([], { weekday: 'short', day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' })
 }
 
 const PHASES: Record<Progress['phase'], string> = {

@@ -4,10 +4,11 @@ import type { SeatAddress } from '../../api/seat'
 import { Button } from '../../components/Button'
 import { Dialog, DialogActions } from '../../components/Dialog'
 import { Icon } from '../../components/Icon'
-import { Notice } from '../../components/Notice'
 import { Loading, State } from '../../components/State'
 import { TabStrip } from '../../components/TabStrip'
 import { Tooltip } from '../../components/Tooltip'
+import { CompareView } from './CompareView'
+import { DocumentNotice } from './DocumentNotice'
 import type { Document, Documents } from './documents'
 import type { SeatEditor } from './useEditor'
 import styles from './EditorPanel.module.css'
@@ -22,6 +23,7 @@ interface Props {
 export function EditorPanel({ address, editor, documents, canChange }: Props) {
   const host = useRef<HTMLDivElement>(null)
   const [closing, setClosing] = useState<string | null>(null)
+  const [comparing, setComparing] = useState<string | null>(null)
   const active = documents.open.find((document) => document.path === documents.active)
   const hasDocuments = documents.open.length > 0
 
@@ -59,15 +61,18 @@ export function EditorPanel({ address, editor, documents, canChange }: Props) {
     void editor.ready().then(
       (buffers) => {
         buffers.show(shownPath)
-        if (!isInTerminal(document.activeElement)) buffers.focus()
+        if (!isWritingElsewhere(document.activeElement)) buffers.focus()
       },
       () => undefined,
     )
   }, [editor, shownPath])
 
+  // Over with the conflict that it was about.
+  const compared = shownPath !== null && comparing === shownPath && active?.conflict?.etag ? shownPath : null
+
   function close(path: string) {
     const document = documents.open.find((other) => other.path === path)
-    if (document?.dirty) setClosing(path)
+    if (document?.dirty || document?.removed) setClosing(path)
     else editor.close(path)
   }
 
@@ -81,6 +86,7 @@ export function EditorPanel({ address, editor, documents, canChange }: Props) {
             label: document.path.slice(document.path.lastIndexOf('/') + 1),
             title: document.path,
             dirty: document.dirty,
+            gone: document.removed ? '(removed)' : undefined,
             canClose: true,
             closeLabel: `Close ${document.path}`,
           }))}
@@ -97,7 +103,7 @@ export function EditorPanel({ address, editor, documents, canChange }: Props) {
                   aria-label="Save"
                   data-testid="editor-save"
                   busy={active.saving}
-                  disabled={!active.dirty}
+                  disabled={!active.dirty && !active.removed}
                   onClick={() => void editor.save(active.path)}
                 >
                   {!active.saving && <Icon name="save" />}
@@ -107,7 +113,15 @@ export function EditorPanel({ address, editor, documents, canChange }: Props) {
           }
         />
       )}
-      {active && <DocumentNotice document={active} editor={editor} />}
+      {active && (
+        <DocumentNotice
+          document={active}
+          editor={editor}
+          canChange={canChange}
+          isComparing={compared !== null}
+          onCompare={(on) => setComparing(on ? active.path : null)}
+        />
+      )}
       <div className={styles.body}>
         <div
           ref={host}
@@ -115,8 +129,11 @@ export function EditorPanel({ address, editor, documents, canChange }: Props) {
           data-testid="editor"
           data-path={shownPath ?? undefined}
           data-dirty={active?.dirty || undefined}
-          hidden={shownPath === null}
+          hidden={shownPath === null || compared !== null}
         />
+        {compared !== null && (
+          <CompareView key={`${compared} ${active?.conflict?.etag}`} editor={editor} path={compared} readOnly={!canChange} />
+        )}
         {shownPath === null && <Instead address={address} editor={editor} document={active} />}
       </div>
 
@@ -127,7 +144,7 @@ export function EditorPanel({ address, editor, documents, canChange }: Props) {
         title="Close without saving?"
         description={
           <>
-            <bdi>{closing}</bdi> has changes that are not saved on your seat.
+            The text of <bdi>{closing}</bdi> is not saved on your seat.
           </>
         }
       >
@@ -140,7 +157,7 @@ export function EditorPanel({ address, editor, documents, canChange }: Props) {
               setClosing(null)
             }}
           >
-            Discard changes
+            Discard it
           </Button>
         </DialogActions>
       </Dialog>
@@ -149,52 +166,9 @@ export function EditorPanel({ address, editor, documents, canChange }: Props) {
 }
 
 /** A file that opens by itself, after a reload, takes the focus from nobody. */
-function isInTerminal(element: Element | null): boolean {
-  return (element?.closest('[data-testid="terminal"]') ?? null) !== null
-}
-
-function DocumentNotice({ document, editor }: { document: Document; editor: SeatEditor }) {
-  const { path, conflict, saveError, saving } = document
-  if (conflict) {
-    return (
-      <Notice
-        tone="warn"
-        testId="editor-conflict"
-        action={
-          <>
-            <Button size="small" busy={saving} onClick={() => void editor.save(path, true)}>
-              {conflict.etag === null ? 'Write it again' : 'Overwrite with mine'}
-            </Button>
-            {conflict.etag !== null && (
-              <Button size="small" onClick={() => void editor.reload(path)}>
-                Load theirs, drop mine
-              </Button>
-            )}
-          </>
-        }
-      >
-        {conflict.etag === null
-          ? 'Not saved: this file is no longer on your seat. Your text is kept here.'
-          : 'Not saved: this file has changed on your seat since you opened it. Your text is kept here.'}
-      </Notice>
-    )
-  }
-  if (saveError !== undefined) {
-    return (
-      <Notice
-        tone="error"
-        testId="editor-save-error"
-        action={
-          <Button size="small" onClick={() => void editor.save(path)}>
-            Save again
-          </Button>
-        }
-      >
-        Not saved: {saveError} Your text is kept here.
-      </Notice>
-    )
-  }
-  return null
+function isWritingElsewhere(element: Element | null): boolean {
+  const isField = element?.matches('input, textarea, [contenteditable]') ?? false
+  return isField && element?.closest('[data-testid="editor"]') === null
 }
 
 function Instead({

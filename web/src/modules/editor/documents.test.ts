@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { movedPath, NO_DOCUMENTS, reduceDocuments, type DocumentAction, type Documents } from './documents'
-import { decodeText, LARGEST_BYTES, tooLarge } from './text'
+import { decodeText, LARGEST_BYTES, smallestEdit, tooLarge } from './text'
 
 function after(...actions: DocumentAction[]): Documents {
   return actions.reduce(reduceDocuments, NO_DOCUMENTS)
@@ -27,10 +27,42 @@ describe('open files', () => {
     const state = after(
       opened('a'),
       { type: 'loaded', path: 'a', etag: '1', dirty: true },
-      { type: 'conflicted', path: 'a', etag: '2' },
+      { type: 'conflicted', path: 'a', etag: '2', met: 'saving' },
       { type: 'saved', path: 'a', etag: '3', dirty: false },
     )
-    expect(state.open[0]).toEqual({ path: 'a', status: 'ready', etag: '3', dirty: false, saving: false })
+    expect(state.open[0]).toEqual({
+      path: 'a',
+      status: 'ready',
+      etag: '3',
+      dirty: false,
+      saving: false,
+      removed: false,
+    })
+  })
+
+  it('expect_their_version_once_mine_is_kept', () => {
+    const state = after(
+      opened('a'),
+      { type: 'loaded', path: 'a', etag: '1', dirty: true },
+      { type: 'conflicted', path: 'a', etag: '2', met: 'watching' },
+      { type: 'kept_mine', path: 'a' },
+    )
+    expect(state.open[0]).toMatchObject({ etag: '2', dirty: true })
+    expect(state.open[0]?.conflict).toBeUndefined()
+  })
+
+  it('stay_removed_until_saved_again', () => {
+    const removed = after(
+      opened('a'),
+      { type: 'loaded', path: 'a', etag: '1', dirty: false },
+      { type: 'removed', path: 'a' },
+      { type: 'edited', path: 'a', dirty: true },
+      { type: 'saving', path: 'a' },
+      { type: 'save_failed', path: 'a', message: 'no' },
+    )
+    expect(removed.open[0]).toMatchObject({ etag: null, removed: true, dirty: true })
+    const saved = reduceDocuments(removed, { type: 'saved', path: 'a', etag: '2', dirty: false })
+    expect(saved.open[0]).toMatchObject({ etag: '2', removed: false })
   })
 
   it('follow_a_renamed_folder', () => {
@@ -56,5 +88,21 @@ describe('what an editor may show', () => {
   it('takes_two_megabytes', () => {
     expect(tooLarge(LARGEST_BYTES)).toBeNull()
     expect(tooLarge(LARGEST_BYTES * 2)).toContain('4.0 MB')
+  })
+})
+
+describe('the edit from one text to another', () => {
+  it.each([
+    ['one two three', 'one 2 three', { start: 4, end: 7, text: '2' }],
+    ['same', 'same', { start: 4, end: 4, text: '' }],
+    ['aa', 'aaa', { start: 2, end: 2, text: 'a' }],
+    ['', 'new', { start: 0, end: 0, text: 'new' }],
+    ['gone', '', { start: 0, end: 4, text: '' }],
+    ['😀', '😁', { start: 0, end: 2, text: '😁' }],
+    ['a\r\nb', 'a\nb', { start: 1, end: 3, text: '\n' }],
+  ])('of %j to %j is small', (before, after, edit) => {
+    const found = smallestEdit(before, after)
+    expect(found).toEqual(edit)
+    expect(before.slice(0, found.start) + found.text + before.slice(found.end)).toBe(after)
   })
 })

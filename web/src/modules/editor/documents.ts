@@ -10,8 +10,10 @@ export interface Document {
   etag: string | null
   dirty: boolean
   saving: boolean
-  /** The seat has something else than what the buffer started from. */
-  conflict?: { etag: string | null }
+  /** It is no longer on the seat; the next save makes it again. */
+  removed?: boolean
+  /** The seat has something else than what the buffer started from: a save met it, or the seat told. */
+  conflict?: { etag: string | null; met: 'saving' | 'watching' }
   saveError?: string
 }
 
@@ -32,7 +34,9 @@ export type DocumentAction =
   | { type: 'saving'; path: string }
   | { type: 'saved'; path: string; etag: string; dirty: boolean }
   | { type: 'save_failed'; path: string; message: string }
-  | { type: 'conflicted'; path: string; etag: string | null }
+  | { type: 'conflicted'; path: string; etag: string | null; met: 'saving' | 'watching' }
+  | { type: 'removed'; path: string }
+  | { type: 'kept_mine'; path: string }
   | { type: 'moved'; from: string; to: string }
   | { type: 'notice_dismissed'; path: string }
 
@@ -60,6 +64,7 @@ export function reduceDocuments(state: Documents, action: DocumentAction): Docum
         status: 'ready',
         etag: action.etag,
         dirty: action.dirty,
+        removed: false,
       }))
     case 'declined':
     case 'failed':
@@ -79,11 +84,21 @@ export function reduceDocuments(state: Documents, action: DocumentAction): Docum
         ...bare(document),
         etag: action.etag,
         dirty: action.dirty,
+        removed: false,
       }))
     case 'save_failed':
       return change(state, action.path, (document) => ({ ...bare(document), saveError: action.message }))
     case 'conflicted':
-      return change(state, action.path, (document) => ({ ...bare(document), conflict: { etag: action.etag } }))
+      return change(state, action.path, (document) => ({
+        ...bare(document),
+        conflict: { etag: action.etag, met: action.met },
+      }))
+    case 'removed':
+      return change(state, action.path, (document) => ({ ...bare(document), etag: null, removed: true }))
+    case 'kept_mine':
+      return change(state, action.path, (document) =>
+        document.conflict ? { ...bare(document), etag: document.conflict.etag, removed: false } : document,
+      )
     case 'moved':
       return {
         open: state.open.map((document) => ({ ...document, path: movedPath(document.path, action) })),
@@ -108,6 +123,6 @@ function change(state: Documents, path: string, update: (document: Document) => 
 }
 
 /** Without what the last attempt had to say. */
-function bare({ path, status, etag, dirty }: Document): Document {
-  return { path, status, etag, dirty, saving: false }
+function bare({ path, status, etag, dirty, removed = false }: Document): Document {
+  return { path, status, etag, dirty, saving: false, removed }
 }

@@ -2,7 +2,8 @@
 // editor's buffer and in this browser's storage), so that neither a reconnect nor a reload loses one.
 
 import { isApiError, isRecord, messageOf } from '../../api/client'
-import { readFile, writeFile, type FileContent } from '../../api/files'
+import type { FileEvent } from '../../api/fileEvents'
+import { makeParents, readFile, writeFile, type FileContent } from '../../api/files'
 import type { SeatAddress } from '../../api/seat'
 import type { SeatStorage } from '../auth/seatStorage'
 import {
@@ -13,12 +14,19 @@ import {
   type DocumentAction,
   type Documents,
 } from './documents'
-import { decodeText, tooLarge } from './text'
+import { decodeText, LARGEST_BYTES, tooLarge, type Decoded } from './text'
+
+/** A stretch of one line, counted from 1 in UTF-16 units. */
+export interface Place {
+  line: number
+  column: number
+  endColumn: number
+}
 
 /** The texts themselves; Monaco's models behind it. */
 export interface Buffers {
   create(path: string, saved: string, draft: string | null): void
-  /** Replaces the text by what the seat has, as one step that can be undone. */
+  /** Replaces the text by what the seat has, as one step that can be undone; the cursor stays. */
   replace(path: string, text: string): void
   text(path: string): string
   isDirty(path: string): boolean
@@ -27,6 +35,9 @@ export interface Buffers {
   version(path: string): number
   move(from: string, to: string): void
   dispose(path: string): void
+  /** Selects the place and brings it into view, now or when the text is next shown. */
+  reveal(path: string, place: Place): void
+  focus(): void
 }
 
 interface Draft {
@@ -37,23 +48,30 @@ interface Draft {
 export interface FileCalls {
   read(path: string, knownEtag?: string): Promise<FileContent | null>
   write(path: string, text: string, expect: { absent: true } | { etag: string }): Promise<string>
+  makeParents(path: string): Promise<void>
 }
 
 export function fileCalls(address: SeatAddress): FileCalls {
   const encoder = new TextEncoder()
   return {
-    read: (path, knownEtag) => readFile(address, path, knownEtag),
+    read: (path, knownEtag) => readFile(address, path, LARGEST_BYTES, knownEtag),
     write: (path, text, expect) => writeFile(address, path, encoder.encode(text), expect),
+    makeParents: (path) => makeParents(address, path),
   }
 }
 
 const OPEN_KEY = 'open'
 const DRAFT_DELAY_MS = 400
+/** No file of this name any more; perhaps something else. */
+const GONE_CODES = ['not_found', 'not_a_directory', 'is_directory', 'not_a_file']
 
 export class EditorStore<B extends Buffers = Buffers> {
   private state: Documents = NO_DOCUMENTS
   private readonly listeners = new Set<() => void>()
   private readonly draftTimers = new Map<string, ReturnType<typeof setTimeout>>()
+  private readonly checking = new Set<string>()
+  private readonly checkAgain = new Set<string>()
+  private readonly places = new Map<string, Place>()
   private buffers: Promise<B> | null = null
 
   constructor(
@@ -90,6 +108,19 @@ export class EditorStore<B extends Buffers = Buffers> {
     else await this.load(path)
   }
 
+  /** At a place of it: a match of a search. */
+  async openAt(path: string, place: Place): Promise<void> {
+    this.places.set(path, place)
+    await this.open(path)
+    await this.showPlace(path)
+  }
+
+  /** For somebody who asked for this very file. */
+  async openAndFocus(path: string): Promise<void> {
+    await this.open(path)
+    if (this.find(path)?.status === 'ready') (await this.ready()).focus()
+  }
+
   activate(path: string): void {
     this.dispatch({ type: 'activated', path })
     void this.catchUp()
@@ -123,7 +154,7 @@ export class EditorStore<B extends Buffers = Buffers> {
     const version = buffers.version(path)
     this.dispatch({ type: 'saving', path })
     try {
-      const written = await this.files.write(path, text, etag === null ? { absent: true } : { etag })
+      const written = await this.write(path, text, etag)
       buffers.markSaved(path, version)
       const dirty = buffers.isDirty(path)
       this.dispatch({ type: 'saved', path, etag: written, dirty })
@@ -132,6 +163,19 @@ export class EditorStore<B extends Buffers = Buffers> {
     } catch (error) {
       await this.saveFailed(path, error)
     }
+    if (this.checkAgain.delete(path)) void this.check(path)
+  }
+
+  /** The seat has changed under an edited text, and the person wants their own: the next save takes the place of it. */
+  keepMine(path: string): void {
+    this.dispatch({ type: 'kept_mine', path })
+    void this.keepDraft(path)
+  }
+
+  /** What the seat has, to be compared with. */
+  async theirs(path: string): Promise<{ text: string } | { declined: string }> {
+    const content = await this.files.read(path)
+    return content ? decode(content) : { declined: 'There is nothing to compare with.' }
   }
 
   /** Gives up the own text for what the seat has. */
@@ -144,19 +188,17 @@ export class EditorStore<B extends Buffers = Buffers> {
     this.dispatch({ type: 'notice_dismissed', path })
   }
 
-  /** Files change under an editor: a text that nobody touched here follows, one that is being edited waits for its save. */
+  /** Looks at the file in front; what programs did to the others is seen when they come to the front. */
   async catchUp(): Promise<void> {
-    const document = this.state.open.find(({ path }) => path === this.state.active)
-    if (document?.status !== 'ready' || document.dirty || document.saving || document.etag === null) return
-    const { path, etag } = document
-    try {
-      const content = await this.files.read(path, etag)
-      const now = this.find(path)
-      if (content === null || now?.etag !== etag || now.dirty || now.saving) return
-      await this.show(path, content)
-    } catch {
-      // Gone or out of reach: the text stays, and the next save says what is the matter.
-    }
+    if (this.state.active !== null) await this.check(this.state.active)
+  }
+
+  /** Told of changes on the seat: looks at the open files that they are about, the one in front first. */
+  async outside(events: readonly FileEvent[]): Promise<void> {
+    const { active, open } = this.state
+    const touched = open.map(({ path }) => path).filter((path) => events.some((event) => isAbout(event, path)))
+    touched.sort((a, b) => Number(b === active) - Number(a === active))
+    for (const path of touched) await this.check(path)
   }
 
   moved(from: string, to: string): void {
@@ -167,7 +209,11 @@ export class EditorStore<B extends Buffers = Buffers> {
       if (target === path) continue
       this.dropDraft(path)
       void this.buffers?.then(
-        (buffers) => buffers.move(path, target),
+        (buffers) => {
+          buffers.move(path, target)
+          // The seat may have told of the old name's end before this page knew of the new one.
+          void this.check(target)
+        },
         () => undefined,
       )
       if (dirty) this.edited(target, true)
@@ -197,6 +243,7 @@ export class EditorStore<B extends Buffers = Buffers> {
         const buffers = await this.ready()
         buffers.create(path, '', draft.text)
         this.dispatch({ type: 'loaded', path, etag: null, dirty: true })
+        this.wentAway(path)
       } else {
         this.dispatch({ type: 'failed', path, message: messageOf(error) })
       }
@@ -205,7 +252,7 @@ export class EditorStore<B extends Buffers = Buffers> {
 
   private async show(path: string, content: FileContent, ready?: B): Promise<void> {
     const buffers = ready ?? (await this.ready())
-    const decoded = decodeText(content.bytes)
+    const decoded = decode(content)
     if ('declined' in decoded) {
       this.dispatch({ type: 'declined', path, message: decoded.declined })
       return
@@ -214,17 +261,95 @@ export class EditorStore<B extends Buffers = Buffers> {
     const known = this.find(path)
     if (known?.status === 'ready') buffers.replace(path, decoded.text)
     else buffers.create(path, decoded.text, draft?.text ?? null)
-    // A draft expects the version that it was written on, so that its save notices what happened since.
-    const etag = draft && draft.etag !== null ? draft.etag : content.etag
-    this.dispatch({ type: 'loaded', path, etag, dirty: buffers.isDirty(path) })
+    const dirty = buffers.isDirty(path)
+    // A draft expects what it was written on, so that neither side is overwritten unasked.
+    const etag = draft && dirty ? draft.etag : content.etag
+    this.dispatch({ type: 'loaded', path, etag, dirty })
+    if (etag !== content.etag) this.dispatch({ type: 'conflicted', path, etag: content.etag, met: 'watching' })
+    await this.showPlace(path)
+  }
+
+  /** Compares an open file with the seat's: an untouched text follows, one that is being edited gets a notice. */
+  private async check(path: string): Promise<void> {
+    const document = this.find(path)
+    if (!document || document.status === 'loading') return
+    if (document.saving || this.checking.has(path)) {
+      this.checkAgain.add(path)
+      return
+    }
+    this.checking.add(path)
+    try {
+      if (document.status === 'ready') await this.compare(document)
+      else await this.load(path)
+    } finally {
+      this.checking.delete(path)
+    }
+    if (this.find(path)?.saving !== true && this.checkAgain.delete(path)) await this.check(path)
+  }
+
+  private async compare({ path, etag }: Document): Promise<void> {
+    let content: FileContent | null
+    try {
+      content = await this.files.read(path, etag ?? undefined)
+    } catch (error) {
+      // Out of reach is another matter, and the next save says so.
+      if (isApiError(error, ...GONE_CODES) && this.isStill(path, etag)) this.wentAway(path)
+      return
+    }
+    const buffers = await this.ready()
+    const now = this.find(path)
+    if (!now || !this.isStill(path, etag)) return
+    if (content === null) {
+      if (now.conflict?.met === 'watching') this.dispatch({ type: 'notice_dismissed', path })
+      return
+    }
+    const decoded = decode(content)
+    const isMine = 'text' in decoded && decoded.text === buffers.text(path)
+    if (isMine) this.dropDraft(path)
+    if (isMine || (!now.dirty && !now.removed)) await this.show(path, content, buffers)
+    else if (now.conflict?.etag !== content.etag) {
+      this.dispatch({ type: 'conflicted', path, etag: content.etag, met: 'watching' })
+    }
+  }
+
+  /** Nothing has happened to the document here since it was looked at. */
+  private isStill(path: string, etag: string | null): boolean {
+    const now = this.find(path)
+    return now?.status === 'ready' && now.etag === etag && !now.saving
+  }
+
+  /** The text stays, and is kept for a reload of the page as well. */
+  private wentAway(path: string): void {
+    if (this.find(path)?.removed) return
+    this.dispatch({ type: 'removed', path })
+    void this.keepDraft(path)
+  }
+
+  private async showPlace(path: string): Promise<void> {
+    if (this.find(path)?.status !== 'ready') return
+    const place = this.places.get(path)
+    this.places.delete(path)
+    if (place) (await this.ready()).reveal(path, place)
+  }
+
+  /** Folders that went with the file come back with it. */
+  private async write(path: string, text: string, etag: string | null): Promise<string> {
+    const expected = etag === null ? ({ absent: true } as const) : { etag }
+    try {
+      return await this.files.write(path, text, expected)
+    } catch (error) {
+      if (etag !== null || !isApiError(error, 'no_parent')) throw error
+      await this.files.makeParents(path)
+      return this.files.write(path, text, expected)
+    }
   }
 
   private async saveFailed(path: string, error: unknown): Promise<void> {
     if (isApiError(error) && error.status === 412) {
       const etag = error.details.etag ?? (await this.currentEtag(path))
-      this.dispatch({ type: 'conflicted', path, etag })
+      this.dispatch({ type: 'conflicted', path, etag, met: 'saving' })
     } else if (isApiError(error, 'not_found')) {
-      this.dispatch({ type: 'conflicted', path, etag: null })
+      this.dispatch({ type: 'conflicted', path, etag: null, met: 'saving' })
     } else {
       this.dispatch({ type: 'save_failed', path, message: messageOf(error) })
     }
@@ -242,7 +367,7 @@ export class EditorStore<B extends Buffers = Buffers> {
     this.draftTimers.delete(path)
     const document = this.find(path)
     if (!document) return
-    if (!document.dirty) {
+    if (!document.dirty && !document.removed) {
       this.storage.remove(draftKey(path))
       return
     }
@@ -290,6 +415,16 @@ export class EditorStore<B extends Buffers = Buffers> {
     }
     this.listeners.forEach((listener) => listener())
   }
+}
+
+function decode(content: FileContent): Decoded {
+  const declined = content.tooMany === undefined ? null : tooLarge(content.tooMany)
+  return declined === null ? decodeText(content.bytes) : { declined }
+}
+
+function isAbout({ kind, path }: FileEvent, opened: string): boolean {
+  if (path === opened || path === '') return true
+  return (kind === 'removed' || kind === 'rescan') && opened.startsWith(`${path}/`)
 }
 
 function draftKey(path: string): string {

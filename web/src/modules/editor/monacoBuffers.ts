@@ -1,11 +1,12 @@
 // Monaco, local and lazy: one editor widget for the life of the page, one model a file. Only a dynamic import reaches this.
 
-import { editor, Uri, type IDisposable } from 'monaco-editor/editor'
+import { editor, Range, Uri, type IDisposable } from 'monaco-editor/editor'
 import EditorWorker from 'monaco-editor/editor/editor.worker?worker'
 import 'monaco-editor/features/register.all'
 import JsonWorker from 'monaco-editor/languages/features/json/json.worker?worker'
-import type { Buffers } from './editorStore'
+import type { Buffers, Place } from './editorStore'
 import './languages'
+import { smallestEdit } from './text'
 
 self.MonacoEnvironment = {
   getWorker: (_, label) => (label === 'json' ? new JsonWorker() : new EditorWorker()),
@@ -34,6 +35,8 @@ interface Buffer {
   savedVersion: number
   listener: IDisposable
   view: editor.ICodeEditorViewState | null
+  /** Waits to be brought into view. */
+  place: Place | null
 }
 
 export class MonacoBuffers implements Buffers {
@@ -48,6 +51,7 @@ export class MonacoBuffers implements Buffers {
     this.widget ??= editor.create(container, {
       ariaLabel: 'Editor',
       automaticLayout: true,
+      dropIntoEditor: { enabled: false }, // Dropped files go to the tree.
       fixedOverflowWidgets: true,
       fontFamily: 'ui-monospace, "Cascadia Mono", "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace',
       fontSize: 13,
@@ -78,6 +82,40 @@ export class MonacoBuffers implements Buffers {
     if (!next) return
     this.widget.restoreViewState(next.view)
     this.widget.updateOptions({ ariaLabel: `Editor, ${next.path}` })
+    this.showPlace(next)
+  }
+
+  reveal(path: string, place: Place): void {
+    const buffer = this.get(path)
+    buffer.place = place
+    if (this.shown !== buffer) return
+    this.showPlace(buffer)
+    this.focus()
+  }
+
+  /** The person's text beside another, until the returned function is called; it can be edited there as well. */
+  compare(container: HTMLElement, path: string, theirs: string, readOnly: boolean): () => void {
+    const { model } = this.get(path)
+    const original = editor.createModel(theirs, model.getLanguageId())
+    const widget = editor.createDiffEditor(container, {
+      automaticLayout: true,
+      fixedOverflowWidgets: true,
+      fontSize: 13,
+      minimap: { enabled: false },
+      originalEditable: false,
+      readOnly,
+      scrollBeyondLastLine: false,
+      theme: THEME,
+    })
+    widget.setModel({ original, modified: model })
+    // The diff editor keeps its own options for these labels from its input fields.
+    widget.getOriginalEditor().updateOptions({ ariaLabel: 'The text on the seat' })
+    widget.getModifiedEditor().updateOptions({ ariaLabel: 'Your text' })
+    return () => {
+      widget.setModel(null)
+      widget.dispose()
+      original.dispose()
+    }
   }
 
   focus(): void {
@@ -95,14 +133,17 @@ export class MonacoBuffers implements Buffers {
       savedVersion: model.getAlternativeVersionId(),
       listener: model.onDidChangeContent(() => this.onEdited(buffer.path, isDirty(buffer))),
       view: null,
+      place: null,
     }
     this.buffers.set(path, buffer)
-    if (draft !== null && draft !== saved) replaceAll(model, draft)
+    if (draft !== null && draft !== saved) replaceDifference(model, draft)
   }
 
   replace(path: string, text: string): void {
     const buffer = this.get(path)
-    if (buffer.model.getValue(undefined, true) !== text) replaceAll(buffer.model, text)
+    const position = this.shown === buffer ? (this.widget?.getPosition() ?? null) : null
+    const touched = replaceDifference(buffer.model, text)
+    if (position && touched?.containsPosition(position)) this.widget?.setPosition(buffer.model.validatePosition(position))
     buffer.savedVersion = buffer.model.getAlternativeVersionId()
     this.onEdited(buffer.path, false)
   }
@@ -141,6 +182,15 @@ export class MonacoBuffers implements Buffers {
     buffer.model.dispose()
   }
 
+  private showPlace(buffer: Buffer): void {
+    const { place } = buffer
+    buffer.place = null
+    if (!place || !this.widget) return
+    const range = new Range(place.line, place.column, place.line, place.endColumn)
+    this.widget.setSelection(buffer.model.validateRange(range))
+    this.widget.revealRangeInCenterIfOutsideViewport(range)
+  }
+
   private get(path: string): Buffer {
     const buffer = this.buffers.get(path)
     if (!buffer) throw new Error(`no buffer for ${path}`)
@@ -152,8 +202,18 @@ function isDirty(buffer: Buffer): boolean {
   return buffer.model.getAlternativeVersionId() !== buffer.savedVersion
 }
 
-function replaceAll(model: editor.ITextModel, text: string): void {
+/** As one step that can be undone; whatever stays the same keeps cursor and scroll position. Answers what was replaced. */
+function replaceDifference(model: editor.ITextModel, text: string): Range | null {
+  const endings = text.includes('\r\n') ? editor.EndOfLineSequence.CRLF : editor.EndOfLineSequence.LF
+  if (text.includes('\n') && model.getEndOfLineSequence() !== endings) model.pushEOL(endings)
+  const before = model.getValue(undefined, true)
+  if (before === text) return null
+  const mark = before.startsWith('\ufeff') ? 1 : 0 // Counted in the text, and not in the model's offsets.
+  const edit = smallestEdit(before.slice(mark), text.startsWith('\ufeff') ? text.slice(1) : text)
+  const [start, end] = [model.getPositionAt(edit.start), model.getPositionAt(edit.end)]
+  const range = Range.fromPositions(start, end)
   model.pushStackElement()
-  model.pushEditOperations(null, [{ range: model.getFullModelRange(), text }], () => null)
+  model.pushEditOperations(null, [{ range, text: edit.text }], () => null)
   model.pushStackElement()
+  return range
 }

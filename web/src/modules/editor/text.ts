@@ -10,6 +10,19 @@ export function tooLarge(bytes: number): string | null {
   return `This file has ${size} MB. The editor takes up to 2 MB; use the terminal, or download it.`
 }
 
+/** What has to be replaced in one text to make the other: everything between what both begin and end with. */
+export function smallestEdit(before: string, after: string): { start: number; end: number; text: string } {
+  const shorter = Math.min(before.length, after.length)
+  let start = 0
+  while (start < shorter && before[start] === after[start]) start += 1
+  let same = 0
+  while (same < shorter - start && before[before.length - 1 - same] === after[after.length - 1 - same]) same += 1
+  // Neither a surrogate pair nor a line ending is cut in two.
+  if (start > 0 && /[\ud800-\udbff\r]/.test(before.charAt(start - 1))) start -= 1
+  if (same > 0 && /[\udc00-\udfff\n]/.test(before.charAt(before.length - same))) same -= 1
+  return { start, end: before.length - same, text: after.slice(start, after.length - same) }
+}
+
 /** The byte order mark stays, so that a save changes only what a person changed. */
 export function decodeText(bytes: Uint8Array): Decoded {
   const large = tooLarge(bytes.length)

@@ -6,13 +6,16 @@ import { Spinner } from '../../components/Spinner'
 import type { Row } from './tree'
 import styles from './FileTree.module.css'
 
-export type RowAction = 'new_file' | 'new_folder' | 'rename' | 'delete'
+export type RowAction = 'new_file' | 'new_folder' | 'upload_files' | 'upload_folder' | 'rename' | 'delete'
 
 interface Props {
   row: Row
   isCurrent: boolean
   isOpenInEditor: boolean
   canChange: boolean
+  /** Files are held over it, and would go into it. */
+  isDropTarget: boolean
+  /** Of a folder: as an archive. */
   downloadUrl: string
   onActivate: () => void
   onKeyDown: (event: KeyboardEvent) => void
@@ -21,7 +24,7 @@ interface Props {
 }
 
 export function FileRow(props: Props) {
-  const { row, isCurrent, isOpenInEditor, canChange, downloadUrl, onActivate, onKeyDown, onFocus, onAction } = props
+  const { row, isCurrent, isOpenInEditor, canChange, isDropTarget, downloadUrl, onActivate, onKeyDown, onFocus, onAction } = props
   const { entry, level, expanded, loading } = row
   const [menuOpen, setMenuOpen] = useState(false)
   const isFolder = entry.kind === 'directory'
@@ -38,6 +41,7 @@ export function FileRow(props: Props) {
       data-testid="file-item"
       data-path={entry.path}
       data-kind={entry.kind}
+      data-drop={isDropTarget || undefined}
       data-hidden={entry.name.startsWith('.') || undefined}
       onClick={onActivate}
       onFocus={onFocus}
@@ -52,7 +56,7 @@ export function FileRow(props: Props) {
       </span>
       <Icon name={isFolder ? 'folder' : 'file'} size={15} />
       <bdi className={styles.name}>{entry.name}</bdi>
-      {(canChange || !isFolder) && (
+      {(canChange || entry.kind === 'file' || isFolder) && (
         // The menu belongs to the row but is not a click on it.
         // eslint-disable-next-line jsx-a11y/no-static-element-interactions, jsx-a11y/click-events-have-key-events
         <span className={styles.more} onClick={(event) => event.stopPropagation()}>
@@ -74,12 +78,23 @@ export function FileRow(props: Props) {
                 <MenuItem onSelect={() => onAction('new_folder')}>
                   <Icon name="newFolder" /> New folder…
                 </MenuItem>
+                <MenuItem onSelect={() => onAction('upload_files')}>
+                  <Icon name="upload" /> Upload files…
+                </MenuItem>
+                <MenuItem onSelect={() => onAction('upload_folder')}>
+                  <Icon name="upload" /> Upload a folder…
+                </MenuItem>
                 <MenuSeparator />
               </>
             )}
             {entry.kind === 'file' && (
               <MenuLink href={downloadUrl} download={entry.name}>
                 <Icon name="download" /> Download
+              </MenuLink>
+            )}
+            {isFolder && (
+              <MenuLink href={downloadUrl} download={`${entry.name}.zip`}>
+                <Icon name="download" /> Download as .zip
               </MenuLink>
             )}
             {canChange && (

@@ -1,4 +1,5 @@
-import { Fragment, useRef, useState, type KeyboardEvent } from 'react'
+import { Fragment, useEffect, useRef, useState, type KeyboardEvent } from 'react'
+import { archiveUrl } from '../../api/archive'
 import { isApiError, messageOf } from '../../api/client'
 import { fileUrl, type FileEntry } from '../../api/files'
 import type { SeatAddress } from '../../api/seat'
@@ -6,37 +7,52 @@ import { Button } from '../../components/Button'
 import { ConfirmDialog } from '../../components/Dialog'
 import { Icon } from '../../components/Icon'
 import { Failed, Loading } from '../../components/State'
-import { Tooltip } from '../../components/Tooltip'
 import { FileRow, type RowAction } from './FileRow'
+import { FilesHeader } from './FilesHeader'
 import { NameInput } from './NameInput'
+import { Uploads } from './Uploads'
 import { isInside, moveBy, parentOf, pathIn, ROOT, visibleRows, type Row } from './tree'
 import { useFileChange, useListings, useRefreshFiles } from './useFiles'
+import { useUploads } from './useUploads'
 import styles from './FileTree.module.css'
 
 interface Props {
   address: SeatAddress
   generation: number
+  /** The seat tells of changes: nothing has to be asked for now and then. */
+  live: boolean
   openPath: string | null
   canChange: boolean
   onOpen: (path: string, size: number) => void
   onMoved: (from: string, to: string) => void
   onDeleted: (path: string) => void
+  onGoToFile: () => void
 }
 
 type Naming = { type: 'new_file' | 'new_folder'; folder: string } | { type: 'rename'; entry: FileEntry }
 
-export function FileTree({ address, generation, openPath, canChange, onOpen, onMoved, onDeleted }: Props) {
+export function FileTree(props: Props) {
+  const { address, generation, live, openPath, canChange, onOpen, onMoved, onDeleted, onGoToFile } = props
   const [expanded, setExpanded] = useState<ReadonlySet<string>>(new Set())
   const [focused, setFocused] = useState<string | null>(null)
   const [naming, setNaming] = useState<Naming | null>(null)
   const [deleting, setDeleting] = useState<FileEntry | null>(null)
   const tree = useRef<HTMLDivElement>(null)
 
-  const { listings, isLoading, isRefreshing, error } = useListings(address, generation, expanded)
+  const { listings, isLoading, isRefreshing, error } = useListings(address, generation, expanded, live)
   const refresh = useRefreshFiles(address)
   const change = useFileChange(address)
   const rows = visibleRows(listings, expanded)
-  const current = rows.find((row) => row.entry.path === focused) ?? rows[0]
+  const current = rowFor(rows, focused)
+  const uploads = useUploads(address, canChange, () => void refresh())
+  const { target } = uploads.drop
+
+  // A row that had the focus and is gone hands it on, so that the arrow keys go on working.
+  const hadFocus = useRef(false)
+  const currentPath = current?.entry.path
+  useEffect(() => {
+    if (hadFocus.current && currentPath !== focused && document.activeElement === document.body) focusRow(tree.current, currentPath)
+  }, [currentPath, focused])
 
   function setOpen(path: string, open: boolean) {
     setExpanded((before) => {
@@ -51,12 +67,6 @@ export function FileTree({ address, generation, openPath, canChange, onOpen, onM
     else onOpen(row.entry.path, row.entry.size)
   }
 
-  function focusRow(path: string | undefined) {
-    if (path === undefined) return
-    const items = tree.current?.querySelectorAll<HTMLElement>('[role="treeitem"]') ?? []
-    ;[...items].find((item) => item.dataset['path'] === path)?.focus()
-  }
-
   function startNaming(type: 'new_file' | 'new_folder', folder: string) {
     change.reset()
     if (folder !== ROOT) setOpen(folder, true)
@@ -67,13 +77,15 @@ export function FileTree({ address, generation, openPath, canChange, onOpen, onM
     change.reset()
     if (action === 'rename') setNaming({ type: 'rename', entry })
     else if (action === 'delete') setDeleting(entry)
+    else if (action === 'upload_files') uploads.choose('files', entry.path)
+    else if (action === 'upload_folder') uploads.choose('folder', entry.path)
     else startNaming(action, entry.path)
   }
 
   function onKeyDown(event: KeyboardEvent, row: Row) {
     if (event.target !== event.currentTarget || event.ctrlKey || event.metaKey || event.altKey) return
     const move = moveBy(event.key, rows, row.entry.path)
-    if (move?.to === 'row') focusRow(move.path)
+    if (move?.to === 'row') focusRow(tree.current, move.path)
     else if (move) setOpen(move.path, move.to === 'open')
     else if (event.key === 'Enter' || event.key === ' ') activate(row)
     else if (event.key === 'F2' && canChange) onAction('rename', row.entry)
@@ -125,40 +137,33 @@ export function FileTree({ address, generation, openPath, canChange, onOpen, onM
       : ROOT
 
   return (
-    <section className={styles.panel} aria-label="Files">
-      <header className={styles.header}>
-        <h2>Files</h2>
-        {canChange && (
-          <>
-            <ToolButton
-              text="New file"
-              icon="newFile"
-              testId="file-new"
-              onClick={() => startNaming('new_file', folderForNew)}
-            />
-            <ToolButton
-              text="New folder"
-              icon="newFolder"
-              testId="folder-new"
-              onClick={() => startNaming('new_folder', folderForNew)}
-            />
-          </>
-        )}
-        <ToolButton
-          text="Refresh"
-          icon="refresh"
-          testId="files-refresh"
-          busy={isRefreshing}
-          onClick={() => void refresh()}
-        />
-      </header>
+    <section className={styles.panel} aria-label="Files" {...uploads.drop.handlers}>
+      <FilesHeader
+        canChange={canChange}
+        isRefreshing={isRefreshing}
+        downloadUrl={archiveUrl(address, ROOT)}
+        onNew={(type) => startNaming(type, folderForNew)}
+        onUpload={(what) => uploads.choose(what, folderForNew)}
+        onGoToFile={onGoToFile}
+        onRefresh={() => void refresh()}
+      />
 
       {error ? (
         <Failed title="Your files did not load" message={messageOf(error)} onRetry={() => void refresh()} />
       ) : isLoading ? (
         <Loading label="Loading files…" />
       ) : (
-        <div ref={tree} role="tree" aria-label="Files" className={styles.tree} data-testid="file-tree">
+        <div
+          ref={tree}
+          role="tree"
+          aria-label="Files"
+          className={styles.tree}
+          data-testid="file-tree"
+          data-live={live || undefined}
+          data-drop={target === ROOT || undefined}
+          onFocus={() => (hadFocus.current = true)}
+          onBlur={() => (hadFocus.current = false)}
+        >
           {naming && naming.type !== 'rename' && naming.folder === ROOT && namingInput}
           {rows.map((row) => (
             <Fragment key={row.entry.path}>
@@ -170,7 +175,8 @@ export function FileTree({ address, generation, openPath, canChange, onOpen, onM
                   isCurrent={row === current}
                   isOpenInEditor={row.entry.path === openPath}
                   canChange={canChange}
-                  downloadUrl={fileUrl(address, row.entry.path)}
+                  isDropTarget={row.entry.path === target}
+                  downloadUrl={(row.entry.kind === 'directory' ? archiveUrl : fileUrl)(address, row.entry.path)}
                   onActivate={() => activate(row)}
                   onKeyDown={(event) => onKeyDown(event, row)}
                   onFocus={() => setFocused(row.entry.path)}
@@ -184,7 +190,7 @@ export function FileTree({ address, generation, openPath, canChange, onOpen, onM
       )}
       {!error && !isLoading && rows.length === 0 && !naming && (
         <div className={styles.empty}>
-          <p>No files yet.</p>
+          <p>No files yet. Make one{canChange ? ', or drop some here' : ''}.</p>
           {canChange && (
             <Button size="small" onClick={() => startNaming('new_file', ROOT)}>
               <Icon name="newFile" /> New file
@@ -192,6 +198,8 @@ export function FileTree({ address, generation, openPath, canChange, onOpen, onM
           )}
         </div>
       )}
+
+      <Uploads uploads={uploads} />
 
       <ConfirmDialog
         open={deleting !== null}
@@ -224,33 +232,18 @@ export function FileTree({ address, generation, openPath, canChange, onOpen, onM
   )
 }
 
-function ToolButton({
-  text,
-  icon,
-  testId,
-  busy = false,
-  onClick,
-}: {
-  text: string
-  icon: 'newFile' | 'newFolder' | 'refresh'
-  testId: string
-  busy?: boolean
-  onClick: () => void
-}) {
-  return (
-    <Tooltip text={text}>
-      <Button
-        look="quiet"
-        size="icon"
-        aria-label={text}
-        aria-busy={busy || undefined}
-        data-testid={testId}
-        onClick={onClick}
-      >
-        <Icon name={icon} />
-      </Button>
-    </Tooltip>
-  )
+/** The row with the focus; when it is gone, the folder that it was in, or the first. */
+function rowFor(rows: readonly Row[], path: string | null): Row | undefined {
+  for (let wanted = path ?? ROOT; wanted !== ROOT; wanted = parentOf(wanted)) {
+    const row = rows.find(({ entry }) => entry.path === wanted)
+    if (row) return row
+  }
+  return rows[0]
+}
+
+function focusRow(tree: HTMLElement | null, path: string | undefined) {
+  const items = tree?.querySelectorAll<HTMLElement>('[role="treeitem"]') ?? []
+  ;[...items].find((item) => item.dataset['path'] === path)?.focus()
 }
 
 function depthOf(path: string): number {

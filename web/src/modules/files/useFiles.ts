@@ -3,21 +3,21 @@ import { deletePath, listFiles, makeFolder, movePath, writeFile } from '../../ap
 import type { SeatAddress } from '../../api/seat'
 import { ROOT, type Listings } from './tree'
 
-/** Programs write files without telling anyone here: what is shown is asked for again now and then. */
-const REFRESH_MS = 15_000
+/** While the seat's news does not reach this page, what is shown is asked for again now and then. */
+const REFRESH_MS = 10_000
 
 export function filesKey({ endpoint, seat }: SeatAddress): readonly unknown[] {
   return ['files', endpoint, seat]
 }
 
 /** The listings of the root and of every expanded folder. */
-export function useListings(address: SeatAddress, generation: number, expanded: ReadonlySet<string>) {
+export function useListings(address: SeatAddress, generation: number, expanded: ReadonlySet<string>, live: boolean) {
   const folders = [ROOT, ...expanded]
   return useQueries({
     queries: folders.map((folder) => ({
       queryKey: [...filesKey(address), generation, folder],
       queryFn: ({ signal }: { signal: AbortSignal }) => listFiles(address, folder, signal),
-      refetchInterval: REFRESH_MS,
+      refetchInterval: live ? (false as const) : REFRESH_MS,
     })),
     combine: (results) => {
       const listings: Listings = new Map(

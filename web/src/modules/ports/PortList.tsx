@@ -70,12 +70,14 @@ interface RowProps {
 }
 
 function PortRow({ record, row, canChange, busy, onOpen, onClass }: RowProps) {
-  const { port, listens, openToClass } = row
+  const { port, listens, process, openToClass } = row
   const shared = new URL(portLink({ workshop: record.workshop, seat: record.seat }, port), window.location.href).href
   return (
     <li className={styles.row} data-testid={`port-${port}`}>
       <span className={styles.port}>
-        <strong>{port}</strong> {!listens && <Badge tone="neutral">not running</Badge>}
+        <strong>{port}</strong>
+        {process !== '' && <bdi className={styles.hint}>{process}</bdi>}
+        {!listens && <Badge tone="neutral">not running</Badge>}
       </span>
       <span className={styles.actions}>
         <Button size="small" look="primary" aria-label={`Show here: port ${port}`} onClick={() => onOpen(port)}>

@@ -8,6 +8,7 @@ const REFRESH_MS = 2500
 export interface SeatPortRow {
   port: number
   listens: boolean
+  process: string
   openToClass: boolean
 }
 
@@ -26,11 +27,12 @@ export function usePorts(address: SeatAddress, generation: number, isShown: bool
     refetchInterval: REFRESH_MS * 4,
     enabled: isShown,
   })
-  const rows = [...new Set([...(listening.data ?? []), ...(open.data ?? [])])]
+  const rows = [...new Set([...(listening.data ?? []).map(({ port }) => port), ...(open.data ?? [])])]
     .sort((a, b) => a - b)
     .map((port): SeatPortRow => {
-      const listens = listening.data?.includes(port) ?? false
-      return { port, listens, openToClass: open.data?.includes(port) ?? false }
+      const found = listening.data?.find((row) => row.port === port)
+      const [listens, process] = [found !== undefined, found?.process ?? '']
+      return { port, listens, process, openToClass: open.data?.includes(port) ?? false }
     })
   return { rows, isLoading: listening.isLoading, error: listening.data ? null : listening.error, retry: listening.refetch }
 }

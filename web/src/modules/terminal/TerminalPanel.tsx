@@ -9,9 +9,12 @@ import { TabStrip } from '../../components/TabStrip'
 import { Tooltip } from '../../components/Tooltip'
 import type { SeatSession } from '../auth/seatSession'
 import type { SeatLink } from './socket'
-import { MAIN, mergeTabs, tabAfterClosing, tabLabel } from './tabs'
+import { MAIN, mergeTabs, tabAfterClosing, tabLabel, tabTooltip } from './tabs'
 import { TerminalView } from './TerminalView'
 import styles from './TerminalPanel.module.css'
+
+/** A terminal that another device made or closed shows up here after this long at most. */
+const REFRESH_MS = 5_000
 
 interface Props {
   address: SeatAddress
@@ -28,11 +31,13 @@ export function TerminalPanel({ address, session, generation, canType, onOutput 
   const list = useQuery({
     queryKey,
     queryFn: ({ signal }) => listTerminals({ endpoint, seat }, signal),
+    refetchInterval: REFRESH_MS,
   })
 
   const [tabs, setTabs] = useState<string[]>([MAIN])
   const [active, setActive] = useState(MAIN)
   const [titles, setTitles] = useState<Record<string, string>>({})
+  const [ended, setEnded] = useState<ReadonlySet<string>>(new Set())
 
   // The seat's list, merged in when it changes: a derived state with a memory of its order.
   const [merged, setMerged] = useState(list.data)
@@ -42,6 +47,7 @@ export function TerminalPanel({ address, session, generation, canType, onOutput 
       const next = mergeTabs(
         tabs,
         list.data.map((terminal) => terminal.name),
+        ended,
       )
       setTabs(next)
       if (!next.includes(active)) setActive(tabAfterClosing(tabs, active))
@@ -82,7 +88,12 @@ export function TerminalPanel({ address, session, generation, canType, onOutput 
   function closeTab(name: string) {
     if (active === name) setActive(tabAfterClosing(tabs, name))
     setTabs((before) => before.filter((other) => other !== name))
+    setEnded((before) => new Set([...before].filter((other) => other !== name)))
   }
+
+  // Before the first frame of its own, a terminal is called what the seat's list says.
+  const titleOf = (name: string) =>
+    titles[name] ?? list.data?.find((terminal) => terminal.name === name)?.title ?? ''
 
   const shown = tabs.includes(active) ? active : MAIN
   const failure = create.error ?? remove.error
@@ -92,7 +103,8 @@ export function TerminalPanel({ address, session, generation, canType, onOutput 
         label="Terminals"
         tabs={tabs.map((name) => ({
           id: name,
-          label: tabLabel(name, titles[name] ?? ''),
+          label: tabLabel(name, titleOf(name)),
+          title: tabTooltip(name, titleOf(name)),
           closeLabel: `Close terminal ${name}`,
           canClose: canType && name !== MAIN,
         }))}
@@ -144,6 +156,8 @@ export function TerminalPanel({ address, session, generation, canType, onOutput 
             canType={canType}
             onTitle={(title) => setTitles((before) => ({ ...before, [name]: title }))}
             onOutput={onOutput}
+            onAttached={() => void client.invalidateQueries({ queryKey })}
+            onEnded={() => setEnded((before) => new Set(before).add(name))}
             onClosed={() => {
               closeTab(name)
               void client.invalidateQueries({ queryKey })

@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from 'react'
 import { Button } from '../../components/Button'
 import { Spinner } from '../../components/Spinner'
 import type { XtermEmulator } from './emulator'
-import { MAIN } from './tabs'
+import { isQuietEnd, MAIN } from './tabs'
 import { TouchKeys } from './TouchKeys'
 import { TerminalSocket, type SeatLink, type TerminalStatus } from './socket'
 import styles from './TerminalView.module.css'
@@ -14,6 +14,9 @@ interface Props {
   canType: boolean
   onTitle: (title: string) => void
   onOutput: () => void
+  onAttached: () => void
+  /** The shell has ended, and what it said last is there to be read. */
+  onEnded: () => void
   /** The shell has ended and cannot be started again under its name. */
   onClosed: () => void
 }
@@ -24,16 +27,16 @@ interface Running {
 }
 
 /** One terminal, alive for as long as its tab, shown or not. */
-export function TerminalView({ name, link, active, canType, onTitle, onOutput, onClosed }: Props) {
+export function TerminalView({ name, link, active, canType, ...events }: Props) {
   const host = useRef<HTMLDivElement>(null)
   const running = useRef<Running | null>(null)
   const [status, setStatus] = useState<TerminalStatus>({ state: 'connecting' })
   const [failure, setFailure] = useState<string | null>(null)
 
   // The effect below runs once; what it calls may change with every render.
-  const handlers = useRef({ onTitle, onOutput, onClosed, active })
+  const handlers = useRef({ ...events, active })
   useEffect(() => {
-    handlers.current = { onTitle, onOutput, onClosed, active }
+    handlers.current = { ...events, active }
   })
 
   useEffect(() => {
@@ -57,10 +60,16 @@ export function TerminalView({ name, link, active, canType, onTitle, onOutput, o
         const socket = new TerminalSocket(name, emulator, link, {
           status: (next) => {
             setStatus(next)
-            if (next.state === 'attached') fitTo(running.current)
+            if (next.state === 'attached') {
+              fitTo(running.current)
+              handlers.current.onAttached()
+            }
             if (next.state === 'exited') handlers.current.onTitle('')
-            // Left in peace by `exit`, an extra terminal goes without a word; anything else stays to be read.
-            if (next.state === 'exited' && next.code === 0 && name !== MAIN) handlers.current.onClosed()
+            if (name === MAIN) return
+            // What ended in peace, or was closed elsewhere, goes without a word; anything else stays to be read.
+            const isQuiet = next.state === 'gone' || (next.state === 'exited' && isQuietEnd(next.code))
+            if (isQuiet) handlers.current.onClosed()
+            else if (next.state === 'exited') handlers.current.onEnded()
           },
           title: (title) => handlers.current.onTitle(title),
           output: () => handlers.current.onOutput(),
@@ -106,7 +115,7 @@ export function TerminalView({ name, link, active, canType, onTitle, onOutput, o
           running.current?.socket.restart()
           running.current?.emulator.focus()
         }}
-        onClosed={onClosed}
+        onClosed={events.onClosed}
       />
     </div>
   )

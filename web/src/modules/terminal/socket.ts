@@ -1,14 +1,12 @@
 // One terminal's WebSocket: attaches, carries out the protocol's effects, and comes back after every closed socket as long
 // as the seat says so. It knows the emulator and the seat's session only by the interfaces below.
 
-import { backoffDelay, waitOrOnline } from '../../api/backoff'
+import { Attempts, untilVisible } from '../../api/backoff'
 import { MAIN } from './tabs'
 import { ACK_INTERVAL_MS, SUBPROTOCOL, TerminalProtocol, type Effect, type Size } from './protocol'
 
 const TERMINAL_GONE = 4404
 const TOO_SLOW = 4408
-/** A socket that lived this long was a good one: the next failure starts counting anew. */
-const STABLE_MS = 10_000
 const INPUT_FRAME_BYTES = 16 * 1024
 
 export interface Emulator {
@@ -40,8 +38,7 @@ export class TerminalSocket {
   private readonly life = new AbortController()
   private socket: WebSocket | null = null
   private ackTimer: ReturnType<typeof setTimeout> | null = null
-  private attempt = 0
-  private attachedAt = 0
+  private readonly attempts = new Attempts()
   private over = false
 
   constructor(
@@ -78,7 +75,7 @@ export class TerminalSocket {
   restart(): void {
     if (this.life.signal.aborted || !this.over) return
     this.over = false
-    this.attempt = 0
+    this.attempts.restart()
     this.protocol.forget()
     this.socket?.close(1000)
     this.tell.status({ state: 'connecting' })
@@ -114,7 +111,7 @@ export class TerminalSocket {
     for (const effect of effects) {
       switch (effect.type) {
         case 'attached':
-          this.attachedAt = performance.now()
+          this.attempts.succeeded()
           this.tell.status({ state: 'attached' })
           break
         case 'reset':
@@ -176,12 +173,11 @@ export class TerminalSocket {
       this.end({ state: 'gone' })
       return
     }
-    if (wasAttached && performance.now() - this.attachedAt > STABLE_MS) this.attempt = 0
     this.tell.status({ state: 'reconnecting' })
 
     // A hidden page draws too slowly to keep up: it comes back when somebody looks.
     if (code === TOO_SLOW) await untilVisible(this.life.signal)
-    await waitOrOnline(backoffDelay(this.attempt++), this.life.signal)
+    await this.attempts.next(this.life.signal)
     if (!(await this.link.check()) || this.life.signal.aborted) return
     if (!wasAttached && this.name !== MAIN && !(await this.link.stillExists(this.name))) {
       this.end({ state: 'gone' })
@@ -195,18 +191,4 @@ export class TerminalSocket {
     this.protocol.forget()
     this.tell.status(status)
   }
-}
-
-function untilVisible(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const look = () => {
-      if (document.hidden && !signal.aborted) return
-      document.removeEventListener('visibilitychange', look)
-      signal.removeEventListener('abort', look)
-      resolve()
-    }
-    document.addEventListener('visibilitychange', look)
-    signal.addEventListener('abort', look)
-    look()
-  })
 }

@@ -9,6 +9,7 @@ use clarateach_protocol::terminal::{Mode, ServerFrame, WINDOW_BYTES};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::super::Size;
 use super::{AckError, Next};
 
 /// Frames that wait for their place; beyond it the oldest of the same kind is superfluous.
@@ -23,6 +24,8 @@ pub(super) enum Turn {
 
 pub(super) struct Client {
     pub(super) mode: Mode,
+    /// The size of its screen.
+    pub(super) wish: Size,
     /// Position of the next byte to send.
     pub(super) cursor: u64,
     /// Everything below is drawn.
@@ -39,25 +42,28 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(
-        mode: Mode,
-        offset: u64,
-        greeting: ServerFrame,
-        replay: Bytes,
-        turn: u64,
-    ) -> Self {
+    pub(super) fn new(mode: Mode, wish: Size, turn: u64) -> Self {
         Self {
             mode,
-            cursor: offset,
-            acked: offset,
+            wish,
+            cursor: 0,
+            acked: 0,
             owing_since: None,
             last_turn: Turn::Attached(turn),
             wake: Arc::new(Notify::new()),
-            greeting: Some(greeting),
-            replay,
+            greeting: None,
+            replay: Bytes::new(),
             frames: VecDeque::new(),
             said_farewell: false,
         }
+    }
+
+    /// Where it begins, and what it gets before anything else.
+    pub(super) fn begin(&mut self, offset: u64, greeting: ServerFrame, replay: Bytes) {
+        (self.cursor, self.acked) = (offset, offset);
+        (self.greeting, self.replay) = (Some(greeting), replay);
+        // The greeting has all that was told until now.
+        self.frames.clear();
     }
 
     pub(super) fn typed(&mut self, turn: u64) {

@@ -27,12 +27,22 @@ fn query() -> AttachQuery {
     }
 }
 
+/// Attached, and everything drawn.
 fn attach(session: &mut Session, mode: Mode) -> ClientId {
-    let (id, _) = session.attach(&query(), mode);
-    assert!(matches!(
-        session.next(id, Instant::now()),
-        Next::Frame(ServerFrame::Attached { .. })
-    ));
+    let now = Instant::now();
+    let (id, _) = session.attach(&query(), mode, now);
+    let Next::Frame(ServerFrame::Attached {
+        mut replay_bytes, ..
+    }) = session.next(id, now)
+    else {
+        panic!("attached comes first");
+    };
+    while replay_bytes > 0 {
+        let Next::Output(bytes) = session.next(id, now) else {
+            panic!("the replay is cut short");
+        };
+        replay_bytes -= bytes.len() as u64;
+    }
     id
 }
 
@@ -171,6 +181,7 @@ fn frames_keep_their_place_in_the_output() {
             rows: 30,
         },
     );
+    session.set_size(now);
     session.output(b"after");
     assert_eq!(
         session.next(id, now),
@@ -231,7 +242,7 @@ fn a_farewell_comes_after_everything_else() {
 fn replay_is_neither_counted_nor_acknowledged() {
     let (mut session, now) = (session(), Instant::now());
     session.output(&vec![b'x'; 400 * 1024]);
-    let (id, _) = session.attach(&query(), Mode::View);
+    let (id, _) = session.attach(&query(), Mode::View, now);
     let Next::Frame(ServerFrame::Attached {
         offset,
         replay_bytes,
@@ -241,16 +252,143 @@ fn replay_is_neither_counted_nor_acknowledged() {
     else {
         panic!("attached comes first");
     };
-    assert_eq!(
-        (offset, replay_bytes, resumed),
-        (400 * 1024, REPLAY_BYTES as u64, false)
-    );
-    assert_eq!(receive(&mut session, id, now).len(), REPLAY_BYTES);
+    assert_eq!((offset, resumed), (400 * 1024, false));
+    let replay = receive(&mut session, id, now);
+    assert_eq!(replay.len() as u64, replay_bytes);
+    let lines = (24 + 1000) * 80;
+    assert!((lines..2 * lines).contains(&replay.len()), "{replay_bytes}");
     assert_eq!(session.ack_due(id), None);
     assert_eq!(session.ack(id, offset + 1, now), Err(AckError::BeyondSent));
     session.output(b"new");
     assert_eq!(receive(&mut session, id, now), b"new");
     session.ack(id, offset + 3, now).unwrap();
+}
+
+#[test]
+fn a_plain_flood_leaves_the_same_screen_as_reading_it_slowly() {
+    let (mut fast, mut slow) = (session(), session());
+    let lines =
+        |from: u32| -> String { (from..from + 30_000).map(|n| format!("{n}\r\n")).collect() };
+    let flood = [
+        "\x1b[31mred\r\n",
+        &lines(1),
+        "\tünd\r\n",
+        &lines(40_000),
+        "end",
+    ]
+    .concat();
+    fast.output(flood.as_bytes());
+    for piece in flood.as_bytes().chunks(100) {
+        slow.output(piece);
+        slow.catch_up();
+    }
+    assert_eq!(fast.screen(), slow.screen());
+    assert!(fast.screen().ends_with("69998\n69999\nend"));
+    assert_eq!(fast.model.replay(), slow.model.replay());
+}
+
+#[test]
+fn the_size_is_the_wish_of_the_one_who_typed_last() {
+    let (mut session, now) = (session(), Instant::now());
+    let sized = |cols, rows| AttachQuery {
+        cols,
+        rows,
+        ..query()
+    };
+    let size = |session: &Session| (session.size().cols, session.size().rows);
+    let (first, _) = session.attach(&sized(100, 30), Mode::Control, now);
+    let (second, _) = session.attach(&sized(60, 20), Mode::Control, now);
+    let (_viewer, _) = session.attach(&sized(33, 11), Mode::View, now);
+    assert_eq!(
+        size(&session),
+        (60, 20),
+        "before anybody typed: who attached last"
+    );
+    session.type_input(first, b"x");
+    session.set_size(now);
+    assert_eq!(size(&session), (100, 30));
+    session.resize(second, Size { cols: 70, rows: 22 });
+    session.set_size(now);
+    assert_eq!(
+        size(&session),
+        (100, 30),
+        "another one's size is only remembered"
+    );
+    session.detach(first);
+    session.set_size(now);
+    assert_eq!(size(&session), (70, 22), "until it is its turn");
+    session.detach(second);
+    session.set_size(now);
+    assert_eq!(size(&session), (70, 22), "viewers have no say");
+}
+
+#[test]
+fn a_storm_of_sizes_is_taken_together() {
+    let (mut session, now) = (session(), Instant::now());
+    let id = attach(&mut session, Mode::Control);
+    let mut set = 0;
+    for step in 1..=1000u16 {
+        let now = now + Duration::from_millis(u64::from(step));
+        session.resize(
+            id,
+            Size {
+                cols: 80 + step % 100,
+                rows: 30,
+            },
+        );
+        if session.resize_due(now).is_some_and(|due| due <= now) {
+            session.set_size(now);
+            set += 1;
+        }
+    }
+    assert!((20..60).contains(&set), "{set} were set");
+    let due = session.resize_due(now).unwrap();
+    session.set_size(due);
+    assert_eq!(session.size(), Size { cols: 80, rows: 30 });
+    assert_eq!(session.resize_due(due), None);
+}
+
+#[test]
+fn queries_are_answered_exactly_once() {
+    let (mut session, now) = (session(), Instant::now());
+    let answered = |session: &mut Session| {
+        session.catch_up();
+        let bytes = session.waiting_input().to_vec();
+        session.input_written(bytes.len());
+        bytes
+    };
+    session.output(b"ab\x1b[6n\x1b[c");
+    assert_eq!(
+        answered(&mut session),
+        b"\x1b[1;3R\x1b[?1;2c",
+        "nobody is there to do it"
+    );
+    let viewer = attach(&mut session, Mode::View);
+    session.output(b"\x1b[5n");
+    assert_eq!(
+        answered(&mut session),
+        b"\x1b[0n",
+        "a viewer answers nothing"
+    );
+    let (first, second) = (
+        attach(&mut session, Mode::Control),
+        attach(&mut session, Mode::Control),
+    );
+    session.output(b"\x1b[5n");
+    assert_eq!(answered(&mut session), b"");
+    session.type_input(first, b"x");
+    for id in [viewer, first, second] {
+        session.type_input(id, b"\x1b[0n");
+    }
+    assert_eq!(
+        answered(&mut session),
+        b"x\x1b[0n",
+        "the holder's answer alone"
+    );
+    assert_eq!(session.holder(), Some(first), "an answer makes no holder");
+    session.type_input(second, b"\x1b[A");
+    assert_eq!(session.holder(), Some(second));
+    assert_eq!(session.reading(now), Reading::Open);
 }
 
 #[test]
@@ -313,7 +451,7 @@ proptest! {
                         offset: Some(position as u64),
                         ..query()
                     };
-                    id = session.attach(&back, Mode::Control).0;
+                    id = session.attach(&back, Mode::Control, now).0;
                     let first = session.next(id, now);
                     let Next::Frame(ServerFrame::Attached { offset, resumed, mut replay_bytes, .. }) = first else {
                         panic!("attached comes first");

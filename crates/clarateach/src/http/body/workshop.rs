@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::create::{Browser, Resources};
 use crate::addresses::{Addresses, HostKind};
 use crate::model;
-use crate::orchestrator::ProgressPhase;
+use crate::orchestrator::{ProgressPhase, ProgressView};
 use crate::service::{SeatView, WorkshopView};
 
 /// Every workshop that has not ended.
@@ -53,7 +53,7 @@ pub(in crate::http) struct Workshop {
 /// Where a workshop is in its life.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum WorkshopStatus {
+pub(in crate::http) enum WorkshopStatus {
     Scheduled,
     Provisioning,
     Ready,
@@ -64,14 +64,14 @@ enum WorkshopStatus {
 
 /// Why something is as it is.
 #[derive(Serialize, ToSchema)]
-struct Reason {
+pub(in crate::http) struct Reason {
     code: String,
     message: String,
 }
 
 /// How far a workshop is, while it is being made or removed.
 #[derive(Serialize, ToSchema)]
-struct Progress {
+pub(in crate::http) struct Progress {
     /// What is being done.
     phase: Phase,
     /// Seats that are done with it.
@@ -126,6 +126,12 @@ struct Learner {
     #[serde(with = "time::serde::rfc3339")]
     joined_at: OffsetDateTime,
     presence: Presence,
+    /// Since when; not said before they ever opened the seat.
+    #[serde(
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    presence_since: Option<OffsetDateTime>,
 }
 
 /// Whether a learner is there now.
@@ -134,10 +140,14 @@ struct Learner {
 enum Presence {
     /// Joined, and never opened the seat.
     Never,
-    /// Has the seat open.
+    /// Has the seat open, and did something in the last two minutes.
     Active,
-    /// Had it open before.
+    /// Has the seat open, and did nothing for two minutes.
+    Idle,
+    /// Had it open until lately.
     Away,
+    /// Said so, or stayed away for fifteen minutes.
+    Left,
 }
 
 impl From<model::Reason> for Reason {
@@ -156,7 +166,7 @@ impl Workshop {
             id: workshop.spec.id.to_string(),
             name: workshop.name,
             code: workshop.code.to_string(),
-            status: workshop_status(workshop.status),
+            status: workshop.status.into(),
             reason: workshop.reason.map(Reason::from),
             seats: view.seats.into_iter().map(Seat::from).collect(),
             endpoint: addresses.endpoint(&workshop.spec.id, host),
@@ -167,28 +177,36 @@ impl Workshop {
             created_at: workshop.created_at,
             starts_at: workshop.starts_at,
             ends_at: workshop.ends_at,
-            progress: view.progress.map(|progress| Progress {
-                phase: match progress.phase {
-                    ProgressPhase::Image => Phase::Image,
-                    ProgressPhase::Network => Phase::Network,
-                    ProgressPhase::Seats => Phase::Seats,
-                    ProgressPhase::Ending => Phase::Ending,
-                },
-                done: progress.done,
-                total: progress.total,
-            }),
+            progress: view.progress.map(Progress::from),
         }
     }
 }
 
-fn workshop_status(status: model::WorkshopStatus) -> WorkshopStatus {
-    match status {
-        model::WorkshopStatus::Scheduled => WorkshopStatus::Scheduled,
-        model::WorkshopStatus::Provisioning => WorkshopStatus::Provisioning,
-        model::WorkshopStatus::Ready => WorkshopStatus::Ready,
-        model::WorkshopStatus::Ending => WorkshopStatus::Ending,
-        model::WorkshopStatus::Ended => WorkshopStatus::Ended,
-        model::WorkshopStatus::Failed => WorkshopStatus::Failed,
+impl From<ProgressView> for Progress {
+    fn from(progress: ProgressView) -> Self {
+        Self {
+            phase: match progress.phase {
+                ProgressPhase::Image => Phase::Image,
+                ProgressPhase::Network => Phase::Network,
+                ProgressPhase::Seats => Phase::Seats,
+                ProgressPhase::Ending => Phase::Ending,
+            },
+            done: progress.done,
+            total: progress.total,
+        }
+    }
+}
+
+impl From<model::WorkshopStatus> for WorkshopStatus {
+    fn from(status: model::WorkshopStatus) -> Self {
+        match status {
+            model::WorkshopStatus::Scheduled => Self::Scheduled,
+            model::WorkshopStatus::Provisioning => Self::Provisioning,
+            model::WorkshopStatus::Ready => Self::Ready,
+            model::WorkshopStatus::Ending => Self::Ending,
+            model::WorkshopStatus::Ended => Self::Ended,
+            model::WorkshopStatus::Failed => Self::Failed,
+        }
     }
 }
 
@@ -206,7 +224,9 @@ impl From<SeatView> for Seat {
         let presence = match view.presence {
             model::Presence::Never => Presence::Never,
             model::Presence::Active => Presence::Active,
+            model::Presence::Idle => Presence::Idle,
             model::Presence::Away => Presence::Away,
+            model::Presence::Left => Presence::Left,
         };
         Self {
             number: seat.key.seat.get(),
@@ -217,6 +237,7 @@ impl From<SeatView> for Seat {
                 name: assignment.name,
                 joined_at: assignment.joined_at,
                 presence,
+                presence_since: view.presence_since,
             }),
         }
     }

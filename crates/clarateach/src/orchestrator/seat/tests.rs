@@ -66,7 +66,7 @@ impl Scene {
 
     fn start(&mut self, incarnation: &str) {
         let made = instance(incarnation, InstanceStatus::Running);
-        self.track.created(made);
+        self.track.created(made, self.now, &self.settings);
         let next = self.now + self.settings.health.every;
         self.track
             .proven(incarnation.to_owned(), "digest".to_owned(), next);
@@ -93,6 +93,36 @@ impl Scene {
     fn condition(&self) -> Option<SeatCondition> {
         self.track.condition().map(|observed| observed.condition)
     }
+}
+
+#[test]
+fn a_seat_that_ends_at_its_start_or_in_its_probe_waits_ever_longer() {
+    let mut scene = Scene::ready();
+    let stopped = || InstanceStatus::Stopped {
+        reason: Some(why()),
+    };
+    scene.seen(Some(instance("one", stopped())));
+    assert_eq!(
+        scene.hold(),
+        Hold::Free,
+        "the first death is mended at once"
+    );
+    let dead = instance("two", stopped());
+    scene.track.created(dead, scene.now, &scene.settings);
+    assert_eq!(scene.hold(), Hold::Waiting);
+    scene.now += 2 * SECOND;
+    assert_eq!(scene.hold(), Hold::Free);
+    let runs = instance("three", InstanceStatus::Running);
+    scene.track.created(runs, scene.now, &scene.settings);
+    assert_eq!(scene.hold(), Hold::Free);
+    let dead = instance("three", stopped());
+    scene
+        .track
+        .ended_in_probe(Some(dead), scene.now, &scene.settings);
+    assert_eq!(scene.condition(), Some(SeatCondition::Recovering));
+    assert_eq!(scene.track.condition().unwrap().reason, Some(why()));
+    scene.now += SECOND / 2;
+    assert_eq!(scene.hold(), Hold::Waiting);
 }
 
 #[test]

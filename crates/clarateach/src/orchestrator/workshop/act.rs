@@ -75,6 +75,11 @@ impl WorkshopLoop {
         let Some((instance, binding)) = instance.zip(binding) else {
             return;
         };
+        if asking == Asking::Probe
+            && let Some(entry) = self.seats.get_mut(&seat)
+        {
+            entry.probing = Some(instance.incarnation.clone());
+        }
         self.begin_on_seat(seat, move |hands| async move {
             match asking {
                 Asking::Probe => hands.probe(instance, binding).await,
@@ -107,7 +112,7 @@ impl WorkshopLoop {
 
     /// Asks the ready seats whose time has come for their health.
     pub(super) fn begin_questions(&mut self, now: Instant) {
-        if !self.may_act() {
+        if self.present().is_none() {
             return;
         }
         let due = |(number, entry): (&SeatNumber, &mut super::SeatEntry)| {
@@ -133,6 +138,7 @@ impl WorkshopLoop {
             if let Some(entry) = self.seats.get_mut(&number) {
                 entry.track.end();
                 entry.touched = now;
+                entry.probing = None;
                 if std::mem::take(&mut entry.overlooked) {
                     self.look_soon();
                 }
@@ -216,7 +222,7 @@ impl WorkshopLoop {
         // What was tried for another generation says nothing of this one but what it left behind.
         let stale = track.generation() != generation;
         match acted {
-            Acted::Created(Ok(instance)) => track.created(instance),
+            Acted::Created(Ok(instance)) => track.created(instance, now, &settings),
             Acted::Destroyed(Ok(())) => track.destroyed(),
             Acted::Stopped(Ok(())) => track.stopped(),
             _ if stale => self.look_wanted = true,
@@ -324,6 +330,7 @@ impl WorkshopLoop {
 }
 
 /// How a seat is asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Asking {
     Probe,
     Bind,

@@ -11,8 +11,8 @@ use super::super::reconcile::Groundwork;
 use super::super::seat::{Past, SeatTrack};
 use super::super::stage::Stage;
 use super::{Attempts, Goal, SeatEntry, Work, WorkshopLoop};
-use crate::model::{DesiredWorkshop, Wanted};
-use crate::provider::Instance;
+use crate::model::{DesiredWorkshop, Reason, Wanted};
+use crate::provider::{Instance, InstanceStatus};
 
 /// How long hints are gathered before one look at what they are about.
 const GATHER_FOR: Duration = Duration::from_millis(100);
@@ -46,7 +46,7 @@ impl WorkshopLoop {
     pub(super) fn looked(&mut self, look: Result<Look, LookError>) {
         let look = match look {
             Ok(look) => look,
-            Err(error) => return self.look_failed(&error),
+            Err(error) => return self.look_failed(error),
         };
         self.look_attempts = Attempts::default();
         match look.desired {
@@ -60,13 +60,30 @@ impl WorkshopLoop {
     }
 
     /// Nothing is known, so nothing is done, until it can be seen again.
-    pub(super) fn look_failed(&mut self, error: &LookError) {
+    pub(super) fn look_failed(&mut self, error: LookError) {
         let attempts = &mut self.look_attempts;
         attempts.failures = attempts.failures.saturating_add(1);
         let pause = self.hands.settings.backoff.pause(attempts.failures);
         attempts.not_before = Some(Instant::now() + pause);
         self.look_wanted = true;
         tracing::warn!(workshop = %self.id, %error, "cannot look at the workshop; trying again");
+        // Once may be chance; from then on it is what stands in the seats' way.
+        if let LookError::Blind(error, stored) = error
+            && self.look_attempts.failures > 1
+        {
+            self.held_up(&error.reason(), *stored);
+        }
+    }
+
+    /// The provider says nothing: seats that aren't known to be live are told to wait for it.
+    fn held_up(&mut self, reason: &Reason, (desired, told): (Option<DesiredWorkshop>, Told)) {
+        if let Some(desired) = desired.filter(|desired| desired.wanted == Wanted::Present)
+            && matches!(self.goal, Goal::Unseen)
+        {
+            self.wanted(desired, &told);
+        }
+        let tracks = self.seats.values_mut().map(|entry| &mut entry.track);
+        tracks.for_each(|track| track.held_up(reason));
     }
 
     fn wanted(&mut self, desired: DesiredWorkshop, told: &Told) {
@@ -129,7 +146,18 @@ impl WorkshopLoop {
                 .or_insert_with(|| SeatEntry::new(SeatTrack::new(instance.generation, Past::New)));
         }
         let (mut died, mut overlooked) = (false, false);
+        let mut ended = Vec::new();
         for (number, entry) in &mut self.seats {
+            if entry.touched < self.look_began && entry.ended_in_probe(there.get(number)) {
+                let instance = there.remove(number);
+                entry
+                    .track
+                    .ended_in_probe(instance, now, &self.hands.settings);
+                entry.probing = None;
+                ended.push(*number);
+                died = true;
+                continue;
+            }
             if entry.track.is_busy() || entry.touched > self.look_began {
                 // It was seen before or while something was done to it: look again afterwards.
                 entry.overlooked = entry.track.is_busy();
@@ -144,6 +172,7 @@ impl WorkshopLoop {
         if died {
             self.groundwork_is_stale();
         }
+        self.abort(|work| matches!(work, Work::Seat(number) if ended.contains(&number)));
         if overlooked {
             self.look_soon();
         }
@@ -154,11 +183,22 @@ impl WorkshopLoop {
 }
 
 impl SeatEntry {
+    /// Whether what is being probed is gone, so that there is no use in waiting for its answer.
+    fn ended_in_probe(&self, there: Option<&Instance>) -> bool {
+        let Some(probed) = &self.probing else {
+            return false;
+        };
+        !there.is_some_and(|instance| {
+            instance.status == InstanceStatus::Running && instance.incarnation == *probed
+        })
+    }
+
     fn new(track: SeatTrack) -> Self {
         Self {
             track,
             touched: 0,
             overlooked: false,
+            probing: None,
             told: None,
             live: None,
         }

@@ -187,6 +187,15 @@ pub(super) fn refused(
     }
 }
 
+/// Whether a name is in use.
+pub(super) fn is_taken(error: &ProviderError) -> bool {
+    let ProviderError::Engine { source, .. } = error else {
+        return false;
+    };
+    let refusal = source.downcast_ref::<Refusal>();
+    refusal.is_some_and(|refusal| refusal.status == 409)
+}
+
 /// Whether the engine never answered, as opposed to an answer that makes no sense.
 fn is_connection(error: &BollardError) -> bool {
     matches!(
@@ -211,8 +220,17 @@ fn unreachable(endpoint: &str, error: BollardError) -> ProviderError {
     ProviderError::Unreachable {
         endpoint: endpoint.to_owned(),
         hint: hint.to_owned(),
-        source: Box::new(error),
+        source: first_cause(&error).into(),
     }
+}
+
+/// What the system said, under what the layers above it made of that.
+fn first_cause(error: &BollardError) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
 }
 
 /// Whether an operating system's "permission denied" is somewhere in the chain of causes.

@@ -34,8 +34,10 @@ const HOME: &str = "/workspace/.home";
 const SYSTEM_CA_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// Files that one process may have open; the sum is bounded by memory, which the kernel charges.
 const OPEN_FILES: i64 = 16_384;
-/// Shared memory of one seat: what engines give by default.
-const SHM_BYTES: i64 = 64 << 20;
+/// Memory disks of one seat at the most, MiB; shared memory is what engines give by default.
+const TMP_MIB: u32 = 256;
+const VOLUME_MIB: u32 = 64;
+const SHM_MIB: u32 = 64;
 /// The in-seat server saves nothing when it stops.
 const STOP_SECONDS: i32 = 2;
 
@@ -148,7 +150,7 @@ impl Plan<'_> {
             nano_cpus: Some(i64::from(cpu_millis) * 1_000_000),
             pids_limit: Some(i64::from(pids)),
             ulimits: Some(vec![ulimit("nofile", OPEN_FILES), ulimit("core", 0)]),
-            shm_size: Some(SHM_BYTES),
+            shm_size: Some(i64::from(SHM_MIB.min(memory_mib / 4)) << 20),
             readonly_rootfs: Some(true),
             privileged: Some(false),
             cap_drop: Some(vec!["ALL".to_owned()]),
@@ -179,12 +181,15 @@ impl Plan<'_> {
         }
     }
 
-    /// Memory disks count against the seat's memory; their inodes are limited because empty files
+    /// Memory disks count against the seat's memory, and what lies there stays when its writer is
+    /// killed: a full one must leave room for shells. Their inodes are limited because empty files
     /// count against nothing.
     fn tmpfs(&self) -> HashMap<String, String> {
         let limits = "nosuid,nodev,nr_inodes=65536";
+        let memory = self.seat.workshop.resources.memory_mib;
+        let (tmp, volume) = (TMP_MIB.min(memory / 2), VOLUME_MIB.min(memory / 4));
         let mut folders = text_map([
-            ("/tmp", format!("rw,exec,{limits},size=256m,mode=1777")),
+            ("/tmp", format!("rw,exec,{limits},size={tmp}m,mode=1777")),
             (
                 "/run",
                 format!("rw,{limits},size=16m,mode=0755,uid={SEAT_UID},gid={SEAT_UID}"),
@@ -193,7 +198,8 @@ impl Plan<'_> {
         // A declared volume would be a folder on the host without a limit.
         let volumes = self.image.volumes.iter().filter(|path| !is_ours(path));
         folders.extend(volumes.map(|path| {
-            let options = format!("rw,{limits},size=64m,mode=0755,uid={SEAT_UID},gid={SEAT_UID}");
+            let options =
+                format!("rw,{limits},size={volume}m,mode=0755,uid={SEAT_UID},gid={SEAT_UID}");
             (path.clone(), options)
         }));
         folders

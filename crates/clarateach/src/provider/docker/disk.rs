@@ -135,6 +135,11 @@ impl Disks {
             .collect()
     }
 
+    /// The folder below which all of them are.
+    pub(super) fn folder(&self) -> &Path {
+        &self.seats
+    }
+
     /// Whether disks with a size can be had here; tried once with a small one.
     pub(super) async fn probe(&self) -> Result<(), String> {
         self.sized

@@ -145,11 +145,22 @@ pub(super) async fn remove(
 
 /// Workshops of this installation that have a table.
 pub(super) async fn workshops(instance: &InstanceId) -> Result<Vec<WorkshopId>, CommandError> {
+    Ok(tables(instance)
+        .await?
+        .iter()
+        .filter_map(|table| names::workshop_of_table(instance, table))
+        .collect())
+}
+
+/// Every table of this installation, whatever it is for.
+pub(super) async fn tables(instance: &InstanceId) -> Result<Vec<String>, CommandError> {
     let tables = command::run("nft", &["list", "tables", "inet"]).await?;
     Ok(tables
         .lines()
         .filter_map(|line| line.strip_prefix("table inet "))
-        .filter_map(|table| names::workshop_of_table(instance, table.trim()))
+        .map(str::trim)
+        .filter(|table| names::is_our_table(instance, table))
+        .map(ToOwned::to_owned)
         .collect())
 }
 

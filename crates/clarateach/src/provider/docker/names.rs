@@ -76,11 +76,21 @@ pub(super) fn table(instance: &InstanceId, workshop: &WorkshopId) -> String {
 
 /// The workshop that a firewall table of this installation is for.
 pub(super) fn workshop_of_table(instance: &InstanceId, table: &str) -> Option<WorkshopId> {
-    let short = table
+    format!("ws-{}", purpose_of_table(instance, table)?)
+        .parse()
+        .ok()
+}
+
+/// Whether a firewall table is this installation's.
+pub(super) fn is_our_table(instance: &InstanceId, table: &str) -> bool {
+    purpose_of_table(instance, table).is_some()
+}
+
+fn purpose_of_table<'a>(instance: &InstanceId, table: &'a str) -> Option<&'a str> {
+    table
         .strip_prefix(TABLE_PREFIX)?
         .strip_prefix(&instance.0)?
-        .strip_prefix('_')?;
-    format!("ws-{short}").parse().ok()
+        .strip_prefix('_')
 }
 
 /// `label=value` as the engine's filters take it.

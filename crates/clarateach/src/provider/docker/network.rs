@@ -8,6 +8,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::net::Ipv4Addr;
 use std::path::Path;
+use std::time::Duration;
 
 use bollard::models::{Ipam, IpamConfig, Network, NetworkCreateRequest};
 use bollard::query_parameters::{ListNetworksOptions, ListNetworksOptionsBuilder};
@@ -24,6 +25,8 @@ const PREFIX: u8 = 24;
 const FIRST_SEAT: u32 = 9;
 /// Subnets tried before giving up on an engine that refuses every one of them.
 const ATTEMPTS: usize = 8;
+/// Pause before looking again for what the engine is making.
+const UNDER_WAY: Duration = Duration::from_millis(300);
 
 /// The subnet of one workshop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +82,15 @@ pub(super) async fn ensure(
         };
         match create(engine, instance, workshop, subnet).await? {
             Ok(()) => return Ok(subnet),
+            // Made just now by whoever asked before and was cut off: the engine goes on.
+            Err(refusal) if refusal.message.contains("same bridge name") => {
+                last_refusal = Some(refusal);
+                tokio::time::sleep(UNDER_WAY).await;
+                let networks = list(engine, None).await?;
+                if let Some(subnet) = find_subnet(&networks, instance, workshop) {
+                    return Ok(subnet);
+                }
+            }
             Err(refusal) if refusal.message.contains("overlap") => {
                 last_refusal = Some(refusal);
                 taken.push(subnet.0);
@@ -109,6 +121,18 @@ pub(super) async fn workshops(
     Ok(networks
         .iter()
         .filter_map(|network| names::workshop(network.labels.as_ref()?))
+        .collect())
+}
+
+/// Names of this installation's networks.
+pub(super) async fn names_of(
+    engine: &Engine,
+    instance: &InstanceId,
+) -> Result<Vec<String>, ProviderError> {
+    let networks = list(engine, Some((instance, None))).await?;
+    Ok(networks
+        .into_iter()
+        .filter_map(|network| network.name.or(network.id))
         .collect())
 }
 

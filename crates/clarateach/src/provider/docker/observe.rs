@@ -1,9 +1,9 @@
 //! What exists, read from the engine's records alone: seats, workshops, and hints of changes.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bollard::models::{
     ContainerInspectResponse, ContainerState, ContainerStateStatusEnum as State, EventMessage,
@@ -24,11 +24,15 @@ use crate::provider::{Endpoints, Instance, InstanceStatus, ProviderError};
 const INSPECTIONS: usize = 16;
 /// Pause before asking an engine again that closed its event stream.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// What may change a seat's state.
 const EVENTS: [&str; 6] = ["start", "die", "oom", "destroy", "pause", "unpause"];
 /// Exit code of a process that was killed (128 + SIGKILL).
 const KILLED: i64 = 137;
+/// Exit codes of a seat that was asked to stop: its server obeys, or SIGTERM (128 + 15) ended it.
+const STOPPED: [i64; 2] = [0, 143];
+/// Exit code of a container that an engine found dead when it started.
+const FOUND_DEAD: i64 = 255;
 
 /// A seat's container, and how far it got.
 #[derive(Debug, Clone)]
@@ -48,8 +52,12 @@ pub(super) enum Phase {
     Paused,
     /// It ran, and can be started again.
     Exited,
-    /// It never ran, or the engine failed to remove it: only good for removing.
+    /// It never ran: only good for removing.
     Unusable,
+    /// It is being removed, or the engine failed to: only good for removing.
+    Removing,
+    /// Its network was taken from it, and with it its address: only good for removing.
+    Detached,
 }
 
 /// The container of a seat.
@@ -144,8 +152,13 @@ fn read(inspect: &ContainerInspectResponse, ours: &InstanceId) -> Option<Found> 
     } = SeatLabels::read(labels)?;
     let id = inspect.id.clone()?;
     let state = inspect.state.as_ref()?;
-    let ip = address(inspect, &key)?;
-    let phase = phase(state);
+    let address = address(inspect, &key);
+    let phase = match phase(state) {
+        Phase::Running | Phase::Paused | Phase::Exited if address.is_none() => Phase::Detached,
+        phase => phase,
+    };
+    // Nobody asks a seat that doesn't run.
+    let ip = address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     let started = state.started_at.as_deref().unwrap_or_default();
     let instance = Instance {
         workshop: key.workshop,
@@ -183,6 +196,7 @@ fn phase(state: &ContainerState) -> Phase {
         Some(State::RUNNING | State::RESTARTING | State::STOPPING) => Phase::Running,
         Some(State::PAUSED) => Phase::Paused,
         Some(State::EXITED) => Phase::Exited,
+        Some(State::REMOVING | State::DEAD) => Phase::Removing,
         _ => Phase::Unusable,
     }
 }
@@ -192,6 +206,11 @@ fn status(key: &SeatKey, phase: Phase, state: &ContainerState) -> InstanceStatus
         Phase::Running => return InstanceStatus::Running,
         Phase::Paused => Reason::new("paused", "somebody paused the seat's container"),
         Phase::Unusable => Reason::new("half_made", "the seat was not made to its end"),
+        Phase::Removing => Reason::new("seat_removed", "the seat was removed from outside"),
+        Phase::Detached => Reason::new(
+            "network_lost",
+            "the seat's network was removed from outside",
+        ),
         Phase::Exited => exit_reason(key, state),
     };
     InstanceStatus::Stopped {
@@ -210,11 +229,18 @@ fn exit_reason(key: &SeatKey, state: &ContainerState) -> Reason {
     } else if !said.is_empty() {
         Reason::new("start_failed", said)
     } else if code == KILLED {
-        Reason::new("killed", "the seat was killed")
+        Reason::new("killed", "the seat was killed from outside")
+    } else if STOPPED.contains(&code) {
+        Reason::new("stopped", "the seat was stopped from outside")
+    } else if code == FOUND_DEAD {
+        Reason::new(
+            "engine_restarted",
+            "the engine or the machine was restarted",
+        )
     } else {
         Reason::new(
             "exited",
-            format!("the in-seat server ended with code {code}. Hint: `docker logs {key}`"),
+            format!("the seat's server ended with code {code}. Hint: `docker logs {key}`"),
         )
     }
 }
@@ -227,7 +253,7 @@ struct Watch {
 }
 
 /// Seats that something happened to, for as long as it is listened to: an engine that is away is asked
-/// again, ever less often.
+/// again, a little less often. What happened meanwhile it doesn't tell, so all seats are hinted at then.
 pub(super) fn changes(
     connector: Arc<Connector>,
     instance: InstanceId,
@@ -243,8 +269,10 @@ pub(super) fn changes(
         }
         let next = watch.pause.map_or(FIRST_PAUSE, |pause| pause * 2);
         watch.pause = Some(next.min(LONGEST_PAUSE));
+        let begins = watch.pause.is_none();
         let keys = match watch.connector.engine().await {
-            Ok(engine) => events(engine, &watch.instance),
+            Ok(engine) if begins => events(engine, &watch.instance, None),
+            Ok(engine) => missed(engine, &watch.instance).await,
             // Whoever calls the provider is told why.
             Err(_) => stream::empty().boxed(),
         };
@@ -254,17 +282,35 @@ pub(super) fn changes(
     .boxed()
 }
 
-/// One connection's worth of hints.
-fn events(engine: &Engine, instance: &InstanceId) -> BoxStream<'static, SeatKey> {
+/// All seats, and hints of what happens from here on; nothing while the engine doesn't answer.
+async fn missed(engine: &Engine, instance: &InstanceId) -> BoxStream<'static, SeatKey> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    match seats(engine, instance, None).await {
+        Ok(seats) => stream::iter(seats.into_iter().map(|seat| seat.key()))
+            .chain(events(engine, instance, now.ok()))
+            .boxed(),
+        Err(_) => stream::empty().boxed(),
+    }
+}
+
+/// One connection's worth of hints, from a time on or from now.
+fn events(
+    engine: &Engine,
+    instance: &InstanceId,
+    since: Option<Duration>,
+) -> BoxStream<'static, SeatKey> {
     let filters = HashMap::from([
         ("type", vec!["container".to_owned()]),
         ("label", vec![names::filter(names::INSTANCE, instance)]),
         ("event", EVENTS.map(str::to_owned).to_vec()),
     ]);
-    let options = EventsOptionsBuilder::new().filters(&filters).build();
+    let mut options = EventsOptionsBuilder::new().filters(&filters);
+    if let Some(since) = since {
+        options = options.since(&since.as_secs().to_string());
+    }
     engine
         .docker()
-        .events(Some(options))
+        .events(Some(options.build()))
         .take_while(|event| std::future::ready(event.is_ok()))
         .filter_map(|event| std::future::ready(event.ok().and_then(seat_of)))
         .boxed()
@@ -308,10 +354,12 @@ mod tests {
             ..ContainerState::default()
         };
         assert_eq!(stopped(killed).code, "killed");
-        let code = ContainerState {
-            exit_code: Some(3),
+        let ended = |code| ContainerState {
+            exit_code: Some(code),
             ..ContainerState::default()
         };
-        assert!(stopped(code).message.contains("code 3"));
+        assert_eq!(stopped(ended(0)).code, "stopped");
+        assert_eq!(stopped(ended(255)).code, "engine_restarted");
+        assert!(stopped(ended(3)).message.contains("code 3"));
     }
 }

@@ -145,7 +145,10 @@ impl FileTree {
         let children = self.0.iter().filter(|(path, _)| parent(path) == folder);
         let mut entries: Vec<_> = children.map(|(path, node)| entry(path, node)).collect();
         entries.sort_by_key(|entry| (entry.kind != EntryKind::Directory, entry.name.clone()));
-        Ok(Listing { entries })
+        Ok(Listing {
+            entries,
+            truncated: false,
+        })
     }
 
     fn read(&self, path: &str) -> Result<Answer, Refusal> {
@@ -314,6 +317,7 @@ fn entry(path: &str, node: &Node) -> Entry {
         modified_at: node.modified.format(&Rfc3339).unwrap_or_default(),
         mode: mode.to_owned(),
         name_bytes: None,
+        path_bytes: None,
     }
 }
 

@@ -185,6 +185,10 @@ impl Terminal {
             title: String::new(),
             clients: self.clients.load(Ordering::Relaxed),
             created_at: self.created_at.clone(),
+            last_output_at: None,
+            last_input_at: None,
+            command: None,
+            cwd: None,
         }
     }
 

@@ -25,6 +25,7 @@ pub(super) fn ports() -> Answer {
         ports: vec![ListeningPort {
             port: PORT,
             address: "127.0.0.1".to_owned(),
+            process: None,
         }],
     };
     json(StatusCode::OK, &ports)

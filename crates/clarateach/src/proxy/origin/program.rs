@@ -104,7 +104,8 @@ impl Gateway {
                 () = draining.cancelled() => {}
             }
         };
-        let pumping = pump((downstream, seat), self.limits.half_open, ended);
+        // A page's socket is the page's, and says nothing of whether its learner is there.
+        let pumping = pump((downstream, seat), None, self.limits.half_open, ended);
         self.tasks.spawn(pumping.in_current_span());
         Ok(accepted)
     }

@@ -17,6 +17,8 @@ use clarateach_protocol::id::{Generation, SeatKey, SeatNumber, WorkshopId};
 use clarateach_protocol::token::SigningKey;
 use futures_util::{FutureExt, StreamExt};
 
+use super::super::in_seat;
+
 pub(super) const IMAGE: &str = "clarateach/workspace:latest";
 /// The longest that any condition of these tests takes to come true.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -253,7 +255,7 @@ pub(super) fn seat(workshop: &WorkshopSpec, number: u16, generation: u32) -> Sea
 
 /// Runs a program on the host; its output.
 #[track_caller]
-pub(super) fn host(program: &str, arguments: &[&str]) -> String {
+pub(crate) fn host(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program)
         .args(arguments)
         .output()
@@ -285,7 +287,7 @@ where
 fn runtime() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let server = folder.path().join("clarateach-workspace");
-    std::fs::copy(seat_server(), &server).unwrap();
+    std::fs::copy(in_seat::server(), &server).unwrap();
     let keys = SigningKey::from_seed(&[7; 32]).verifying_keys();
     std::fs::write(folder.path().join("keys.json"), keys.to_jwks()).unwrap();
     use std::os::unix::fs::PermissionsExt;
@@ -295,22 +297,6 @@ fn runtime() -> tempfile::TempDir {
     readable(folder.path(), 0o755);
     readable(&server, 0o755);
     folder
-}
-
-/// The in-seat server that `./x test` built, or the one beside this test.
-fn seat_server() -> PathBuf {
-    if let Some(path) = std::env::var_os("CLARATEACH_WORKSPACE_BINARY") {
-        return path.into();
-    }
-    let test = std::env::current_exe().unwrap();
-    let target = test.ancestors().nth(2).unwrap();
-    let path = target.join("clarateach-workspace");
-    assert!(
-        path.exists(),
-        "these tests need the in-seat server: set CLARATEACH_WORKSPACE_BINARY, or `cargo build -p clarateach-workspace` for {}",
-        path.display()
-    );
-    path
 }
 
 fn random_instance() -> InstanceId {

@@ -233,6 +233,30 @@ async fn an_outage_of_the_engine_costs_no_seat() {
 }
 
 #[tokio::test]
+async fn seats_of_a_server_that_starts_before_its_engine_wait_for_it() {
+    let mut world = World::new();
+    let id = world.create_ready(2).await;
+    world.stop().await;
+    world.seats.go_down();
+    world.start_again();
+    for seat in 1..=2 {
+        world
+            .until_condition(key(id, seat), SeatCondition::Recovering)
+            .await;
+        let observed = world.seat(key(id, seat)).await.observed;
+        assert_eq!(observed.reason.unwrap().code, "engine_unreachable");
+    }
+    assert_eq!(world.status(id).await.0, WorkshopStatus::Ready);
+    world.seats.come_back();
+    for seat in 1..=2 {
+        world
+            .until_condition(key(id, seat), SeatCondition::Ready)
+            .await;
+        assert_eq!(world.seats.creations(&key(id, seat)), 1);
+    }
+}
+
+#[tokio::test]
 async fn a_workshop_is_removed_once_the_engine_is_back() {
     let world = World::new();
     let id = world.create_ready(2).await;

@@ -1,0 +1,72 @@
+//! Benchmarks: ours, peers and a raw baseline side by side in one run, interleaved.
+//!
+//! Start at `seat`, which is `./x bench seat`. `programs` is what runs inside the measured terminals,
+//! `contender` what is measured, `terminal` how each is spoken to.
+
+mod contender;
+mod http;
+mod machine;
+mod process;
+mod programs;
+mod raw;
+mod report;
+mod seat;
+mod statistics;
+mod terminal;
+mod work;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use work::Work;
+
+/// Benchmarks with peers side by side.
+#[derive(Parser)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Terminals of one seat: echo, bulk output, memory, screens.
+    Seat(SeatArguments),
+    /// Inside a terminal: gives every byte back.
+    #[command(hide = true)]
+    Echo,
+    /// Inside a terminal: prints so many bytes for every byte that it gets.
+    #[command(hide = true)]
+    Print { work: Work, bytes: u64 },
+    /// Inside a terminal: prints for ever, from the first byte that it gets.
+    #[command(hide = true)]
+    Flood,
+}
+
+#[derive(Args)]
+struct SeatArguments {
+    /// The static in-seat server.
+    #[arg(long)]
+    in_seat_server: PathBuf,
+    /// Folder with the peers, as xtask installs them; without it only ours and the raw baseline run.
+    #[arg(long)]
+    peers: Option<PathBuf>,
+    /// Folder for the results; they are not kept without it, nor when this is quick or only a part.
+    #[arg(long)]
+    results: Option<PathBuf>,
+    /// Only whether everything works: few samples, figures that mean nothing.
+    #[arg(long)]
+    quick: bool,
+    /// Only these parts.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<seat::Part>,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().command {
+        Command::Seat(arguments) => seat::run(&arguments),
+        Command::Echo => programs::echo(),
+        Command::Print { work, bytes } => programs::print(work, bytes),
+        Command::Flood => programs::flood(),
+    }
+}

@@ -1,0 +1,225 @@
+//! What changes below the root, told to whoever listens.
+//!
+//! [`Events`] is the one of the server: it holds the inotify instance that was taken at the start
+//! (all seats share the kernel's quota of them) and starts a thread while somebody listens.
+//! [`watcher`] is that thread, [`tree`] its watches, [`poll`] what it does where it has none,
+//! [`pending`] makes a few events of many. A listener that is slow loses its queue, not its truth:
+//! it gets one `rescan` of everything.
+
+mod pending;
+mod poll;
+mod tree;
+mod watcher;
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use clarateach_protocol::files::{FileEvent, FileEventKind};
+use parking_lot::Mutex;
+use rustix::event::{EventfdFlags, eventfd};
+use rustix::fs::inotify;
+use tokio::sync::Notify;
+
+use super::root::Root;
+
+/// Listeners of one seat at the most.
+const MAX_LISTENERS: usize = 64;
+/// Events that wait for one listener at the most.
+const MAX_QUEUED: usize = 1024;
+/// The watcher needs little: it walks trees without recursion.
+const STACK_BYTES: usize = 256 * 1024;
+
+/// Changes below the root, for any number of listeners.
+pub(crate) struct Events {
+    root: Arc<Root>,
+    /// `None` where the kernel had none left: then folders are looked at now and then.
+    inotify: Option<OwnedFd>,
+    /// Folders that may be watched at the most.
+    folder_limit: usize,
+    /// Tells the watcher that listeners came or went.
+    poke: OwnedFd,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    listeners: Vec<Arc<Listener>>,
+    watcher: WatcherState,
+}
+
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum WatcherState {
+    #[default]
+    Absent,
+    /// Its watches are not in place yet.
+    Starting,
+    Watching,
+}
+
+/// Why nobody can listen.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ListenError {
+    #[error("{MAX_LISTENERS} listen to this seat's files already")]
+    TooMany,
+    #[error("cannot start to watch files: {0}")]
+    Start(io::Error),
+}
+
+/// One listener's queue.
+#[derive(Default)]
+struct Listener {
+    queue: Mutex<VecDeque<FileEvent>>,
+    wake: Notify,
+}
+
+/// A place among the listeners; dropping it leaves.
+pub(crate) struct Subscription {
+    events: Arc<Events>,
+    listener: Arc<Listener>,
+}
+
+impl Events {
+    /// Takes an inotify instance, unless `folder_limit` is 0 or there is none.
+    pub(crate) fn new(root: Arc<Root>, folder_limit: usize) -> io::Result<Self> {
+        let flags = inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK;
+        let inotify = match folder_limit {
+            0 => None,
+            _ => inotify::init(flags)
+                .inspect_err(
+                    |error| tracing::warn!(%error, "no inotify instance: files are polled"),
+                )
+                .ok(),
+        };
+        Ok(Self {
+            root,
+            inotify,
+            folder_limit,
+            poke: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
+            state: Mutex::default(),
+        })
+    }
+
+    /// Begins to listen. The first event is a `rescan` of everything, once no change is missed.
+    pub(crate) fn listen(self: &Arc<Self>) -> Result<Subscription, ListenError> {
+        let listener = Arc::new(Listener::default());
+        let mut state = self.state.lock();
+        if state.listeners.len() >= MAX_LISTENERS {
+            return Err(ListenError::TooMany);
+        }
+        match state.watcher {
+            WatcherState::Absent => {
+                let events = Arc::clone(self);
+                std::thread::Builder::new()
+                    .name("file-watcher".to_owned())
+                    .stack_size(STACK_BYTES)
+                    .spawn(move || watcher::run(&events))
+                    .map_err(ListenError::Start)?;
+                state.watcher = WatcherState::Starting;
+            }
+            WatcherState::Starting => {}
+            WatcherState::Watching => listener.push(rescan("")),
+        }
+        state.listeners.push(Arc::clone(&listener));
+        Ok(Subscription {
+            events: Arc::clone(self),
+            listener,
+        })
+    }
+
+    /// Every watch is in place: whoever waited may look now.
+    fn begin_watching(&self) {
+        let mut state = self.state.lock();
+        state.watcher = WatcherState::Watching;
+        for listener in &state.listeners {
+            listener.push(rescan(""));
+        }
+    }
+
+    /// Whether the watcher goes on; if not, the next listener starts another one.
+    fn is_wanted(&self) -> bool {
+        let mut state = self.state.lock();
+        if state.listeners.is_empty() {
+            state.watcher = WatcherState::Absent;
+        }
+        !state.listeners.is_empty()
+    }
+
+    fn tell(&self, events: &[FileEvent]) {
+        let state = self.state.lock();
+        for listener in &state.listeners {
+            for event in events {
+                listener.push(event.clone());
+            }
+        }
+    }
+
+    fn leave(&self, gone: &Arc<Listener>) {
+        let mut state = self.state.lock();
+        state
+            .listeners
+            .retain(|listener| !Arc::ptr_eq(listener, gone));
+        // A full counter wakes as well.
+        let _ = rustix::io::write(&self.poke, &1u64.to_ne_bytes());
+    }
+}
+
+impl Listener {
+    fn push(&self, event: FileEvent) {
+        let mut queue = self.queue.lock();
+        if queue.len() >= MAX_QUEUED {
+            queue.clear();
+            queue.push_back(rescan(""));
+        } else {
+            queue.push_back(event);
+        }
+        drop(queue);
+        self.wake.notify_one();
+    }
+}
+
+impl Subscription {
+    /// What has happened since the last call, in order; waits until something has.
+    pub(crate) async fn next(&self) -> VecDeque<FileEvent> {
+        loop {
+            let events = std::mem::take(&mut *self.listener.queue.lock());
+            if !events.is_empty() {
+                return events;
+            }
+            self.listener.wake.notified().await;
+        }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.events.leave(&self.listener);
+    }
+}
+
+fn rescan(path: &str) -> FileEvent {
+    FileEvent {
+        kind: FileEventKind::Rescan,
+        path: path.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_listener_gets_one_rescan_for_all_that_it_missed() {
+        let listener = Listener::default();
+        for n in 0..=MAX_QUEUED {
+            listener.push(FileEvent {
+                kind: FileEventKind::Changed,
+                path: n.to_string(),
+            });
+        }
+        assert_eq!(*listener.queue.lock(), [rescan("")]);
+        listener.push(rescan("later"));
+        assert_eq!(listener.queue.lock().len(), 2);
+    }
+}

@@ -1,0 +1,371 @@
+//! A screen as the bytes that draw it: an emulator that was reset and reads them is in the same state.
+//!
+//! Rows are printed one below the other, so that those of the history scroll out of the emulator's screen into its
+//! own history; lines that wrapped are made to wrap again. Then cursor, modes and pen, and at last the beginning of
+//! whatever sequence was cut.
+
+use std::fmt::Write;
+
+use super::buffer::{Buffer, Saved, default_tabs};
+use super::cell::{Cell, Kind, Style};
+use super::controls::FOREGROUND;
+use super::row::Row;
+use super::screen::{Charsets, Modes, Screen};
+use super::sgr::write_style;
+
+/// A sequence without effect, behind which marks join nothing.
+const NOTHING: &str = "\x1b[?0l";
+
+impl Screen {
+    /// The bytes, but for what is pending in the parser.
+    pub(super) fn replay(&self) -> Vec<u8> {
+        let mut writer = Writer {
+            screen: self,
+            out: Vec::with_capacity(16 * 1024),
+            style: Style::default(),
+        };
+        writer.colours();
+        writer.rows(&self.primary);
+        if self.on_alternate {
+            writer.saved(&self.primary);
+            writer.frame(&self.primary);
+            writer.style(Style::default());
+            writer.text("\x1b[?1047h\x1b[H");
+            writer.rows(&self.alternate);
+        } else if self.alternate.saved != Saved::default() {
+            writer.text("\x1b[?1047h");
+            writer.saved(&self.alternate);
+            writer.text("\x1b[?1047l");
+        }
+        let active = self.active();
+        writer.saved(active);
+        writer.frame(active);
+        writer.cursor_and_modes();
+        writer.out
+    }
+}
+
+struct Writer<'a> {
+    screen: &'a Screen,
+    out: Vec<u8>,
+    /// What the emulator's pen is.
+    style: Style,
+}
+
+impl Writer<'_> {
+    fn text(&mut self, text: &str) {
+        self.out.extend_from_slice(text.as_bytes());
+    }
+
+    fn number(&mut self, before: &str, number: usize, after: &str) {
+        self.text(before);
+        self.text(&number.to_string());
+        self.text(after);
+    }
+
+    fn style(&mut self, style: Style) {
+        if style == self.style {
+            return;
+        }
+        let tables = &self.screen.tables;
+        let (new, old) = (tables.extra(style.extra), tables.extra(self.style.extra));
+        let same_look = Style { extra: 0, ..style }
+            == Style {
+                extra: 0,
+                ..self.style
+            };
+        if !same_look || new.underline != old.underline {
+            write_style(&mut self.out, style, new.underline);
+        }
+        if new.link != old.link {
+            let (id, uri) = match &new.link {
+                Some(link) => (link.id.as_str(), link.uri.as_str()),
+                None => ("", ""),
+            };
+            let id = if id.is_empty() {
+                String::new()
+            } else {
+                format!("id={id}")
+            };
+            self.text(&format!("\x1b]8;{id};{uri}\x1b\\"));
+        }
+        self.style = style;
+    }
+
+    /// Colours outlive the emulator's reset; so do two modes.
+    fn colours(&mut self) {
+        self.text("\x1b]104\x1b\\\x1b]110\x1b\\\x1b]111\x1b\\\x1b]112\x1b\\\x1b[20l\x1b[?12l");
+        for (slot, [red, green, blue]) in &self.screen.palette {
+            let name = match slot.checked_sub(FOREGROUND) {
+                Some(special) => (10 + special).to_string(),
+                None => format!("4;{slot}"),
+            };
+            self.text(&format!(
+                "\x1b]{name};rgb:{red:02x}/{green:02x}/{blue:02x}\x1b\\"
+            ));
+        }
+    }
+
+    /// History and screen, from the top left on.
+    fn rows(&mut self, buffer: &Buffer) {
+        let all = || buffer.history.iter().chain(&buffer.rows);
+        // Without a history, blank rows at the end need nothing.
+        let count = if buffer.history.is_empty() {
+            let used =
+                |row: &Row| row.wrapped || row.cells().iter().any(|cell| *cell != Cell::BLANK);
+            buffer
+                .rows
+                .iter()
+                .rposition(used)
+                .map_or(0, |last| last + 1)
+        } else {
+            buffer.history.len() + buffer.rows.len()
+        };
+        let mut above: Option<&Row> = None;
+        for row in all().take(count) {
+            let enters = match above {
+                None if row.wrapped && buffer.history.is_empty() && buffer.height() > 1 => {
+                    // The beginning of its line was deleted.
+                    self.number("\x1b[", buffer.columns, "G. \x1b[H\x1b[M");
+                    Entry::Wrapped
+                }
+                None => Entry::Below,
+                Some(above) if row.wrapped && buffer.height() > 1 => {
+                    self.wrap(above, row, buffer.columns)
+                }
+                Some(_) => {
+                    // What scrolls in gets the pen's background.
+                    self.style(Style::default());
+                    self.text("\r\n");
+                    Entry::Below
+                }
+            };
+            self.row(row, buffer.columns, enters);
+            above = Some(row);
+        }
+        self.style(Style::default());
+    }
+
+    /// From the end of a row into the next, as one line.
+    fn wrap(&mut self, above: &Row, row: &Row, columns: usize) -> Entry {
+        let (last, first) = (above.cell(columns - 1), row.cell(0));
+        let has_gap = last.is_null() && first.kind() == Kind::Wide && last.style == first.style;
+        if has_gap && last.style.erased() == Style::default() {
+            // It comes by itself when the wide character doesn't fit.
+            self.number("\x1b[", columns, "G");
+            return Entry::Below;
+        }
+        let is_full = !last.is_null() || !last.style.is_background_only();
+        self.style(Style::default());
+        if !is_full {
+            self.number("\x1b[", columns, "G.");
+        }
+        // Wrapping with the default pen keeps other backgrounds out of the new row.
+        self.text(" \r");
+        if !is_full {
+            self.number("\x1b[A\x1b[", columns, "G");
+            self.style(last.style.erased());
+            self.text("\x1b[X\x1b[B\r");
+        }
+        Entry::Wrapped
+    }
+
+    fn row(&mut self, row: &Row, columns: usize, entry: Entry) {
+        let cells = row.cells();
+        let mut at = 0;
+        if entry == Entry::Wrapped && row.cell(0).is_null() {
+            self.style(row.cell(0).style.erased());
+            self.text("\x1b[X");
+        }
+        while at < cells.len() {
+            let cell = cells[at];
+            if cell.is_null() && cell.style.is_background_only() {
+                let run = cells[at..]
+                    .iter()
+                    .take_while(|other| **other == cell)
+                    .count();
+                if cell != Cell::BLANK {
+                    self.style(cell.style);
+                    self.number("\x1b[", run, "X");
+                }
+                at += run;
+                if at < cells.len() {
+                    self.number("\x1b[", run, "C");
+                }
+                continue;
+            }
+            self.cell(cell);
+            at += if cell.kind() == Kind::Wide { 2 } else { 1 };
+            if at < columns && self.may_be_miscounted(cell) {
+                // Emulators differ in how wide these are.
+                self.number("\x1b[", at + 1, "G");
+            }
+        }
+    }
+
+    fn cell(&mut self, cell: Cell) {
+        self.style(cell.style);
+        if cell.kind() == Kind::Alone {
+            // Behind a sequence it joins nothing.
+            self.text(NOTHING);
+        }
+        let mut text = String::new();
+        self.screen.push_text(cell, &mut text);
+        // Erased with more than a background: a space looks the same.
+        self.text(if text.is_empty() { " " } else { &text });
+    }
+
+    fn may_be_miscounted(&self, cell: Cell) -> bool {
+        match cell.character() {
+            Some(character) => !matches!(
+                character,
+                ' '..='~' | '\u{a1}'..='\u{ac}' | '\u{ae}'..='\u{2ff}' | '\u{370}'..='\u{482}'
+                | '\u{2010}'..='\u{2027}' | '\u{2500}'..='\u{25fc}' | '\u{3041}'..='\u{3096}'
+                | '\u{30a1}'..='\u{30fa}' | '\u{4e00}'..='\u{9fd5}' | '\u{ac00}'..='\u{d7a3}'
+            ),
+            None => cell.cluster().is_some(),
+        }
+    }
+
+    /// Tabs and scroll region; the cursor ends up anywhere.
+    fn frame(&mut self, buffer: &Buffer) {
+        if buffer.tabs != default_tabs(buffer.columns) {
+            self.text("\x1b[3g");
+            for (at, _) in buffer.tabs.iter().enumerate().filter(|(_, tab)| **tab) {
+                self.number("\x1b[", at + 1, "G\x1bH");
+            }
+        }
+        if (buffer.top, buffer.bottom) != (0, buffer.height() - 1) {
+            self.text(&format!("\x1b[{};{}r", buffer.top + 1, buffer.bottom + 1));
+        }
+    }
+
+    fn saved(&mut self, buffer: &Buffer) {
+        let saved = buffer.saved;
+        if saved == Saved::default() {
+            return;
+        }
+        let y = usize::try_from(saved.y)
+            .unwrap_or(0)
+            .min(buffer.height() - 1);
+        self.place(saved.x.min(buffer.columns - 1), y);
+        self.style(saved.style);
+        if saved.charset == 0 {
+            self.text("\x1b7");
+        } else {
+            self.designate(0, saved.charset);
+            self.text("\x1b7\x1b(B");
+        }
+    }
+
+    fn place(&mut self, x: usize, y: usize) {
+        self.text(&format!("\x1b[{};{}H", y + 1, x + 1));
+    }
+
+    fn designate(&mut self, slot: usize, set: u8) {
+        let mark = [b'(', b')', b'*', b'+'][slot];
+        let set = if set == 0 { b'B' } else { set };
+        self.out.extend_from_slice(&[0x1b, mark, set]);
+    }
+
+    fn cursor_and_modes(&mut self) {
+        let screen = self.screen;
+        let (modes, buffer) = (screen.modes, screen.active());
+        let top = if modes.origin { buffer.top } else { 0 };
+        if modes.origin {
+            self.text("\x1b[?6h");
+        }
+        let (x, y) = (buffer.x.min(screen.columns), buffer.y);
+        self.charsets(screen.charsets, buffer.saved);
+        // The character before the cursor is printed once more: only so does the cursor wait at the edge, and
+        // does a mark that comes next join it. With the pen as it is now, unless something happened since.
+        let at_edge = x == screen.columns;
+        let back = match screen.preceding {
+            Some(width) => width,
+            None if at_edge && buffer.rows[y].cell(x - 1).kind() == Kind::Tail => 2,
+            None if at_edge => 1,
+            None => 0,
+        };
+        let back = back.min(x);
+        let again = buffer.rows[y].cell(x - back);
+        let with_pen = screen.preceding.is_some() && back > 0 && again.has_content();
+        let reprints = with_pen || at_edge;
+        self.place(if reprints { x - back } else { x }, y - top.min(y));
+        if reprints && !with_pen {
+            self.cell(again);
+            self.text(NOTHING);
+        }
+        self.modes(modes);
+        self.style(screen.pen);
+        if with_pen {
+            if modes.insert {
+                // It comes in again.
+                self.number("\x1b[", back, "P");
+            }
+            self.cell(again);
+        }
+    }
+
+    fn modes(&mut self, modes: Modes) {
+        let mut text = String::new();
+        let mut set = |sequence: &str, on: bool| {
+            if on {
+                text.push_str(sequence);
+            }
+        };
+        set("\x1b[4h", modes.insert);
+        set("\x1b[20h", modes.newline);
+        set("\x1b[?1h", modes.application_cursor);
+        set("\x1b=", modes.application_keypad);
+        set("\x1b[?7l", !modes.wraparound);
+        set("\x1b[?12h", modes.cursor_blinks);
+        set("\x1b[?25l", modes.cursor_hidden);
+        set("\x1b[?45h", modes.reverse_wraparound);
+        set("\x1b[?1004h", modes.focus_reports);
+        set("\x1b[?2004h", modes.bracketed_paste);
+        set("\x1b[?2026h", modes.synchronised);
+        for number in [modes.mouse, modes.mouse_encoding] {
+            if number != 0 {
+                let _ = write!(text, "\x1b[?{number}h");
+            }
+        }
+        if modes.cursor_style != 0 {
+            let _ = write!(text, "\x1b[{} q", modes.cursor_style);
+        }
+        let title = &self.screen.title;
+        if !title.is_empty() {
+            let _ = write!(text, "\x1b]2;{title}\x1b\\");
+        }
+        self.text(&text);
+    }
+
+    fn charsets(&mut self, charsets: Charsets, saved: Saved) {
+        for (slot, set) in charsets.designated.into_iter().enumerate() {
+            if set != 0 {
+                self.designate(slot, set);
+            }
+        }
+        match charsets.level {
+            0 => {}
+            1 => self.text("\x0e"),
+            2 => self.text("\x1bn"),
+            _ => self.text("\x1bo"),
+        }
+        if charsets.active != charsets.designated[charsets.level] {
+            // Only "restore cursor" makes them differ.
+            self.text("\x1b8");
+            self.style = Style {
+                extra: self.style.extra,
+                ..saved.style
+            };
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Entry {
+    /// Into a row that has its own line.
+    Below,
+    /// Into a row that goes on with the line above, over a space.
+    Wrapped,
+}

@@ -1,0 +1,508 @@
+//! Event streams: what they begin with, what follows, how they resume and how they end.
+
+use std::time::{Duration, Instant};
+
+use clarateach::config::Config;
+use clarateach::feed::FeedTimes;
+use futures_util::StreamExt;
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+use tokio::task::LocalSet;
+
+use super::app::{Client, PASSWORD, TestApp, scene, scene_with};
+use super::watcher::{Script, Watcher};
+
+fn path_of(workshop: &Value) -> String {
+    format!("/api/workshops/{}", workshop["id"].as_str().unwrap())
+}
+
+fn stream_of(workshop: &Value) -> String {
+    format!("{}/events", path_of(workshop))
+}
+
+fn id(event: &Value) -> u64 {
+    event["id"]
+        .as_u64()
+        .unwrap_or_else(|| panic!("no id in {event}"))
+}
+
+/// What a client knows after an event.
+fn apply(known: &mut Value, event: &Value) {
+    match event["type"].as_str().unwrap() {
+        "workshop" => *known = event["workshop"].clone(),
+        "seat" => {
+            let seats = known["seats"].as_array_mut().unwrap();
+            let number = &event["seat"]["number"];
+            let seat = seats.iter_mut().find(|seat| seat["number"] == *number);
+            *seat.unwrap() = event["seat"].clone();
+        }
+        "progress" => {
+            let known = known.as_object_mut().unwrap();
+            for field in ["status", "reason", "progress"] {
+                match event.get(field) {
+                    Some(value) => known.insert(field.to_owned(), value.clone()),
+                    None => known.remove(field),
+                };
+            }
+        }
+        other => panic!("{other}: {event}"),
+    }
+}
+
+/// By itself, or with the rest of the workshop where it came to that so fast.
+fn says_ready(event: &Value) -> bool {
+    event["status"] == "ready" || event["workshop"]["status"] == "ready"
+}
+
+#[tokio::test]
+async fn a_stream_begins_with_what_get_shows_and_follows_it() {
+    scene(|_app, instructor| async move {
+        let workshop = instructor.workshop(3).await;
+        let shown = instructor.get(&path_of(&workshop)).await.json();
+        let mut page = Watcher::open(&instructor, &stream_of(&workshop)).await;
+        let mut script = Script::open(&instructor, &stream_of(&workshop), &[]).await;
+        let first = page.event().await;
+        assert_eq!(
+            (&first["type"], &first["workshop"]),
+            (&json!("workshop"), &shown)
+        );
+        assert_eq!(script.next().await.unwrap(), first);
+
+        assert_eq!(
+            instructor.join(&workshop, "Ada").await.status,
+            StatusCode::OK
+        );
+        let joined = page
+            .until(|event| event["seat"]["status"] == "occupied")
+            .await;
+        let seat = joined.last().unwrap();
+        let shown = instructor.get(&path_of(&workshop)).await.json();
+        assert_eq!(
+            (&seat["seat"], &seat["workshop"]),
+            (&shown["seats"][0], &workshop["id"])
+        );
+        assert!(
+            joined.iter().all(|event| event["type"] == "seat"),
+            "{joined:?}"
+        );
+        for event in joined {
+            assert!(id(&event) > id(&first));
+            assert_eq!(script.next().await.unwrap(), event);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_list_begins_with_all_and_hears_of_new_and_ended_ones() {
+    scene(|_app, instructor| async move {
+        let old = instructor.workshop(1).await;
+        let mut list = Watcher::open(&instructor, "/api/events").await;
+        let first = list.event().await;
+        let shown = instructor.get("/api/workshops").await.json();
+        assert_eq!(
+            (&first["type"], &first["workshops"]),
+            (&json!("workshops"), &shown["workshops"])
+        );
+
+        let new = instructor.workshop(1).await;
+        let made = list.until(says_ready).await;
+        assert_eq!(
+            (&made[0]["type"], &made[0]["workshop"]["id"]),
+            (&json!("workshop"), &new["id"])
+        );
+        assert_eq!(
+            instructor.delete(&path_of(&old)).await.status,
+            StatusCode::NO_CONTENT
+        );
+        let ended = list.until(|event| event["type"] == "ended").await;
+        assert_eq!(ended.last().unwrap()["workshop"], old["id"]);
+    })
+    .await;
+}
+
+/// Dozens of changes, a client that hangs up after every few events, and one that never does.
+#[tokio::test]
+async fn resuming_loses_nothing_and_doubles_nothing_while_seats_change() {
+    scene_with(hasty, |_app, instructor| async move {
+        let workshop = instructor.workshop(20).await;
+        let path = stream_of(&workshop);
+        let mut steady = Watcher::open(&instructor, &path).await;
+        let begin = steady.event().await;
+        let changing = {
+            let (instructor, workshop) = (instructor.clone(), workshop.clone());
+            tokio::task::spawn_local(async move {
+                for number in 1..=20 {
+                    instructor
+                        .join(&workshop, &format!("Learner {number}"))
+                        .await;
+                    let reset = format!("{}/seats/{number}/reset", path_of(&workshop));
+                    instructor.send(Method::POST, &reset, &[], "").await;
+                }
+            })
+        };
+        let mut restless = Vec::new();
+        let mut last = id(&begin);
+        let mut patience = 0;
+        while !changing.is_finished() || patience < 3 {
+            patience = if changing.is_finished() {
+                patience + 1
+            } else {
+                0
+            };
+            let mut page = Watcher::open(&instructor, &format!("{path}?after={last}")).await;
+            for _ in 0..=restless.len() % 4 {
+                let wait = Duration::from_millis(200);
+                let Ok(Ok(event)) = tokio::time::timeout(wait, page.next()).await else {
+                    break;
+                };
+                last = id(&event);
+                restless.push(event);
+            }
+        }
+        let ready = instructor
+            .until(&path_of(&workshop), |shown| {
+                let seats = shown["seats"].as_array().unwrap();
+                seats
+                    .iter()
+                    .all(|seat| seat["status"] == "occupied" && seat["generation"] == 2)
+            })
+            .await;
+        // What was left goes to both.
+        let mut rest = Watcher::open(&instructor, &format!("{path}?after={last}")).await;
+        let (mut one, mut other) = (begin["workshop"].clone(), begin["workshop"].clone());
+        for event in &restless {
+            apply(&mut one, event);
+        }
+        while one != ready {
+            let event = rest.event().await;
+            apply(&mut one, &event);
+            restless.push(event);
+        }
+        let mut uninterrupted = Vec::new();
+        while other != ready {
+            let event = steady.event().await;
+            apply(&mut other, &event);
+            uninterrupted.push(event);
+        }
+        assert!(restless.len() >= 40, "{}", restless.len());
+        assert_eq!(restless, uninterrupted);
+        assert!(restless.is_sorted_by(|one, other| id(one) < id(other)));
+        assert!(restless.iter().all(|event| event["type"] == "seat"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_restart_forgot_is_made_good_by_a_snapshot() {
+    LocalSet::new()
+        .run_until(async {
+            let dir = tempfile::tempdir().unwrap();
+            let app = TestApp::start(dir.path()).await;
+            let instructor = app.instructor().await;
+            let workshop = instructor.workshop(2).await;
+            let mut page = Watcher::open(&instructor, &stream_of(&workshop)).await;
+            page.event().await;
+            instructor.join(&workshop, "Ada").await;
+            let last = id(&page.event().await);
+            assert_eq!(page.closed_by(app.stop()).await, 1001);
+
+            let app = TestApp::start(dir.path()).await;
+            let mut again = app.client();
+            again.cookie = instructor.cookie.clone();
+            let header = [("last-event-id", last.to_string())];
+            let headers = header
+                .each_ref()
+                .map(|(name, value)| (*name, value.as_str()));
+            let mut script = Script::open(&again, &stream_of(&workshop), &headers).await;
+            let first = script.next().await.unwrap();
+            assert_eq!(first["type"], "workshop");
+            assert!(id(&first) > last, "{} after {last}", id(&first));
+            assert_eq!(first["workshop"]["seats"][0]["learner"]["name"], "Ada");
+        })
+        .await;
+}
+
+impl Watcher {
+    /// The code with which the server closed this while it did something.
+    async fn closed_by(&mut self, doing: impl Future<Output = ()>) -> u16 {
+        let ((), code) = tokio::join!(doing, self.closed());
+        code
+    }
+}
+
+#[tokio::test]
+async fn a_resumed_stream_brings_no_snapshot_and_an_unknown_place_does() {
+    scene(|_app, instructor| async move {
+        let workshop = instructor.workshop(2).await;
+        let path = stream_of(&workshop);
+        let mut page = Watcher::open(&instructor, &path).await;
+        let first = id(&page.event().await);
+        instructor.join(&workshop, "Ada").await;
+        let last = page.event().await;
+        let mut same = Watcher::open(&instructor, &format!("{path}?after={first}")).await;
+        assert_eq!(same.event().await, last);
+        for unknown in [0, first - 1, id(&last) + 1000, 1 << 60] {
+            let mut other = Watcher::open(&instructor, &format!("{path}?after={unknown}")).await;
+            assert_eq!(other.event().await["type"], "workshop", "{unknown}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_may_not_watch_is_told_before_the_upgrade() {
+    scene(|app, instructor| async move {
+        let workshop = instructor.workshop(1).await;
+        let ours = instructor.base.clone();
+        let stranger = app.client();
+        let there = stream_of(&workshop);
+        let nowhere = "/api/workshops/ws-00000000/events".to_owned();
+        let odd = format!("{there}?after=-1");
+        let evil = "http://evil.example".to_owned();
+        let attempts: [(&Client, &String, Option<&String>, u16, &str); 7] = [
+            (&stranger, &there, Some(&ours), 401, "unauthenticated"),
+            (
+                &stranger,
+                &"/api/events".to_owned(),
+                Some(&ours),
+                401,
+                "unauthenticated",
+            ),
+            (&instructor, &nowhere, Some(&ours), 404, "not_found"),
+            (&instructor, &odd, Some(&ours), 400, "invalid_input"),
+            (&instructor, &there, Some(&evil), 403, "wrong_origin"),
+            (&instructor, &there, None, 403, "wrong_origin"),
+            (
+                &instructor,
+                &"/api/events".to_owned(),
+                None,
+                403,
+                "wrong_origin",
+            ),
+        ];
+        for (client, path, origin, status, code) in attempts {
+            let headers: Vec<_> = origin
+                .iter()
+                .map(|origin| ("origin", origin.as_str()))
+                .collect();
+            let refused = Watcher::try_open(client, path, &headers).await.err();
+            let (seen, body) =
+                refused.unwrap_or_else(|| panic!("{path} was opened from {origin:?}"));
+            let body: Value = serde_json::from_str(&body).unwrap();
+            assert_eq!(
+                (seen.as_u16(), &body["error"]["code"]),
+                (status, &json!(code)),
+                "{path}"
+            );
+        }
+        // The positive control, and a program that brings a token and no Origin.
+        Watcher::open(&instructor, &there).await.event().await;
+        let token = instructor
+            .post("/api/tokens", json!({"name": "ci"}))
+            .await
+            .json();
+        let bearer = format!("Bearer {}", token["token"].as_str().unwrap());
+        let headers = [("authorization", bearer.as_str())];
+        let mut program = Watcher::try_open(&stranger, &there, &headers)
+            .await
+            .unwrap();
+        assert_eq!(program.event().await["type"], "workshop");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_workshop_that_ends_says_so_and_its_stream_closes() {
+    scene(|_app, instructor| async move {
+        let workshop = instructor.workshop(2).await;
+        let mut page = Watcher::open(&instructor, &stream_of(&workshop)).await;
+        let mut script = Script::open(&instructor, &stream_of(&workshop), &[]).await;
+        page.event().await;
+        instructor.delete(&path_of(&workshop)).await;
+        let told = page.until(|event| event["type"] == "ended").await;
+        assert_eq!(told.last().unwrap()["workshop"], workshop["id"]);
+        assert_eq!(page.next().await, Err(1000));
+        let mut last = Value::Null;
+        while let Some(event) = script.next().await {
+            last = event;
+        }
+        assert_eq!(
+            (&last["type"], &last["workshop"]),
+            (&json!("ended"), &workshop["id"])
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_is_signed_in_no_longer_is_cut_within_a_second() {
+    scene(|app, instructor| async move {
+        let workshop = instructor.workshop(1).await;
+        let token = instructor
+            .post("/api/tokens", json!({"name": "ci"}))
+            .await
+            .json();
+        let bearer = format!("Bearer {}", token["token"].as_str().unwrap());
+        let auth = [("authorization", bearer.as_str())];
+        let program = app.client();
+        let mut socket = Watcher::try_open(&program, "/api/events", &auth)
+            .await
+            .unwrap();
+        let mut script = Script::open(&program, &stream_of(&workshop), &auth).await;
+        let mut page = Watcher::open(&instructor, "/api/events").await;
+        socket.event().await;
+        script.next().await.unwrap();
+        page.event().await;
+        let revoke = format!("/api/tokens/{}", token["id"].as_str().unwrap());
+        let begun = Instant::now();
+        assert_eq!(
+            instructor.delete(&revoke).await.status,
+            StatusCode::NO_CONTENT
+        );
+        assert_eq!(socket.closed().await, 4401);
+        while script.next().await.is_some() {}
+        assert!(
+            begun.elapsed() < Duration::from_secs(1),
+            "{:?}",
+            begun.elapsed()
+        );
+
+        // The page's own sign-in still holds; it goes with the session.
+        instructor.join(&workshop, "Ada").await;
+        page.event().await;
+        let origin = [("origin", instructor.base.as_str())];
+        let begun = Instant::now();
+        instructor
+            .send(Method::DELETE, "/api/session", &origin, "")
+            .await;
+        assert_eq!(page.closed().await, 4401);
+        assert!(
+            begun.elapsed() < Duration::from_secs(1),
+            "{:?}",
+            begun.elapsed()
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stop_waits_for_no_watcher() {
+    LocalSet::new()
+        .run_until(async {
+            let dir = tempfile::tempdir().unwrap();
+            let app = TestApp::start(dir.path()).await;
+            let instructor = app.instructor().await;
+            let mut page = Watcher::open(&instructor, "/api/events").await;
+            let mut script = Script::open(&instructor, "/api/events", &[]).await;
+            page.event().await;
+            script.next().await.unwrap();
+            let begun = Instant::now();
+            let reads = async { while script.next().await.is_some() {} };
+            let (code, ()) = tokio::join!(page.closed_by(app.stop()), reads);
+            assert_eq!(code, 1001);
+            assert!(
+                begun.elapsed() < Duration::from_secs(3),
+                "{:?}",
+                begun.elapsed()
+            );
+        })
+        .await;
+}
+
+/// Learners have long names, so that few events fill a socket. The steady one is the control: it gets all.
+#[tokio::test]
+async fn who_does_not_read_is_cut_and_costs_nobody_else_anything() {
+    scene_with(hasty, |_app, instructor| async move {
+        let workshop = instructor.workshop(100).await;
+        for _ in 0..100 {
+            let joined = instructor.join(&workshop, &"𝄞".repeat(60)).await;
+            assert_eq!(joined.status, StatusCode::OK, "{joined:?}");
+        }
+        let path = stream_of(&workshop);
+        let cramped = instructor.with_little_room();
+        let mut deaf = Watcher::open(&cramped, &path).await;
+        let mut script = Script::open(&cramped, &path, &[]).await;
+        let mut steady = Watcher::open(&instructor, &path).await;
+        let mut sent = 0;
+        for seats in 101..=200 {
+            let add = format!("{}/seats", path_of(&workshop));
+            instructor.post(&add, json!({"count": 1})).await;
+            let is_told = |event: &Value| {
+                let shown = event["workshop"]["seats"].as_array();
+                shown.is_some_and(|shown| shown.len() == seats)
+            };
+            let events = steady.until(is_told).await;
+            sent += Value::from(events).to_string().len();
+        }
+        let mut read = 0;
+        let patience = Duration::from_secs(5);
+        while let Ok(Some(Ok(message))) = tokio::time::timeout(patience, deaf.socket.next()).await {
+            read += message.len();
+        }
+        assert!(read < sent, "read {read} of {sent}");
+        assert!(script.bytes_to_the_end().await < sent);
+    })
+    .await;
+}
+
+/// Tells changes sooner than people need, and has little patience.
+fn hasty(config: Config) -> Config {
+    Config {
+        feed: FeedTimes {
+            gather: Duration::from_millis(1),
+            patience: Duration::from_millis(300),
+            ..FeedTimes::default()
+        },
+        ..config
+    }
+}
+
+#[tokio::test]
+async fn making_a_hundred_seats_does_not_tell_a_hundred_times_a_hundred() {
+    scene(|_app, instructor| async move {
+        let mut list = Watcher::open(&instructor, "/api/events").await;
+        list.event().await;
+        let workshop = instructor.workshop(100).await;
+        let events = list.until(says_ready).await;
+        let seats: usize = events
+            .iter()
+            .map(|event| match event["type"].as_str().unwrap() {
+                "workshop" => event["workshop"]["seats"].as_array().unwrap().len(),
+                "seat" => 1,
+                _ => 0,
+            })
+            .sum();
+        assert!(
+            (100..=500).contains(&seats),
+            "{seats} seats in {} events",
+            events.len()
+        );
+        let mut known = events[0]["workshop"].clone();
+        events.iter().for_each(|event| apply(&mut known, event));
+        assert_eq!(known, instructor.get(&path_of(&workshop)).await.json());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn no_event_holds_what_get_does_not_show() {
+    scene(|_app, instructor| async move {
+        let mut list = Watcher::open(&instructor, "/api/events").await;
+        let body = json!({"name": "Keys", "seats": 1, "api_key": "sk-very-secret", "env": {"OTHER": "hush-hush"}});
+        let workshop = instructor.post("/api/workshops", body).await.json();
+        instructor.join(&workshop, "Ada").await;
+        let events = list
+            .until(|event| {
+                let whole = &event["workshop"]["seats"][0]["status"];
+                event["seat"]["status"] == "occupied" || whole == "occupied"
+            })
+            .await;
+        let text = Value::from(events).to_string();
+        assert!(text.contains("Keys"));
+        for secret in ["sk-very-secret", "hush-hush", "env", "api_key", PASSWORD] {
+            assert!(!text.contains(secret), "{secret} in {text}");
+        }
+    })
+    .await;
+}

@@ -1,0 +1,16 @@
+//! Scenes of a class that go wrong: the real server as a process, learners who keep records of their own,
+//! and seats simulated or of a real engine. What was lost is decided by those records.
+
+mod burst;
+mod classroom;
+mod deletion;
+mod devices;
+mod engine;
+mod learner;
+mod served;
+mod wait;
+
+mod outages;
+mod partial;
+mod restarts;
+mod seats;
