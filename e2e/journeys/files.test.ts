@@ -121,6 +121,14 @@ scene.step('search_says_what_is_wrong_with_a_pattern', async () => {
 scene.step('quick_open_goes_to_a_file_by_a_few_letters', async () => {
   await page.getByTestId('pane-files').click()
   await page.locator('[data-testid="file-tree"]').waitFor()
+  await page.getByTestId('files-more').click()
+  await page.getByRole('menuitem', { name: 'Go to file…' }).click()
+  await page.getByTestId('quick-open-input').waitFor()
+  await page.keyboard.type('hay')
+  await page.locator('[data-testid="quick-open-option"][data-path="lessons/deep/hay.txt"]').waitFor()
+  await page.keyboard.press('Escape')
+  await page.getByTestId('quick-open').waitFor({ state: 'detached' })
+
   await lines.click()
   await page.keyboard.press('Control+p')
   await page.getByTestId('quick-open-input').fill('nts')
@@ -148,6 +156,17 @@ scene.step('dropped_folder_arrives_and_conflicts_are_asked_once', async () => {
   await dialog.getByRole('button', { name: 'Keep both' }).click()
   await ada.treeItem('photos').click()
   await ada.treeItem('list (2).txt').waitFor()
+})
+
+scene.step('chosen_file_replaces_the_one_that_is_there_when_told_to', async () => {
+  writeFileSync(join(computer, 'list.txt'), 'newer')
+  await ada.treeItem('photos').click({ button: 'right' })
+  const chooser = page.waitForEvent('filechooser')
+  await page.getByRole('menuitem', { name: 'Upload files…' }).click()
+  await (await chooser).setFiles(join(computer, 'list.txt'))
+  await page.getByTestId('conflict-dialog').getByRole('button', { name: 'Replace' }).click()
+  await transfer.getByText('Uploaded 1 of 1 file to photos.').waitFor()
+  await terminal.answers('clear; echo "now $(cat photos/list.txt)"', 'now newer')
 })
 
 scene.step('folder_that_was_downloaded_unpacks_to_the_same', async () => {
@@ -181,6 +200,17 @@ scene.step('resources_say_what_is_used_and_what_to_do', async () => {
   await page.getByRole('dialog', { name: 'What your seat uses' }).waitFor()
   await looks.at(page, 'files-resources')
   await page.keyboard.press('Escape')
+})
+
+scene.step('program_that_takes_all_memory_is_told_of_once', async () => {
+  await terminal.answers('clear; python3 -c "x = bytearray(2 << 30)" 2>/dev/null; echo "ended:$?"', 'ended:137')
+  const notice = page.getByTestId('out-of-memory')
+  await notice.waitFor()
+  await looks.at(page, 'files-out-of-memory')
+  await notice.getByRole('button', { name: 'Got it' }).click()
+  await ada.reload()
+  await page.getByTestId('resources').waitFor()
+  assert.equal(await notice.count(), 0)
 })
 
 scene.step('terminal_of_another_device_appears_and_goes_by_itself', async () => {

@@ -6,6 +6,7 @@
 mod bench;
 mod build;
 mod dev;
+mod fuzz;
 mod images;
 mod openapi;
 mod process;
@@ -43,6 +44,12 @@ enum Command {
     /// Everything that must hold before a change lands.
     Test {
         /// The long ones as well.
+        #[arg(long)]
+        all: bool,
+    },
+    /// The fuzz targets, ten seconds each.
+    Fuzz {
+        /// Ten minutes each.
         #[arg(long)]
         all: bool,
     },
@@ -84,13 +91,18 @@ fn run(command: Command) -> Result<()> {
             openapi::run(mode, &build::in_seat_server()?)
         }
         Command::Tidy => tidy::run(),
-        Command::Test { all } => test::run(if all {
-            test::Extent::All
-        } else {
-            test::Extent::Usual
-        }),
+        Command::Test { all } => test::run(extent(all)),
+        Command::Fuzz { all } => fuzz::run(extent(all)),
         Command::Bench(options) => bench::run(&options),
         Command::Dev { arguments } => dev::run(&arguments),
+    }
+}
+
+fn extent(all: bool) -> test::Extent {
+    if all {
+        test::Extent::All
+    } else {
+        test::Extent::Usual
     }
 }
 

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 
 use crate::process::{Run, cargo, command, show_tail, target_directory};
 use crate::step::step;
-use crate::{bench, build, images, openapi, tidy};
+use crate::{bench, build, fuzz, images, openapi, tidy};
 
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Extent {
@@ -51,6 +51,7 @@ fn steps(extent: Extent) -> Result<()> {
         }
         build::embed(as_root(&mut tests), &in_seat_server).shown()
     })?;
+    fuzz::run(extent)?;
     build::server(build::Profile::Dev, &in_seat_server)?;
     step("openapi", || {
         openapi::run(openapi::Mode::Check, &in_seat_server)

@@ -92,7 +92,7 @@ pub struct MemoryUsage {
 pub struct OutOfMemory {
     /// How many processes were killed.
     pub kills: u64,
-    /// When the last was noticed, RFC 3339 in UTC; it is looked for every two seconds.
+    /// When the last was noticed, RFC 3339 in UTC; it is looked for every five seconds.
     pub last_at: Option<String>,
 }
 

@@ -11,6 +11,8 @@ mod bind;
 mod children;
 mod exec;
 mod files;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod home;
 mod http;
 mod ports;

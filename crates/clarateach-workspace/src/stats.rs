@@ -18,7 +18,7 @@ const CGROUP: &str = "/sys/fs/cgroup";
 const NO_LIMIT_FROM: u64 = 1 << 60;
 
 /// Between two looks for kills: one small file.
-const KILLS_INTERVAL: Duration = Duration::from_secs(2);
+const KILLS_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Reads the counters; one that the host doesn't have is 0 without a limit. Blocks.
 pub(crate) fn read_stats(root: &Root, kills: &Kills) -> Stats {

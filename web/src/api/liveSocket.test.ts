@@ -111,6 +111,15 @@ describe('a live socket', () => {
     expect(last().closed).toBe(false)
   })
 
+  it('does_not_trust_a_connection_from_before_the_network_was_gone', () => {
+    const { states } = scene()
+    last().onopen?.()
+    window.dispatchEvent(new Event('online'))
+    expect(FakeWebSocket.opened).toHaveLength(2)
+    expect(FakeWebSocket.opened[0]?.closed).toBe(true)
+    expect(states).toEqual([true, false])
+  })
+
   it('does_not_connect_while_hidden', async () => {
     page.hidden = true
     scene()

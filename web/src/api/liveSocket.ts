@@ -24,11 +24,13 @@ export class LiveSocket {
 
   constructor(private readonly options: LiveSocketOptions) {
     document.addEventListener('visibilitychange', this.look)
+    window.addEventListener('online', this.renew)
     if (!document.hidden) this.connect()
   }
 
   dispose(): void {
     document.removeEventListener('visibilitychange', this.look)
+    window.removeEventListener('online', this.renew)
     this.life.abort()
     this.disconnect()
   }
@@ -37,6 +39,13 @@ export class LiveSocket {
     clearTimeout(this.linger)
     if (document.hidden) this.linger = setTimeout(() => this.disconnect(), LINGER_MS)
     else if (!this.socket && !this.waiting) this.connect()
+  }
+
+  /** After a change of networks, or a sleep, the old connection is dead, and nobody may say so for minutes. */
+  private readonly renew = (): void => {
+    if (!this.socket) return
+    this.disconnect()
+    if (!document.hidden) this.connect()
   }
 
   private connect(): void {

@@ -2,12 +2,13 @@
 //!
 //! [`pack`] walks a folder without following links and streams it; [`unpack`] looks at a whole
 //! archive before it writes the first byte, and puts its entries below one folder, never through a
-//! link. [`zip_writer`] and [`zip_reader`] know zip's format, the crates `tar` and `flate2` theirs.
+//! link. [`zip_writer`], [`zip_reader`] and [`tar_reader`] know the formats.
 
 pub(crate) mod entry;
 pub(crate) mod pack;
+mod tar_reader;
 pub(crate) mod unpack;
-pub(crate) mod zip_reader;
+mod zip_reader;
 mod zip_writer;
 
 use super::FilesError;

@@ -234,6 +234,7 @@ async fn deep_trees_end_in_an_error_not_in_a_crash() {
 async fn swapping_a_folder_for_a_link_during_calls_leads_nowhere() {
     let seat = Seat::start().await;
     let outside = plant_secret(&seat);
+    std::fs::write(outside.join("outside-only"), "OUTSIDE").unwrap();
     let root = seat.root();
     std::fs::create_dir(root.join("real")).unwrap();
     std::fs::write(root.join("real/secret"), "inside").unwrap();
@@ -248,9 +249,11 @@ async fn swapping_a_folder_for_a_link_during_calls_leads_nowhere() {
         fooled = std::fs::read(root.join("target/secret")).is_ok_and(|read| read == b"secret");
     }
     assert!(fooled, "the swapping doesn't work");
+    let archive = one_file_archive("planted-by-archive");
     let begun = Instant::now();
-    let mut inside = 0;
-    while begun.elapsed() < Duration::from_secs(2) {
+    let (mut inside, mut unpacked) = (0, 0);
+    // Ten seconds: the window of a race is a few microseconds.
+    while begun.elapsed() < Duration::from_secs(10) {
         let read = seat.get("/files/target/secret").await;
         assert_ne!(read.text(), "secret");
         inside += usize::from(read.text() == "inside");
@@ -263,19 +266,47 @@ async fn swapping_a_folder_for_a_link_during_calls_leads_nowhere() {
         seat.call(Method::DELETE, "/files/target/planted").await;
         let listed = seat.get("/files?path=target").await;
         assert!(!listed.text().contains("outside-only"));
+        let packed = seat.get("/files-archive?path=target&format=tar.gz").await;
+        let mut tar = Vec::new();
+        let mut gzip = flate2::read::GzDecoder::new(&packed.body[..]);
+        let _ = std::io::Read::read_to_end(&mut gzip, &mut tar);
+        for words in [&b"OUTSIDE"[..], b"outside-only"] {
+            assert!(memchr::memmem::find(&tar, words).is_none());
+        }
+        let target = "/files-archive?path=target&overwrite=true";
+        let put = seat
+            .send(Method::POST, target, &[], archive.clone().into())
+            .await;
+        unpacked += usize::from(put.status == 200);
+        for query in ["q=outside", "q=OUTSIDE&in=contents&all=true&path=target"] {
+            let found = seat.get(&format!("/search?{query}")).await;
+            assert!(!found.text().contains("outside-only"), "{}", found.text());
+        }
     }
     stop.store(true, Ordering::Relaxed);
     swapper.join().unwrap();
     assert!(inside > 0, "no call ever found the folder in its place");
-    let left: Vec<_> = std::fs::read_dir(&outside)
+    assert!(unpacked > 0, "nothing was ever unpacked");
+    let mut left: Vec<_> = std::fs::read_dir(&outside)
         .unwrap()
         .map(|entry| entry.unwrap().file_name())
         .collect();
-    assert_eq!(left, ["secret"]);
+    left.sort();
+    assert_eq!(left, ["outside-only", "secret"]);
     assert_eq!(
         std::fs::read_to_string(outside.join("secret")).unwrap(),
         "secret"
     );
+}
+
+fn one_file_archive(name: &str) -> Vec<u8> {
+    let gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let mut tar = tar::Builder::new(gzip);
+    let mut header = tar::Header::new_gnu();
+    header.set_size(1);
+    header.set_mode(0o644);
+    tar.append_data(&mut header, name, &b"x"[..]).unwrap();
+    tar.into_inner().unwrap().finish().unwrap()
 }
 
 /// Exchanges `target` (a folder) and `evil` (a link out of the root) as fast as it can.

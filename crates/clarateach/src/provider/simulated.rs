@@ -4,10 +4,12 @@
 //! Every seat has a loopback address of its own and the real ports, like a seat on a bridge. Nothing
 //! survives the process. Start at [`SimulatedProvider::new`]; faults are in [`Fault`].
 
+mod events;
 mod fault;
 mod files;
 mod http;
 mod network;
+mod search;
 mod seat;
 mod socket;
 mod terminal;

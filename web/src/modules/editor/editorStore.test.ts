@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { ApiError } from '../../api/client'
 import type { SeatStorage } from '../auth/seatStorage'
-import { EditorStore, type Buffers } from './editorStore'
+import type { Buffers } from './buffers'
+import { EditorStore } from './editorStore'
 
 /** A seat's files; a version is counted up by every write. */
 class Seat {

@@ -6,6 +6,7 @@ import type { FileEvent } from '../../api/fileEvents'
 import { makeParents, readFile, writeFile, type FileContent } from '../../api/files'
 import type { SeatAddress } from '../../api/seat'
 import type { SeatStorage } from '../auth/seatStorage'
+import type { Buffers, Place } from './buffers'
 import {
   movedPath,
   NO_DOCUMENTS,
@@ -14,36 +15,8 @@ import {
   type DocumentAction,
   type Documents,
 } from './documents'
+import { Drafts } from './drafts'
 import { decodeText, LARGEST_BYTES, tooLarge, type Decoded } from './text'
-
-/** A stretch of one line, counted from 1 in UTF-16 units. */
-export interface Place {
-  line: number
-  column: number
-  endColumn: number
-}
-
-/** The texts themselves; Monaco's models behind it. */
-export interface Buffers {
-  create(path: string, saved: string, draft: string | null): void
-  /** Replaces the text by what the seat has, as one step that can be undone; the cursor stays. */
-  replace(path: string, text: string): void
-  text(path: string): string
-  isDirty(path: string): boolean
-  /** What is in the buffer now is what the seat has. Call with the version that was sent. */
-  markSaved(path: string, version: number): void
-  version(path: string): number
-  move(from: string, to: string): void
-  dispose(path: string): void
-  /** Selects the place and brings it into view, now or when the text is next shown. */
-  reveal(path: string, place: Place): void
-  focus(): void
-}
-
-interface Draft {
-  text: string
-  etag: string | null
-}
 
 export interface FileCalls {
   read(path: string, knownEtag?: string): Promise<FileContent | null>
@@ -61,14 +34,13 @@ export function fileCalls(address: SeatAddress): FileCalls {
 }
 
 const OPEN_KEY = 'open'
-const DRAFT_DELAY_MS = 400
 /** No file of this name any more; perhaps something else. */
 const GONE_CODES = ['not_found', 'not_a_directory', 'is_directory', 'not_a_file']
 
 export class EditorStore<B extends Buffers = Buffers> {
   private state: Documents = NO_DOCUMENTS
   private readonly listeners = new Set<() => void>()
-  private readonly draftTimers = new Map<string, ReturnType<typeof setTimeout>>()
+  private readonly drafts: Drafts
   private readonly checking = new Set<string>()
   private readonly checkAgain = new Set<string>()
   private readonly places = new Map<string, Place>()
@@ -79,7 +51,9 @@ export class EditorStore<B extends Buffers = Buffers> {
     private readonly storage: SeatStorage,
     private readonly loadBuffers: () => Promise<B>,
     private readonly onWritten: () => void = () => undefined,
-  ) {}
+  ) {
+    this.drafts = new Drafts(storage)
+  }
 
   getState = (): Documents => this.state
 
@@ -127,7 +101,7 @@ export class EditorStore<B extends Buffers = Buffers> {
   }
 
   close(path: string): void {
-    this.dropDraft(path)
+    this.drafts.drop(path)
     this.dispatch({ type: 'closed', path })
     void this.buffers?.then(
       (buffers) => buffers.dispose(path),
@@ -138,11 +112,7 @@ export class EditorStore<B extends Buffers = Buffers> {
   /** Told by the buffers at every change of a text. */
   edited(path: string, dirty: boolean): void {
     this.dispatch({ type: 'edited', path, dirty })
-    clearTimeout(this.draftTimers.get(path))
-    this.draftTimers.set(
-      path,
-      setTimeout(() => void this.keepDraft(path), DRAFT_DELAY_MS),
-    )
+    this.drafts.soon(path, () => void this.keepDraft(path))
   }
 
   async save(path: string, overwrite = false): Promise<void> {
@@ -158,7 +128,7 @@ export class EditorStore<B extends Buffers = Buffers> {
       buffers.markSaved(path, version)
       const dirty = buffers.isDirty(path)
       this.dispatch({ type: 'saved', path, etag: written, dirty })
-      if (!dirty) this.dropDraft(path)
+      if (!dirty) this.drafts.drop(path)
       this.onWritten()
     } catch (error) {
       await this.saveFailed(path, error)
@@ -180,7 +150,7 @@ export class EditorStore<B extends Buffers = Buffers> {
 
   /** Gives up the own text for what the seat has. */
   async reload(path: string): Promise<void> {
-    this.dropDraft(path)
+    this.drafts.drop(path)
     await this.load(path)
   }
 
@@ -207,7 +177,7 @@ export class EditorStore<B extends Buffers = Buffers> {
     for (const { path, dirty } of before) {
       const target = movedPath(path, { from, to })
       if (target === path) continue
-      this.dropDraft(path)
+      this.drafts.drop(path)
       void this.buffers?.then(
         (buffers) => {
           buffers.move(path, target)
@@ -238,7 +208,7 @@ export class EditorStore<B extends Buffers = Buffers> {
       if (content === null || !this.find(path)) return
       await this.show(path, content, buffers)
     } catch (error) {
-      const draft = this.draft(path)
+      const draft = this.drafts.get(path)
       if (isApiError(error, 'not_found') && draft) {
         const buffers = await this.ready()
         buffers.create(path, '', draft.text)
@@ -257,7 +227,7 @@ export class EditorStore<B extends Buffers = Buffers> {
       this.dispatch({ type: 'declined', path, message: decoded.declined })
       return
     }
-    const draft = this.draft(path)
+    const draft = this.drafts.get(path)
     const known = this.find(path)
     if (known?.status === 'ready') buffers.replace(path, decoded.text)
     else buffers.create(path, decoded.text, draft?.text ?? null)
@@ -305,7 +275,7 @@ export class EditorStore<B extends Buffers = Buffers> {
     }
     const decoded = decode(content)
     const isMine = 'text' in decoded && decoded.text === buffers.text(path)
-    if (isMine) this.dropDraft(path)
+    if (isMine) this.drafts.drop(path)
     if (isMine || (!now.dirty && !now.removed)) await this.show(path, content, buffers)
     else if (now.conflict?.etag !== content.etag) {
       this.dispatch({ type: 'conflicted', path, etag: content.etag, met: 'watching' })
@@ -364,27 +334,10 @@ export class EditorStore<B extends Buffers = Buffers> {
   }
 
   private async keepDraft(path: string): Promise<void> {
-    this.draftTimers.delete(path)
     const document = this.find(path)
     if (!document) return
-    if (!document.dirty && !document.removed) {
-      this.storage.remove(draftKey(path))
-      return
-    }
-    const text = (await this.ready()).text(path)
-    this.storage.set(draftKey(path), { text, etag: document.etag } satisfies Draft)
-  }
-
-  private draft(path: string): Draft | null {
-    const value = this.storage.get(draftKey(path))
-    if (!isRecord(value) || typeof value['text'] !== 'string') return null
-    return { text: value['text'], etag: typeof value['etag'] === 'string' ? value['etag'] : null }
-  }
-
-  private dropDraft(path: string): void {
-    clearTimeout(this.draftTimers.get(path))
-    this.draftTimers.delete(path)
-    this.storage.remove(draftKey(path))
+    if (!document.dirty && !document.removed) this.drafts.drop(path)
+    else this.drafts.set(path, { text: (await this.ready()).text(path), etag: document.etag })
   }
 
   /** Monaco, once; a failed load may be tried again. */
@@ -425,8 +378,4 @@ function decode(content: FileContent): Decoded {
 function isAbout({ kind, path }: FileEvent, opened: string): boolean {
   if (path === opened || path === '') return true
   return (kind === 'removed' || kind === 'rescan') && opened.startsWith(`${path}/`)
-}
-
-function draftKey(path: string): string {
-  return `draft:${path}`
 }

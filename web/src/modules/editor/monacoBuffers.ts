@@ -4,7 +4,7 @@ import { editor, Range, Uri, type IDisposable } from 'monaco-editor/editor'
 import EditorWorker from 'monaco-editor/editor/editor.worker?worker'
 import 'monaco-editor/features/register.all'
 import JsonWorker from 'monaco-editor/languages/features/json/json.worker?worker'
-import type { Buffers, Place } from './editorStore'
+import type { Buffers, Place } from './buffers'
 import './languages'
 import { smallestEdit } from './text'
 
@@ -108,9 +108,8 @@ export class MonacoBuffers implements Buffers {
       theme: THEME,
     })
     widget.setModel({ original, modified: model })
-    // The diff editor keeps its own options for these labels from its input fields.
-    widget.getOriginalEditor().updateOptions({ ariaLabel: 'The text on the seat' })
-    widget.getModifiedEditor().updateOptions({ ariaLabel: 'Your text' })
+    keepLabel(widget.getOriginalEditor(), 'The text on the seat')
+    keepLabel(widget.getModifiedEditor(), 'Your text')
     return () => {
       widget.setModel(null)
       widget.dispose()
@@ -196,6 +195,15 @@ export class MonacoBuffers implements Buffers {
     if (!buffer) throw new Error(`no buffer for ${path}`)
     return buffer
   }
+}
+
+/** The diff editor has options for these labels, and forgets them with every change of another option. */
+function keepLabel(side: editor.ICodeEditor, ariaLabel: string): void {
+  const apply = () => {
+    if (side.getOption(editor.EditorOption.ariaLabel) !== ariaLabel) side.updateOptions({ ariaLabel })
+  }
+  side.onDidChangeConfiguration(apply)
+  apply()
 }
 
 function isDirty(buffer: Buffer): boolean {

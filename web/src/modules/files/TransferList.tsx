@@ -25,7 +25,7 @@ function TransferItem({ transfers, transfer }: { transfers: Transfers; transfer:
   const over = isOver(state)
 
   useEffect(() => {
-    if (state !== 'done') return
+    if (state !== 'done' && state !== 'cancelled') return
     const timer = setTimeout(() => transfers.dismiss(id), SHOWN_WHEN_DONE_MS)
     return () => clearTimeout(timer)
   }, [transfers, id, state])

@@ -1,4 +1,4 @@
-import { useState, type ReactNode, type Ref } from 'react'
+import { useState, type Ref } from 'react'
 import type { ContentQuery } from '../../api/search'
 import { Button } from '../../components/Button'
 import { Tooltip } from '../../components/Tooltip'
@@ -34,15 +34,9 @@ export function SearchFields({ query, field, error, onChange }: Props) {
           {...wrong('q')}
         />
         <div className={styles.toggles}>
-          <Toggle label="Match case" on={query.matchCase} onToggle={(matchCase) => onChange({ matchCase })}>
-            Aa
-          </Toggle>
-          <Toggle label="Whole words" on={query.word} onToggle={(word) => onChange({ word })}>
-            <u>ab</u>
-          </Toggle>
-          <Toggle label="Regular expression" on={query.regex} onToggle={(regex) => onChange({ regex })}>
-            .*
-          </Toggle>
+          <Toggle label="Match case" glyph="Aa" on={query.matchCase} onToggle={(matchCase) => onChange({ matchCase })} />
+          <Toggle label="Whole words" glyph="[ab]" on={query.word} onToggle={(word) => onChange({ word })} />
+          <Toggle label="Regular expression" glyph=".*" on={query.regex} onToggle={(regex) => onChange({ regex })} />
         </div>
       </div>
       <button
@@ -92,17 +86,15 @@ export function SearchFields({ query, field, error, onChange }: Props) {
   )
 }
 
-function Toggle({
-  label,
-  on,
-  onToggle,
-  children,
-}: {
+interface ToggleProps {
   label: string
+  /** Drawn, not said: it means something only to those who know it. */
+  glyph: string
   on: boolean
   onToggle: (on: boolean) => void
-  children: ReactNode
-}) {
+}
+
+function Toggle({ label, glyph, on, onToggle }: ToggleProps) {
   return (
     <Tooltip text={label}>
       <Button
@@ -111,10 +103,9 @@ function Toggle({
         className={styles.toggle}
         aria-label={label}
         aria-pressed={on}
+        data-glyph={glyph}
         onClick={() => onToggle(!on)}
-      >
-        <span aria-hidden="true">{children}</span>
-      </Button>
+      />
     </Tooltip>
   )
 }

@@ -138,6 +138,14 @@ fn slashes(value: &str) -> String {
 }
 
 impl FileTree {
+    /// Every file and folder; the content of files.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&str, EntryKind, Option<&Bytes>)> {
+        self.0.iter().map(|(path, node)| match &node.content {
+            Content::Folder => (path.as_str(), EntryKind::Directory, None),
+            Content::File(bytes) => (path.as_str(), EntryKind::File, Some(bytes)),
+        })
+    }
+
     fn list(&self, folder: &str) -> Result<Listing, Refusal> {
         if !self.is_folder(folder) {
             return Err(not_found());

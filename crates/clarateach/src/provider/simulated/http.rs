@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::seat::{Seat, Start};
-use super::{files, socket, terminal, tunnel};
+use super::{events, files, search, socket, terminal, tunnel};
 
 /// Bytes of a request's body at the most.
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
@@ -82,7 +82,16 @@ async fn dispatch(
         "bind" => bind(&start, request).await,
         "terminal" => socket::attach(&start, mode, request),
         "terminals" => terminal::answer(&start.terminals, below, request).await,
-        "files" => files::answer(&seat.files, below, request).await,
+        "files" => {
+            let changes = request.method() != Method::GET;
+            let answer = files::answer(&seat.files, below, request).await?;
+            if changes {
+                seat.changes.send_modify(|count| *count += 1);
+            }
+            Ok(answer)
+        }
+        "files-events" => events::listen(&seat, &start, request),
+        "search" => search::answer(&seat.files, &request),
         "ports" => Ok(tunnel::ports()),
         "tunnel" => tunnel::open(&seat, &start, request),
         _ => Err(not_found()),

@@ -32,6 +32,8 @@ pub(super) struct Seat {
     address: IpAddr,
     keys: VerifyingKeys,
     pub(super) files: Mutex<FileTree>,
+    /// Counts changes of the files.
+    pub(super) changes: watch::Sender<u64>,
     state: Mutex<State>,
 }
 
@@ -70,6 +72,7 @@ impl Seat {
             address,
             keys,
             files: Mutex::new(FileTree::default()),
+            changes: watch::Sender::new(0),
             state: Mutex::new(State::Stopped {
                 last: String::new(),
                 reason: None,

@@ -273,3 +273,31 @@ async fn a_killed_seat_drops_its_connections() {
     let ended = tokio::time::timeout(patience, rest).await;
     ended.expect("the socket stayed open");
 }
+
+#[tokio::test]
+async fn changes_are_told_and_found() {
+    let scene = Scene::new().await;
+    let claims = scene.claims(Scope::Files);
+    let address = scene.instance.endpoints.files;
+    let mut request = format!("ws://{address}/files-events")
+        .into_client_request()
+        .unwrap();
+    let bearer = format!("Bearer {}", claims.sign(&scene.key))
+        .parse()
+        .unwrap();
+    request.headers_mut().insert("authorization", bearer);
+    let mut events = connect_async(request).await.unwrap().0;
+    let rescan = "{\"kind\":\"rescan\",\"path\":\"\"}";
+    for round in 0..2 {
+        let told = events.next().await.unwrap().unwrap().into_text().unwrap();
+        assert_eq!(told, rescan);
+        let path = format!("/files/f{round}");
+        let (status, ..) = scene.files(&claims, "PUT", &path, PLAIN).await;
+        assert_eq!(status, 201);
+    }
+    let (_, _, found) = scene.files(&claims, "GET", "/search?q=F1", PLAIN).await;
+    assert!(found.contains("\"path\":\"f1\""), "{found}");
+    let query = "/search?q=TENT&in=contents";
+    let (_, _, found) = scene.files(&claims, "GET", query, PLAIN).await;
+    assert!(found.contains("\"column\":4,\"end_column\":8"), "{found}");
+}
