@@ -134,6 +134,13 @@ pub const SEAT_ROUTES: &[SeatRoute] = &[
         Some(Scope::Exec),
         false,
     ),
+    row(
+        "tunnel",
+        Coverage::Exact,
+        Service::Files,
+        Some(Scope::Tunnel),
+        false,
+    ),
     row("health", Coverage::Exact, Service::Files, None, false),
 ];
 
@@ -159,6 +166,7 @@ mod tests {
         for path in [
             "bind",
             "exec",
+            "tunnel",
             "health",
             "",
             "files-",

@@ -7,12 +7,14 @@
 
 mod ed25519;
 pub mod keys;
+mod origin;
 
 use serde::{Deserialize, Serialize};
 
 use crate::id::{Generation, SeatKey, SeatNumber, WorkshopId};
 pub use crate::terminal::Mode;
 pub use keys::{KeyError, SigningKey, VerifyingKeys};
+pub use origin::{OriginClaims, Visitor};
 
 /// The issuer of every token.
 pub const ISSUER: &str = "clarateach";
@@ -49,6 +51,8 @@ pub enum Scope {
     Bind,
     /// Running a command.
     Exec,
+    /// Bytes to and from a port of the seat.
+    Tunnel,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

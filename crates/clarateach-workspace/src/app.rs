@@ -33,6 +33,8 @@ pub(crate) struct App {
     pub(crate) bench: exec::Bench,
     /// The server's own ports, which `/ports` leaves out.
     pub(crate) own_ports: [u16; 2],
+    /// Places for connections to programs of the learner.
+    pub(crate) tunnels: Arc<Semaphore>,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
 }

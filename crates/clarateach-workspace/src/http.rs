@@ -9,6 +9,7 @@ mod exec;
 mod files;
 mod search;
 mod terminals;
+mod tunnel;
 mod upgrade;
 mod upload;
 
@@ -68,6 +69,7 @@ async fn try_answer(
         "ports" => bound::get_ports(call).await,
         "exec" => Box::pin(exec::post(call)).await,
         "bind" => bound::post_bind(call).await,
+        "tunnel" => tunnel::open(call).await,
         "health" => bound::get_health(&call),
         _ => Err(HttpError::NoRoute),
     }

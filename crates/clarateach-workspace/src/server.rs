@@ -37,6 +37,8 @@ const MAX_HEADER_BYTES: usize = 16 * 1024;
 const MAX_HEADERS: usize = 64;
 /// Connections that each listener serves at once; more wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 512;
+/// Connections at once to programs that the learner runs.
+const MAX_TUNNELS: usize = 512;
 /// Archives that are packed or unpacked at once; each keeps a thread.
 const MAX_ARCHIVES: usize = 2;
 /// Programs that `/exec` runs at once.
@@ -193,6 +195,7 @@ impl Server {
             exec_places: Arc::new(Semaphore::new(MAX_PROGRAMS)),
             bench,
             own_ports,
+            tunnels: Arc::new(Semaphore::new(MAX_TUNNELS)),
             tasks,
             stop,
         });

@@ -4,6 +4,8 @@
 //! never the text. Whoever came by a loopback name gets loopback endpoints, so that a server behind
 //! `CLARATEACH_PUBLIC_URL` still works on its own machine.
 
+mod own;
+
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -11,6 +13,8 @@ use clarateach_protocol::code::JoinCode;
 use clarateach_protocol::id::WorkshopId;
 use http::Uri;
 use http::uri::Authority;
+
+pub use own::{Naming, OwnHost};
 
 /// Every name of this installation.
 #[derive(Debug, Clone)]
@@ -45,6 +49,8 @@ pub enum HostKind {
     Platform(Origin),
     /// One workshop's seats, `{workshop}.<domain>`.
     Workshop(WorkshopId),
+    /// One thing of one seat, `{port|browser}--{seat}--{workshop}.…` or a number of its own.
+    Own(OwnHost),
 }
 
 /// The host is none of ours; the answer is `421`.
@@ -116,6 +122,9 @@ impl Addresses {
                 self.loopback_port,
             )));
         }
+        if let Some(own) = self.own_host(&name, port) {
+            return Ok(HostKind::Own(own));
+        }
         self.workshop_host(&name, port)
     }
 
@@ -150,6 +159,7 @@ impl Addresses {
         match host {
             HostKind::Platform(origin) => origin,
             HostKind::Workshop(_) => &self.public,
+            HostKind::Own(own) => &own.platform,
         }
     }
 
@@ -210,6 +220,12 @@ impl Origin {
     #[must_use]
     pub fn scheme(&self) -> Scheme {
         self.scheme
+    }
+
+    /// Its port, the scheme's where none is written.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// `host[:port]`, as in a `Host` header.

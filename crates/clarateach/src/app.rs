@@ -17,10 +17,12 @@ use crate::directory::Directory;
 use crate::feed::Feed;
 use crate::http::{self, ApiState, Streams};
 use crate::orchestrator::{self, Orchestrator};
+use crate::origins::OriginBook;
 use crate::provider::Provider;
 use crate::provider::docker::{self, DockerConfig, DockerProvider, WeakIsolation};
 use crate::provider::residue::Residue;
 use crate::provider::simulated::SimulatedProvider;
+use crate::proxy::origin::{Numbers, OwnOrigins};
 use crate::proxy::{Gateway, GatewayConfig, Limits};
 use crate::reach::Reach;
 use crate::room::Room;
@@ -144,6 +146,17 @@ impl App {
             cookie_name: format!("clarateach-seat-{}", keys.cookie_suffix),
             limits: Limits::default(),
         });
+        let book: Arc<dyn OriginBook> = Arc::new(service.clone());
+        let numbers = Arc::new(Numbers::new(listen.ip(), config.preview_ports));
+        let gateway = gateway.with_origins(OwnOrigins::new(
+            Arc::clone(&book),
+            Arc::clone(&numbers),
+            format!("clarateach-origin-{}", keys.cookie_suffix),
+        ));
+        numbers
+            .reopen(book.as_ref())
+            .await
+            .context("cannot open the previews' ports again")?;
         let (feed, reach) = (Feed::new(config.feed), Reach::default());
         let streams = Streams::new(stop.clone());
         let watching = feed

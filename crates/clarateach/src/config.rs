@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use crate::feed::FeedTimes;
 use crate::model::{Cidr, PresenceTimes};
+use crate::origins::PreviewPorts;
 use crate::room::{Machine, Room, RoomChoice, RoomError};
 
 /// Why the configuration can't be used.
@@ -114,6 +115,11 @@ pub struct Settings {
     /// [default: this machine's own bundle]
     #[arg(long, env = "CLARATEACH_SEAT_CA_FILE", value_name = "FILE")]
     pub seat_ca_file: Option<PathBuf>,
+    /// Ports of this machine, FIRST-LAST, each for one port of a seat where the class comes by address
+    /// (a room): let them through the firewall. `none`: no previews there [default: 20000-20999]
+    #[arg(long, env = "CLARATEACH_PREVIEW_PORTS", value_name = "FIRST-LAST")]
+    #[serde(default, deserialize_with = "from_text")]
+    pub preview_ports: Option<PreviewPorts>,
     /// Networks of proxies in front whose X-Forwarded-For is believed, comma-separated [default: none]
     #[arg(
         long,
@@ -134,6 +140,13 @@ pub struct Settings {
 fn cidr_from_text<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Cidr>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map(Some).map_err(serde::de::Error::custom)
+}
+
+fn from_text<'de, D: serde::Deserializer<'de>, T: std::str::FromStr<Err = String>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
     let text = String::deserialize(deserializer)?;
     text.parse().map(Some).map_err(serde::de::Error::custom)
 }
@@ -173,6 +186,8 @@ pub struct Config {
     pub isolation: Isolation,
     /// What seats trust, where it isn't this machine's own bundle.
     pub seat_ca_file: Option<PathBuf>,
+    /// Ports of this machine for own origins where the class comes by address.
+    pub preview_ports: PreviewPorts,
     /// Proxies whose word on the client's address is believed.
     pub trusted_proxies: Vec<Cidr>,
     /// An in-seat server from outside this binary.
@@ -219,6 +234,7 @@ impl Settings {
             insecure_dev: self.insecure_dev.or(file.insecure_dev),
             workspace_binary: self.workspace_binary.or(file.workspace_binary),
             seat_ca_file: self.seat_ca_file.or(file.seat_ca_file),
+            preview_ports: self.preview_ports.or(file.preview_ports),
             trusted_proxies: self.trusted_proxies.or(file.trusted_proxies),
             log_format: self.log_format.or(file.log_format),
             log: self.log.or(file.log),
@@ -305,6 +321,7 @@ impl Settings {
                 Isolation::Required
             },
             seat_ca_file: self.seat_ca_file,
+            preview_ports: self.preview_ports.unwrap_or_default(),
             trusted_proxies: self.trusted_proxies.unwrap_or_default(),
             workspace_binary: self.workspace_binary,
             presence: PresenceTimes::default(),
@@ -369,6 +386,7 @@ impl fmt::Display for Config {
         writeln!(f, "provider        {:?}", self.provider)?;
         writeln!(f, "image           {}", self.image)?;
         writeln!(f, "seat_networks   {}", self.seat_networks)?;
+        writeln!(f, "preview_ports   {}", self.preview_ports)?;
         write!(f, "isolation       {:?}", self.isolation)
     }
 }

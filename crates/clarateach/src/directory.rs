@@ -4,11 +4,12 @@
 //! live, `proxy` looks up. An entry never changes; writers swap it for another, and what ended is
 //! cancelled, which closes its connections. Knows no SQL and no provider, only the model's types.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use clarateach_protocol::id::{Generation, SeatKey, WorkshopId};
+use clarateach_protocol::origin::SeatPort;
 use time::OffsetDateTime;
 use tokio::sync::broadcast;
 use tokio::time::Instant;
@@ -65,6 +66,8 @@ pub struct SeatEntry {
     tenancy: Tenancy,
     tenancy_ended: CancellationToken,
     attendance: Attendance,
+    /// Ports that are open to the class, each with what ends when it is closed.
+    open_ports: BTreeMap<SeatPort, CancellationToken>,
     incarnation: Option<Arc<Incarnation>>,
     endpoints: Option<Endpoints>,
 }
@@ -101,6 +104,16 @@ impl SeatEntry {
     #[must_use]
     pub fn tenancy_ended(&self) -> &CancellationToken {
         &self.tenancy_ended
+    }
+
+    /// Ports that are open to the class.
+    pub fn open_ports(&self) -> impl Iterator<Item = SeatPort> {
+        self.open_ports.keys().copied()
+    }
+
+    /// Cancelled when the port is closed to the class; `None`: it isn't open.
+    pub(crate) fn port_closed(&self, port: SeatPort) -> Option<&CancellationToken> {
+        self.open_ports.get(&port)
     }
 
     /// Its learner's live connections.
@@ -210,6 +223,8 @@ impl Directory {
                 after.attendance = self.attendance(key.workshop);
             }
             if after.tenancy.generation != before.tenancy.generation {
+                let closed = std::mem::take(&mut after.open_ports);
+                ended.tokens.extend(closed.into_values());
                 ended.incarnation(after.incarnation.take());
                 after.endpoints = None;
             }
@@ -249,6 +264,29 @@ impl Directory {
         });
     }
 
+    /// Says which ports of a seat are open to the class; connections of guests to those that aren't
+    /// any more end. Ignored when the generation isn't the tenancy's.
+    pub fn set_open_ports(&self, key: SeatKey, generation: Generation, open: &[SeatPort]) {
+        self.update(|seats, _| {
+            let Some(before) = seats
+                .get(&key)
+                .filter(|entry| entry.tenancy.generation == generation)
+            else {
+                return Ended::default();
+            };
+            let mut after = SeatEntry::clone(before);
+            let mut was_open = std::mem::take(&mut after.open_ports);
+            after.open_ports = open
+                .iter()
+                .map(|port| (*port, was_open.remove(port).unwrap_or_default()))
+                .collect();
+            seats.insert(key, Arc::new(after));
+            Ended {
+                tokens: was_open.into_values().collect(),
+            }
+        });
+    }
+
     /// Forgets one seat and closes its connections; its tokens are answered `410 ended`.
     pub fn remove_seat(&self, key: &SeatKey) {
         self.update(|seats, _| remove(seats, |candidate| candidate == key));
@@ -283,6 +321,7 @@ fn remove(seats: &mut Seats, goes: impl Fn(&SeatKey) -> bool) -> Ended {
     seats.retain(|key, entry| {
         if goes(key) {
             ended.tokens.push(entry.tenancy_ended.clone());
+            ended.tokens.extend(entry.open_ports.values().cloned());
             ended.incarnation(entry.incarnation.clone());
             return false;
         }
@@ -297,6 +336,7 @@ impl SeatEntry {
             tenancy,
             tenancy_ended: CancellationToken::new(),
             attendance,
+            open_ports: BTreeMap::new(),
             incarnation: None,
             endpoints: None,
         }
@@ -423,6 +463,24 @@ mod tests {
         directory.set_tenancy(key(), tenancy(2, Some("a")));
         assert!(first.ended.is_cancelled());
         assert!(entry(&directory).upstream().is_none());
+    }
+
+    #[test]
+    fn a_port_is_open_until_it_is_closed_or_the_seat_is_made_anew() {
+        let directory = Directory::new();
+        directory.set_tenancy(key(), tenancy(1, Some("a")));
+        let [first, second] = [5173, 8000].map(|port| SeatPort::new(port).unwrap());
+        directory.set_open_ports(key(), Generation(1), &[first, second]);
+        let closed = |port| entry(&directory).port_closed(port).cloned();
+        let (ends_first, ends_second) = (closed(first).unwrap(), closed(second).unwrap());
+        directory.set_open_ports(key(), Generation(1), &[second]);
+        assert!(ends_first.is_cancelled() && !ends_second.is_cancelled());
+        assert!(closed(first).is_none());
+        directory.set_open_ports(key(), Generation(2), &[first]);
+        assert!(closed(first).is_none(), "a late call opened a port");
+        directory.set_tenancy(key(), tenancy(2, Some("a")));
+        assert!(ends_second.is_cancelled());
+        assert_eq!(entry(&directory).open_ports().count(), 0);
     }
 
     #[test]

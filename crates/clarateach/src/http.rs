@@ -21,7 +21,7 @@ mod workshops;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use utoipa::OpenApi;
 use utoipa::openapi::{RefOr, Schema};
@@ -152,6 +152,7 @@ pub fn router(state: ApiState) -> Router {
     let (api, mut document) = api().split_for_parts();
     list_errors(&mut document);
     let document = Arc::new(document);
+    let policy = pages::Policy::new(&state.addresses);
     api.route(
         "/api/openapi.json",
         get(move || {
@@ -166,7 +167,7 @@ pub fn router(state: ApiState) -> Router {
     .layer(tower_http::catch_panic::CatchPanicLayer::custom(
         error::panicked,
     ))
-    .layer(from_fn(pages::add_security_headers))
+    .layer(from_fn_with_state(policy, pages::add_security_headers))
     .layer(from_fn(error::render))
     .with_state(state)
 }

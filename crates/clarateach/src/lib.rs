@@ -14,6 +14,8 @@ pub mod orchestrator;
 
 pub mod attendance;
 
+pub mod origins;
+
 pub mod directory;
 
 pub mod service;

@@ -9,6 +9,8 @@ pub mod route;
 pub mod authorise;
 pub mod error;
 
+pub mod origin;
+
 pub(crate) mod body;
 pub(crate) mod connections;
 mod cors;
@@ -35,6 +37,7 @@ use crate::addresses::{Addresses, HostKind, Origin};
 use crate::directory::{Directory, Incarnation};
 use authorise::{Asked, Gatekeeper, Grant, Intent};
 use error::ProxyError;
+use origin::OwnOrigins;
 use route::{NoRoute, Route, Target};
 use upgrade::Handshake;
 
@@ -65,6 +68,7 @@ pub struct Gateway {
     addresses: Arc<Addresses>,
     signing: Arc<SigningKey>,
     gatekeeper: Gatekeeper,
+    origins: Option<OwnOrigins>,
     limits: Limits,
     tasks: TaskTracker,
     draining: CancellationToken,
@@ -121,11 +125,19 @@ impl Gateway {
                 keys: config.verifying,
                 cookie_name: config.cookie_name,
             },
+            origins: None,
             limits: config.limits,
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),
             closing: CancellationToken::new(),
         }
+    }
+
+    /// The gateway with origins of seats' own.
+    #[must_use]
+    pub fn with_origins(mut self, origins: OwnOrigins) -> Self {
+        self.origins = Some(origins);
+        self
     }
 
     /// Ends every upgraded connection; pages connect again to whoever listens next.
@@ -196,8 +208,9 @@ impl Gateway {
             seat: route.seat,
             intent: match (&route.target, is_upgrade) {
                 (_, true) => Intent::Upgrade,
-                (Target::Session, _) => Intent::Session,
-                (Target::Browser | Target::Seat { .. }, _) => Intent::Use,
+                // Who may look may look at what a port shows.
+                (Target::Session | Target::Origins, _) => Intent::Session,
+                (Target::Browser | Target::OpenPorts(_) | Target::Seat { .. }, _) => Intent::Use,
             },
             origin: exchange.received_by,
         };
@@ -206,6 +219,11 @@ impl Gateway {
         match &route.target {
             Target::Session => self.session(&parts.method, &exchange, &grant),
             Target::Browser => Err(ProxyError::BrowserOff),
+            Target::Origins => {
+                let came = (&exchange, received.host);
+                self.create_origin(&parts.method, came, &grant, body).await
+            }
+            Target::OpenPorts(port) => self.open_ports(&parts.method, *port, &grant).await,
             Target::Seat {
                 route,
                 path_and_query,
@@ -268,11 +286,16 @@ fn refuse_service_worker(parts: &http::request::Parts) -> Result<(), ProxyError>
 }
 
 fn respond(error: &ProxyError, request_id: &HeaderValue) -> Response<Body> {
+    note(error);
+    error.respond(request_id.to_str().unwrap_or_default())
+}
+
+/// Logs what a seat is to blame for.
+fn note(error: &ProxyError) {
     if error.is_upstream() {
         let cause = std::error::Error::source(error).map(ToString::to_string);
         tracing::warn!(%error, cause, "seat failed a request");
     }
-    error.respond(request_id.to_str().unwrap_or_default())
 }
 
 fn seconds_since_1970() -> u64 {

@@ -29,9 +29,10 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 use tracing::Instrument;
 
-use crate::addresses::{Addresses, HostKind};
+use crate::addresses::{Addresses, HostKind, WrongHost};
 use crate::model::Cidr;
 use crate::proxy::error::{ProxyError, error_response};
+use crate::proxy::origin::NumberedListener;
 use crate::proxy::route::NoRoute;
 use crate::proxy::{Gateway, Received};
 use client::client_address;
@@ -128,32 +129,26 @@ impl Server {
         let server = Arc::new(self);
         let connections = TaskTracker::new();
         let kill = CancellationToken::new();
-        let free = Arc::new(Semaphore::new(server.limits.connections));
+        let loops = Loops {
+            free: Arc::new(Semaphore::new(server.limits.connections)),
+            connections: connections.clone(),
+            stop: stop.clone(),
+            kill: kill.clone(),
+        };
+        let mut numbered = server.gateway.numbered_listeners();
+        let main = server
+            .clone()
+            .accept_all(Door::Main, listener, loops.clone());
+        let mut main = std::pin::pin!(main);
         let outcome = loop {
-            let accepted = tokio::select! {
-                () = stop.cancelled() => break Ok(()),
-                accepted = accept(&listener, &free) => accepted,
-            };
-            match accepted {
-                Ok(accepted) => {
+            tokio::select! {
+                outcome = main.as_mut() => break outcome,
+                Some(opened) = next(&mut numbered) => {
                     let server = Arc::clone(&server);
-                    let (stop, kill) = (stop.clone(), kill.clone());
-                    connections.spawn(async move {
-                        tokio::select! {
-                            () = server.serve(accepted, stop) => {}
-                            () = kill.cancelled() => {}
-                        }
-                    });
+                    connections.spawn(server.accept_numbered(opened, loops.clone()));
                 }
-                Err(error) if is_of_one_connection(&error) => {}
-                Err(error) if is_shortage(&error) => {
-                    tracing::warn!(%error, "cannot accept connections. Hint: raise the limit of open files");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-                Err(error) => break Err(error),
             }
         };
-        drop(listener);
         server.gateway.drain();
         connections.close();
         if tokio::time::timeout(server.limits.drain, connections.wait())
@@ -171,7 +166,57 @@ impl Server {
         outcome
     }
 
-    async fn serve(self: Arc<Self>, accepted: Accepted, stop: CancellationToken) {
+    /// Takes connections at one door until the server stops.
+    async fn accept_all(
+        self: Arc<Self>,
+        door: Door,
+        listener: TcpListener,
+        loops: Loops,
+    ) -> io::Result<()> {
+        loop {
+            let accepted = tokio::select! {
+                () = loops.stop.cancelled() => return Ok(()),
+                accepted = accept(&listener, &loops.free) => accepted,
+            };
+            match accepted {
+                Ok(accepted) => {
+                    let server = Arc::clone(&self);
+                    let (stop, kill) = (loops.stop.clone(), loops.kill.clone());
+                    loops.connections.spawn(async move {
+                        tokio::select! {
+                            () = server.serve((door, accepted), stop) => {}
+                            () = kill.cancelled() => {}
+                        }
+                    });
+                }
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) if is_shortage(&error) => {
+                    tracing::warn!(%error, "cannot accept connections. Hint: raise the limit of open files");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The same at the door of one own origin, which may close before the server stops.
+    async fn accept_numbered(self: Arc<Self>, opened: NumberedListener, loops: Loops) {
+        let NumberedListener {
+            number,
+            listener,
+            closed,
+        } = opened;
+        tokio::select! {
+            () = closed.cancelled() => {}
+            outcome = self.accept_all(Door::Numbered(number), listener, loops) => {
+                if let Err(error) = outcome {
+                    tracing::error!(number, %error, "cannot accept connections of a preview");
+                }
+            }
+        }
+    }
+
+    async fn serve(self: Arc<Self>, (door, accepted): (Door, Accepted), stop: CancellationToken) {
         let Accepted {
             stream,
             peer,
@@ -190,7 +235,7 @@ impl Server {
             let server = Arc::clone(&self);
             let judged = heads.judge();
             request.extensions_mut().insert(hangup.clone());
-            async move { Ok::<_, Infallible>(server.answer(request, peer, judged).await) }
+            async move { Ok::<_, Infallible>(server.answer(request, (door, peer), judged).await) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -220,7 +265,7 @@ impl Server {
     async fn answer(
         &self,
         request: Request<Incoming>,
-        peer: SocketAddr,
+        came: (Door, SocketAddr),
         judged: Result<Following, Ambiguous>,
     ) -> Response<Body> {
         let id = RequestId::random();
@@ -233,7 +278,7 @@ impl Server {
         );
         let mut response = match judged {
             Ok(_) => {
-                let answer = Box::pin(self.dispatch(request, peer, &id));
+                let answer = Box::pin(self.dispatch(request, came, &id));
                 answer.instrument(span.clone()).await
             }
             Err(Ambiguous) => Refusal::Ambiguous.respond(&id),
@@ -251,14 +296,25 @@ impl Server {
     async fn dispatch(
         &self,
         request: Request<Incoming>,
-        peer: SocketAddr,
+        (door, peer): (Door, SocketAddr),
         id: &RequestId,
     ) -> Response<Body> {
-        let host = match self.host(&request) {
+        let host = match self.host(&request, door) {
             Ok(host) => host,
             Err(refusal) => return refusal.respond(id),
         };
         let client = client_address(peer.ip(), request.headers(), &self.trusted_proxies);
+        if let HostKind::Own(own) = &host {
+            let span = tracing::Span::current();
+            span.record("workshop", tracing::field::display(own.seat.workshop));
+            span.record("seat", own.seat.seat.get());
+            let received = Received {
+                host: &host,
+                client,
+                request_id: &id.0,
+            };
+            return self.gateway.handle_own(own, request, received).await;
+        }
         let route = match self.gateway.route(&host, request.uri()) {
             Ok(route) => {
                 let span = tracing::Span::current();
@@ -298,7 +354,7 @@ impl Server {
 
     /// The host that a request is for: one `Host`, and the same in a target that has one itself
     /// (RFC 9112, sections 3.2 and 3.2.2).
-    fn host(&self, request: &Request<Incoming>) -> Result<HostKind, Refusal> {
+    fn host(&self, request: &Request<Incoming>, door: Door) -> Result<HostKind, Refusal> {
         if !matches!(request.uri().path().as_bytes(), [b'/', ..] | b"*")
             || crate::proxy::is_refused_method(request.method())
         {
@@ -314,9 +370,47 @@ impl Server {
         {
             return Err(Refusal::BadHost);
         }
-        self.addresses
-            .classify(host)
-            .map_err(|_| Refusal::WrongHost)
+        let kind = match door {
+            Door::Main => self.addresses.classify(host),
+            Door::Numbered(number) => self.numbered_host(host, number),
+        };
+        kind.map_err(|_| Refusal::WrongHost)
+    }
+
+    /// A number stands for one own origin, and for no other host.
+    fn numbered_host(&self, host: &str, number: u16) -> Result<HostKind, WrongHost> {
+        let (seat, target) = self.gateway.numbered(number).ok_or(WrongHost)?;
+        let own = self.addresses.own_by_number(seat, target, number);
+        self.addresses.check_numbered(host, &own)?;
+        Ok(HostKind::Own(own))
+    }
+}
+
+/// Where a connection came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Door {
+    /// The server's listener.
+    Main,
+    /// The listener of an own origin.
+    Numbered(u16),
+}
+
+/// What the loops of all listeners share.
+#[derive(Clone)]
+struct Loops {
+    free: Arc<Semaphore>,
+    connections: TaskTracker,
+    stop: CancellationToken,
+    kill: CancellationToken,
+}
+
+/// The next listener; for ever none where there are none.
+async fn next(
+    listeners: &mut Option<tokio::sync::mpsc::Receiver<NumberedListener>>,
+) -> Option<NumberedListener> {
+    match listeners {
+        Some(listeners) => listeners.recv().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -349,7 +443,7 @@ impl Refusal {
             Self::WrongHost => (
                 StatusCode::MISDIRECTED_REQUEST,
                 "wrong_host",
-                crate::addresses::WrongHost.to_string(),
+                WrongHost.to_string(),
             ),
         };
         error_response(status, code, &message, id.as_str())

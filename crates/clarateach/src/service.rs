@@ -8,6 +8,7 @@ mod budget;
 mod input;
 mod instructors;
 mod join;
+mod origins;
 mod schedule;
 mod seats;
 mod standing;
@@ -148,6 +149,8 @@ struct Inner {
     readiness: tokio::sync::Mutex<Option<(Instant, Readiness)>>,
     join_failures: budget::FailureBudget,
     sign_in_failures: budget::FailureBudget,
+    /// Held while ports are opened or closed, so that the directory hears of it in the store's order.
+    opening_ports: tokio::sync::Mutex<()>,
     /// Told after a session or a token ended before its time.
     revoked: watch::Sender<()>,
 }
@@ -174,6 +177,7 @@ impl Service {
                 readiness: tokio::sync::Mutex::default(),
                 join_failures: budget::FailureBudget::new(30, 300),
                 sign_in_failures: budget::FailureBudget::new(5, 60),
+                opening_ports: tokio::sync::Mutex::default(),
                 revoked: watch::Sender::new(()),
             }),
         }
@@ -290,7 +294,7 @@ pub async fn announce_all(store: &Store, directory: &Directory) -> Result<(), St
         let ends_at = ends.get(&seat.key.workshop).copied().flatten();
         directory.set_tenancy(seat.key, tenancy(&seat, ends_at));
     }
-    Ok(())
+    origins::announce_all(store, directory).await
 }
 
 fn tenancy(seat: &Seat, ends_at: Option<OffsetDateTime>) -> Tenancy {

@@ -8,6 +8,7 @@ mod assignments;
 mod desired;
 mod idempotency;
 mod instructors;
+mod origins;
 mod rows;
 mod schema;
 mod seats;
@@ -24,6 +25,7 @@ use rusqlite::{Connection, OpenFlags};
 pub use assignments::{NewAssignment, Seated};
 pub use idempotency::{Inserted, RequestKey};
 pub use instructors::TokenHash;
+pub use origins::{Noted, NumberWish};
 pub use seats::Occupancy;
 pub use workshops::NewWorkshop;
 

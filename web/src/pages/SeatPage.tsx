@@ -1,12 +1,14 @@
 import { useEffect, useState } from 'react'
 import { Link, Navigate, useParams, useSearchParams } from 'react-router'
+import { isSeatPort, type PortWish } from '../api/ports'
 import { Button } from '../components/Button'
 import { CardPage } from '../components/CardPage'
 import { Spinner } from '../components/Spinner'
-import { forgetSeatRecord, loadSeatRecord, type SeatRecord } from '../modules/auth/seatRecords'
+import { forgetSeatRecord, learnerRecordIn, loadSeatRecord, type SeatRecord } from '../modules/auth/seatRecords'
 import type { GoneReason, SeatState } from '../modules/auth/seatSession'
 import { useSeatSession } from '../modules/auth/useSeatSession'
 import type { JoinReason } from './joinSentences'
+import { OpenPortPage } from './OpenPortPage'
 import { Workspace } from './Workspace'
 
 /** `/seat/:workshop/:seat`: a learner's workspace; with `?as=instructor`, an instructor's visit to it. */
@@ -16,7 +18,29 @@ export function SeatPage() {
   const role = query.get('as') === 'instructor' ? 'instructor' : 'learner'
   const number = /^[1-9][0-9]{0,2}$/.test(seat) ? Number(seat) : 0
   const key = `${role} ${workshop} ${number}`
+  const wish = portWish(query)
+  if (wish) return <PortOf key={`${key} ${wish.port}`} role={role} workshop={workshop} seat={number} wish={wish} />
   return <SeatOf key={key} role={role} workshop={workshop} seat={number} />
+}
+
+/** What a link to a port names: `?open=5173&path=/a`. */
+function portWish(query: URLSearchParams): PortWish | null {
+  const port = Number(query.get('open'))
+  if (!isSeatPort(port)) return null
+  return { port, path: query.get('path') ?? '/' }
+}
+
+/** The seat's own learner, an instructor who is there, or a neighbour: whoever this browser is in that workshop. */
+function PortOf({ role, workshop, seat, wish }: { role: SeatRecord['role']; workshop: string; seat: number; wish: PortWish }) {
+  const [record] = useState(
+    () =>
+      loadSeatRecord(role, workshop, seat) ??
+      loadSeatRecord('instructor', workshop, seat) ??
+      loadSeatRecord('learner', workshop, seat) ??
+      learnerRecordIn(workshop),
+  )
+  if (record) return <OpenPortPage record={record} seat={seat} wish={wish} />
+  return <SeatOf role={role} workshop={workshop} seat={seat} />
 }
 
 function SeatOf({ role, workshop, seat }: { role: SeatRecord['role']; workshop: string; seat: number }) {

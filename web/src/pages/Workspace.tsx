@@ -10,6 +10,7 @@ import { useEditor } from '../modules/editor/useEditor'
 import { FileTree } from '../modules/files/FileTree'
 import { useLiveFiles } from '../modules/files/useLiveFiles'
 import { useRefreshFiles } from '../modules/files/useFiles'
+import { PortsPanel } from '../modules/ports/PortsPanel'
 import { seatStorage } from '../modules/auth/seatStorage'
 import { StatusBar } from '../modules/resources/StatusBar'
 import { useResources } from '../modules/resources/useResources'
@@ -41,7 +42,10 @@ export function Workspace({ record, session, state, generation }: Props) {
   const [searchAsked, setSearchAsked] = useState(0)
   const [goingToFile, setGoingToFile] = useState(false)
   const [terminalOpen, setTerminalOpen] = useState(true)
+  const [portsOpen, setPortsOpen] = useState(false)
+  const [portsUsed, setPortsUsed] = useState(false)
   const sidePanel = usePanelRef()
+  const portsPanel = usePanelRef()
   const terminalPanel = usePanelRef()
 
   const refreshFiles = useRefreshFiles(record)
@@ -55,6 +59,7 @@ export function Workspace({ record, session, state, generation }: Props) {
   const [storage] = useState(() => seatStorage(record))
   const { stats, killed, dismissKilled } = useResources(record, generation, storage)
   const columns = useDefaultLayout({ id: 'clarateach.layout.columns', storage: localStorage })
+  const centreColumns = useDefaultLayout({ id: 'clarateach.layout.centre', storage: localStorage })
   const rows = useDefaultLayout({ id: 'clarateach.layout.rows', storage: localStorage })
 
   // Programs change files: while no news of it comes, the tree and the open file catch up after a burst of output.
@@ -97,10 +102,12 @@ export function Workspace({ record, session, state, generation }: Props) {
       else showSide(next)
       if (next === 'search' && (!isShown || isNarrow())) setSearchAsked((before) => before + 1)
     }
-    const panel = next === 'terminal' ? terminalPanel.current : null
+    if (next === 'ports') setPortsUsed(true)
+    const panel = next === 'terminal' ? terminalPanel.current : next === 'ports' ? portsPanel.current : null
     if (!panel || isNarrow()) return
-    if (panel.isCollapsed()) panel.expand()
-    else panel.collapse()
+    if (!panel.isCollapsed()) panel.collapse()
+    else if (next === 'ports') panel.resize('45%')
+    else panel.expand()
   }
 
   function showEditor() {
@@ -120,7 +127,7 @@ export function Workspace({ record, session, state, generation }: Props) {
       <ActivityBar
         pane={pane}
         centre={centre}
-        open={{ side: sideOpen ? side : null, terminal: terminalOpen }}
+        open={{ side: sideOpen ? side : null, terminal: terminalOpen, ports: portsOpen }}
         hasUnsaved={editor.hasUnsaved}
         onChoose={choose}
       />
@@ -171,10 +178,36 @@ export function Workspace({ record, session, state, generation }: Props) {
           <Panel id="panel-work" minSize="30%" data-pane-root="work">
             <Group className={styles.group} orientation="vertical" {...rows}>
               <Panel id="panel-centre" defaultSize="58%" minSize="80px" data-pane-root="centre">
-                <div className={styles.fill} hidden={centre !== 'editor'}>
-                  <EditorPanel address={record} editor={editor} documents={documents} canChange={canChange} />
-                </div>
-                {centre === 'browser' && <BrowserPlaceholder />}
+                <Group className={styles.group} orientation="horizontal" {...centreColumns}>
+                  <Panel id="panel-editor" minSize="25%" data-pane-root="editor">
+                    <div className={styles.fill} hidden={centre !== 'editor'}>
+                      <EditorPanel address={record} editor={editor} documents={documents} canChange={canChange} />
+                    </div>
+                    {centre === 'browser' && <BrowserPlaceholder />}
+                  </Panel>
+                  <Separator className={styles.columnHandle} aria-label="Width of the ports" disabled={!portsOpen} />
+                  <Panel
+                    id="panel-ports"
+                    panelRef={portsPanel}
+                    onResize={({ inPixels }) => {
+                      setPortsOpen(inPixels > 0)
+                      if (inPixels > 0) setPortsUsed(true)
+                    }}
+                    defaultSize="0%"
+                    minSize="220px"
+                    collapsible
+                    data-pane-root="ports"
+                  >
+                    {portsUsed && (
+                      <PortsPanel
+                        record={record}
+                        generation={generation}
+                        isShown={isNarrow() ? pane === 'ports' : portsOpen}
+                        canChange={canChange}
+                      />
+                    )}
+                  </Panel>
+                </Group>
               </Panel>
               <Separator className={styles.rowHandle} aria-label="Height of the terminal" />
               <Panel

@@ -39,6 +39,10 @@ pub(super) enum HttpError {
     Range { size: u64 },
     #[error("the terminal has too many viewers")]
     TooManyClients,
+    #[error("nothing listens on port {port} of the seat")]
+    NothingListens { port: u16 },
+    #[error("the seat has too many open connections to its ports")]
+    TooManyTunnels,
     #[error("{what}: try again in a moment")]
     Busy { what: String },
     #[error(transparent)]
@@ -104,6 +108,8 @@ impl HttpError {
             Self::Range { .. } => (StatusCode::RANGE_NOT_SATISFIABLE, "bad_range"),
             Self::Busy { .. } => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
             Self::TooManyClients => (StatusCode::SERVICE_UNAVAILABLE, "too_many_clients"),
+            Self::NothingListens { .. } => (StatusCode::BAD_GATEWAY, "nothing_listens"),
+            Self::TooManyTunnels => (StatusCode::SERVICE_UNAVAILABLE, "too_many_tunnels"),
             Self::Auth(error) => auth_status(error),
             Self::Files(error) => files_status(error),
             Self::Exec(ExecError::NotFound { .. }) => (StatusCode::BAD_REQUEST, "no_program"),

@@ -8,12 +8,13 @@ use hyper::Method;
 use crate::seat::{Seat, now, seat_key};
 
 /// One route of each scope, with the code that a right token gets.
-const ROUTES: [(&str, Scope, u16); 5] = [
+const ROUTES: [(&str, Scope, u16); 6] = [
     ("/terminals", Scope::Terminal, 200),
     ("/files", Scope::Files, 200),
     ("/stats", Scope::Stats, 200),
     ("/ports", Scope::Stats, 200),
     ("/bind", Scope::Bind, 405),
+    ("/tunnel", Scope::Tunnel, 400),
 ];
 
 async fn status(seat: &Seat, token: Option<&str>, target: &str) -> u16 {
@@ -115,6 +116,7 @@ async fn each_scope_opens_its_routes_only() {
         Scope::Stats,
         Scope::Bind,
         Scope::Exec,
+        Scope::Tunnel,
     ] {
         let claims = WorkspaceClaims {
             scope: vec![scope],
@@ -137,7 +139,14 @@ async fn health_is_for_everybody_and_unknown_routes_for_nobody() {
     let seat = Seat::start().await;
     assert_eq!(status(&seat, None, "/health").await, 200);
     let token = seat.token(Mode::Control);
-    for target in ["/", "/healthy", "/files-", "/tunnel/1", "/Search"] {
+    for target in [
+        "/",
+        "/healthy",
+        "/files-",
+        "/tunnel/",
+        "/tunnel/1",
+        "/Search",
+    ] {
         assert_eq!(status(&seat, Some(&token), target).await, 404, "{target}");
     }
 }

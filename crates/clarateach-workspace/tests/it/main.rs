@@ -21,4 +21,6 @@ mod names;
 mod search;
 mod writing;
 
+mod tunnel;
+
 mod process;

@@ -336,6 +336,7 @@ fn right_claims() -> WorkspaceClaims {
             Scope::Stats,
             Scope::Bind,
             Scope::Exec,
+            Scope::Tunnel,
         ],
         mode: Mode::Control,
         issued_at: now,

@@ -1,6 +1,7 @@
 //! Which hosts are taken, and which links come out.
 
 use super::*;
+use clarateach_protocol::id::SeatKey;
 
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
@@ -70,7 +71,6 @@ fn other_hosts_are_refused() {
         "[::1%25lo]:8080",
         "[::1]8080",
         "ws-abcdefgh.localhost:8080",
-        "browser--3--ws-abcdefgh.localhost:8080",
         "localhost:8080/x",
     ] {
         assert_eq!(room().classify(host), Err(WrongHost), "{host:?} was taken");
@@ -152,4 +152,142 @@ fn wrong_names_are_told() {
             "{domain:?} was taken"
         );
     }
+}
+
+fn own(addresses: &Addresses, host: &str) -> Option<OwnHost> {
+    match addresses.classify(host) {
+        Ok(HostKind::Own(own)) => Some(own),
+        _ => None,
+    }
+}
+
+#[test]
+fn own_origins_have_names_on_loopback_and_below_a_domain() {
+    for (addresses, host, origin, platform) in [
+        (
+            local(),
+            "5173--3--ws-abcdefgh.localhost:8080",
+            "http://5173--3--ws-abcdefgh.localhost:8080",
+            "http://localhost:8080",
+        ),
+        (
+            room(),
+            "BROWSER--12--ws-abcdefgh.localhost:8080",
+            "http://browser--12--ws-abcdefgh.localhost:8080",
+            "http://localhost:8080",
+        ),
+        (
+            production(),
+            "8000--1--ws-abcdefgh.class.example.org",
+            "https://8000--1--ws-abcdefgh.class.example.org",
+            "https://class.example.org",
+        ),
+    ] {
+        let own = own(&addresses, host).unwrap();
+        assert_eq!(own.origin.as_str(), origin);
+        assert_eq!(own.platform.as_str(), platform);
+        assert_eq!(own.naming, Naming::Names);
+        let kind = HostKind::Own(own.clone());
+        assert_eq!(addresses.origin(&kind).as_str(), platform);
+        assert_eq!(addresses.named_origin(origin), Some(own.clone()));
+        assert_eq!(addresses.own_by_name(own.seat, own.target, &kind), own);
+    }
+}
+
+#[test]
+fn own_origins_have_one_spelling() {
+    for label in [
+        "05173--3--ws-abcdefgh",
+        "5173--03--ws-abcdefgh",
+        "5173--0--ws-abcdefgh",
+        "5173--3--ws-abcdefg",
+        "5173--3--ws-abcdefgh--x",
+        "x--5173--3--ws-abcdefgh",
+        "5173--3",
+        "5173-3-ws-abcdefgh",
+        "80--3--ws-abcdefgh",
+        "3001--3--ws-abcdefgh",
+        "3002--3--ws-abcdefgh",
+        "3003--3--ws-abcdefgh",
+        "65536--3--ws-abcdefgh",
+        "files--3--ws-abcdefgh",
+        "a.5173--3--ws-abcdefgh",
+        "5173--1000--ws-abcdefgh",
+        "5173--+3--ws-abcdefgh",
+    ] {
+        for (addresses, suffix) in [
+            (local(), ".localhost:8080"),
+            (production(), ".class.example.org"),
+        ] {
+            let host = format!("{label}{suffix}");
+            assert_eq!(
+                addresses.classify(&host),
+                Err(WrongHost),
+                "{host} was taken"
+            );
+        }
+    }
+    for (addresses, host) in [
+        (local(), "5173--3--ws-abcdefgh.localhost"),
+        (local(), "5173--3--ws-abcdefgh.localhost:8081"),
+        (local(), "5173--3--ws-abcdefgh.localhost.:8080"),
+        (local(), "5173--3--ws-abcdefgh.evil.example:8080"),
+        (local(), "5173--3--ws-abcdefghlocalhost:8080"),
+        (room(), "5173--3--ws-abcdefgh.192.168.1.5:8080"),
+        (production(), "5173--3--ws-abcdefgh.localhost:8080"),
+        (production(), "5173--3--ws-abcdefgh.class.example.org:8080"),
+    ] {
+        assert_eq!(addresses.classify(host), Err(WrongHost), "{host} was taken");
+    }
+}
+
+#[test]
+fn own_origins_are_named_where_names_lead_here() {
+    let naming = |addresses: &Addresses, host: &str| {
+        addresses.own_naming(&addresses.classify(host).unwrap())
+    };
+    assert_eq!(naming(&local(), "127.0.0.1:8080"), Some(Naming::Names));
+    assert_eq!(naming(&room(), "localhost:8080"), Some(Naming::Names));
+    assert_eq!(naming(&room(), "192.168.1.5:8080"), Some(Naming::Numbers));
+    assert_eq!(
+        naming(&production(), "class.example.org"),
+        Some(Naming::Names)
+    );
+    let behind = Addresses::new(Some("https://class.test"), None, LISTEN).unwrap();
+    assert_eq!(naming(&behind, "class.test"), None);
+    assert_eq!(naming(&behind, "localhost:8080"), Some(Naming::Names));
+}
+
+#[test]
+fn a_numbered_origin_takes_its_own_host_only() {
+    let addresses = room();
+    let seat = SeatKey {
+        workshop: workshop(),
+        seat: "3".parse().unwrap(),
+    };
+    let own = addresses.own_by_number(seat, "5173".parse().unwrap(), 20007);
+    assert_eq!(own.origin.as_str(), "http://192.168.1.5:20007");
+    assert!(addresses.check_numbered("192.168.1.5:20007", &own).is_ok());
+    for wrong in [
+        "192.168.1.5:8080",
+        "192.168.1.5",
+        "localhost:20007",
+        "127.0.0.1:20007",
+        "evil.test:20007",
+    ] {
+        assert!(
+            addresses.check_numbered(wrong, &own).is_err(),
+            "{wrong} was taken"
+        );
+    }
+}
+
+#[test]
+fn frames_show_own_origins_and_nothing_else() {
+    assert_eq!(local().frame_sources(), "http://*.localhost:8080");
+    assert_eq!(
+        room().frame_sources(),
+        "http://*.localhost:8080 http://192.168.1.5:*"
+    );
+    assert_eq!(production().frame_sources(), "https://*.class.example.org");
 }

@@ -16,17 +16,31 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 use super::error::{self, ApiError};
 use super::extract::From;
 use super::{ApiState, reach};
+use crate::addresses::Addresses;
 
 #[derive(RustEmbed)]
 #[folder = "../../web/dist"]
 #[allow_missing = true]
 struct Pages;
 
-/// No script that isn't ours, no frame around us. Styles may be inline: Monaco and xterm need it.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self'; worker-src 'self' blob:; \
-    style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; \
-    connect-src 'self' http: https: ws: wss:; frame-src 'self' http: https:; frame-ancestors 'none'; \
-    base-uri 'none'; form-action 'self'; object-src 'none'";
+/// What pages of ours may do.
+#[derive(Clone)]
+pub(super) struct Policy(HeaderValue);
+
+impl Policy {
+    /// No script that isn't ours, no frame around us, and in our frames nothing but seats' own origins.
+    /// Styles may be inline: Monaco and xterm need it.
+    pub(super) fn new(addresses: &Addresses) -> Self {
+        let policy = format!(
+            "default-src 'self'; script-src 'self'; worker-src 'self' blob:; \
+            style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; \
+            connect-src 'self' http: https: ws: wss:; frame-src {}; frame-ancestors 'none'; \
+            base-uri 'none'; form-action 'self'; object-src 'none'",
+            addresses.frame_sources()
+        );
+        Self(HeaderValue::try_from(policy).expect("origins are ASCII"))
+    }
+}
 
 /// A file of the front end; any other path is a page of it, which its own router knows.
 pub(super) async fn get_page(
@@ -122,12 +136,18 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
 }
 
 /// What every answer of this origin carries.
-pub(super) async fn add_security_headers(request: Request, next: Next) -> Response {
+pub(super) async fn add_security_headers(
+    State(Policy(policy)): State<Policy>,
+    request: Request,
+    next: Next,
+) -> Response {
     let is_api = request.uri().path().starts_with("/api/");
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(policy);
     for (name, value) in [
-        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
         (

@@ -13,6 +13,7 @@ mod search;
 mod seat;
 mod socket;
 mod terminal;
+mod tunnel;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;

@@ -7,8 +7,10 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use clarateach_protocol::origin::SeatPort;
 use clarateach_protocol::route::Service;
 use hyper::client::conn::http1::{self, SendRequest};
+use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
@@ -25,34 +27,74 @@ const MAX_IDLE_AGE: Duration = Duration::from_secs(20);
 /// Bytes that a connection to a seat may hold for us, header section included.
 const MAX_BUFFER_BYTES: usize = 64 * 1024;
 
+/// The same for a learner's program: less than the shortest patience that is common (Node's 5 s), and
+/// little enough that a program which serves one connection at a time is free again soon.
+const MAX_PROGRAM_IDLE_AGE: Duration = Duration::from_secs(2);
+/// Idle connections to all of a seat's programs.
+const MAX_PROGRAM_IDLE: usize = 32;
+
+/// What is at the other end of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Line {
+    /// The in-seat server.
+    Service(Service),
+    /// A learner's program, through the tunnel.
+    Program(SeatPort),
+}
+
+impl From<Service> for Line {
+    fn from(service: Service) -> Self {
+        Self::Service(service)
+    }
+}
+
+impl Line {
+    fn max_idle_age(self) -> Duration {
+        match self {
+            Self::Service(_) => MAX_IDLE_AGE,
+            Self::Program(_) => MAX_PROGRAM_IDLE_AGE,
+        }
+    }
+}
+
 /// Idle connections of one incarnation.
 #[derive(Default)]
 pub(crate) struct Connections(Mutex<Vec<Idle>>);
 
 struct Idle {
-    service: Service,
+    line: Line,
     sender: SendRequest<Upload>,
     since: Instant,
 }
 
 impl Connections {
-    /// The connection to `service` that was used last, if one is still good.
-    pub(crate) fn take(&self, service: Service) -> Option<SendRequest<Upload>> {
+    /// The connection on `line` that was used last, if one is still good.
+    pub(crate) fn take(&self, line: impl Into<Line>) -> Option<SendRequest<Upload>> {
+        let line = line.into();
         let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         idle.retain(Idle::is_good);
         // One that isn't ready still sends a body that its seat answered early.
         let last = idle
             .iter()
-            .rposition(|idle| idle.service == service && idle.sender.is_ready())?;
+            .rposition(|idle| idle.line == line && idle.sender.is_ready())?;
         Some(idle.swap_remove(last).sender)
     }
 
-    fn put(&self, service: Service, sender: SendRequest<Upload>) {
+    /// Closes what has been idle for too long.
+    pub(crate) fn sweep(&self) {
         let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         idle.retain(Idle::is_good);
-        if idle.iter().filter(|idle| idle.service == service).count() < MAX_IDLE {
+    }
+
+    fn put(&self, line: Line, sender: SendRequest<Upload>) {
+        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(Idle::is_good);
+        let is_program = |line| matches!(line, Line::Program(_));
+        let programs = idle.iter().filter(|idle| is_program(idle.line)).count();
+        let has_room = !is_program(line) || programs < MAX_PROGRAM_IDLE;
+        if has_room && idle.iter().filter(|idle| idle.line == line).count() < MAX_IDLE {
             idle.push(Idle {
-                service,
+                line,
                 sender,
                 since: Instant::now(),
             });
@@ -62,27 +104,27 @@ impl Connections {
 
 impl Idle {
     fn is_good(&self) -> bool {
-        !self.sender.is_closed() && self.since.elapsed() < MAX_IDLE_AGE
+        !self.sender.is_closed() && self.since.elapsed() < self.line.max_idle_age()
     }
 }
 
 /// A connection in use. Given back with [`Lease::give_back`]; dropped otherwise, which closes it.
 pub(crate) struct Lease {
     pub(crate) sender: SendRequest<Upload>,
-    service: Service,
+    line: Line,
     incarnation: Arc<Incarnation>,
 }
 
 impl Lease {
-    /// A lease of a connection to `service` of that incarnation.
+    /// A lease of a connection on `line` of that incarnation.
     pub(crate) fn new(
         sender: SendRequest<Upload>,
-        service: Service,
+        line: impl Into<Line>,
         incarnation: Arc<Incarnation>,
     ) -> Self {
         Self {
             sender,
-            service,
+            line: line.into(),
             incarnation,
         }
     }
@@ -90,7 +132,7 @@ impl Lease {
     /// Keeps the connection for the next request; call it when the response has ended.
     pub(crate) fn give_back(self) {
         if !self.sender.is_closed() && !self.incarnation.ended.is_cancelled() {
-            self.incarnation.connections.put(self.service, self.sender);
+            self.incarnation.connections.put(self.line, self.sender);
         }
     }
 }
@@ -118,6 +160,38 @@ pub(crate) async fn connect(
         tokio::select! {
             // What went wrong reaches whoever waits for the answer; here there is nobody to tell.
             _ = connection.with_upgrades() => {}
+            () = ended.cancelled() => {}
+            () = closing.cancelled() => {}
+        }
+    });
+    Ok(sender)
+}
+
+/// Speaks HTTP/1.1 with a program at the other end of a tunnel. It lives until its incarnation ends
+/// or nobody holds it; while it lives it sees to it that idle ones don't stay.
+pub(crate) async fn speak(
+    tunnel: Upgraded,
+    incarnation: &Arc<Incarnation>,
+    (tasks, closing): (&TaskTracker, &CancellationToken),
+) -> Result<SendRequest<Upload>, ProxyError> {
+    let (sender, connection) = http1::Builder::new()
+        .max_buf_size(MAX_BUFFER_BYTES)
+        .handshake(tunnel)
+        .await
+        .map_err(ProxyError::Broken)?;
+    let incarnation = Arc::clone(incarnation);
+    let closing = closing.clone();
+    tasks.spawn(async move {
+        let ended = incarnation.ended.clone();
+        let sweeping = async {
+            loop {
+                tokio::time::sleep(MAX_PROGRAM_IDLE_AGE / 2).await;
+                incarnation.connections.sweep();
+            }
+        };
+        tokio::select! {
+            _ = connection.with_upgrades() => {}
+            () = sweeping => {}
             () = ended.cancelled() => {}
             () = closing.cancelled() => {}
         }

@@ -11,6 +11,7 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, SEC_WEBSOCKE
 use http::{HeaderValue, Response, StatusCode};
 
 use crate::error_codes::is_listed;
+use crate::origins::BookError;
 
 /// Seconds after which a page may ask a seat that isn't live again.
 const SEAT_RETRY_SECONDS: u64 = 2;
@@ -63,6 +64,40 @@ pub enum ProxyError {
     /// The seat has no browser.
     #[error("this seat has no browser")]
     BrowserOff,
+    /// Downstream: a body that isn't what the route takes.
+    #[error("{why}")]
+    BadInput {
+        /// Which field, where it is one.
+        field: Option<&'static str>,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// There are no origins of seats' own for whoever came by that name.
+    #[error("{why}")]
+    OriginsOff {
+        /// Why, and the remedy.
+        why: &'static str,
+    },
+    /// An own origin's ticket or cookie is missing, used up or another origin's.
+    #[error("this page has to be opened from the workspace")]
+    NotEntered,
+    /// The port isn't open to the class, or isn't any more.
+    #[error("port {port} of seat {seat} is not open to the class")]
+    NotOpen {
+        /// The port.
+        port: u16,
+        /// The seat's number.
+        seat: u16,
+    },
+    /// What should be remembered is not.
+    #[error(transparent)]
+    Book(#[from] BookError),
+    /// Upstream: no program listens there.
+    #[error("nothing listens on port {port} of the seat")]
+    NothingListens {
+        /// The port.
+        port: u16,
+    },
     /// Upstream: the seat is being made or brought back.
     #[error("the seat is not ready; it is being made or brought back")]
     SeatUnavailable,
@@ -138,6 +173,17 @@ impl ProxyError {
             Self::WebSocketVersion => (StatusCode::UPGRADE_REQUIRED, "websocket_version"),
             Self::UploadBroken => (StatusCode::BAD_REQUEST, "bad_body"),
             Self::UploadStalled => (StatusCode::REQUEST_TIMEOUT, "upload_stalled"),
+            Self::BadInput { .. } => (StatusCode::BAD_REQUEST, "invalid_input"),
+            Self::OriginsOff { .. } => (StatusCode::NOT_FOUND, "origins_off"),
+            Self::NotEntered => (StatusCode::UNAUTHORIZED, "not_entered"),
+            Self::NotOpen { .. } => (StatusCode::FORBIDDEN, "port_not_open"),
+            Self::NothingListens { .. } => (StatusCode::SERVICE_UNAVAILABLE, "nothing_listens"),
+            Self::Book(error) => match error {
+                BookError::Superseded => (StatusCode::GONE, "reset"),
+                BookError::TooMany { .. } => (StatusCode::CONFLICT, "too_many_ports"),
+                BookError::NoneFree => (StatusCode::SERVICE_UNAVAILABLE, "no_preview_ports"),
+                BookError::Failed(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+            },
             Self::SeatUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "seat_unavailable"),
             Self::Connect(_) | Self::ConnectDeadline { .. } => {
                 (StatusCode::BAD_GATEWAY, "seat_unreachable")
@@ -159,6 +205,7 @@ impl ProxyError {
                 | Self::AnswerDeadline { .. }
                 | Self::Broken(_)
                 | Self::BadAnswer { .. }
+                | Self::Book(BookError::Failed(_))
         )
     }
 
@@ -167,9 +214,22 @@ impl ProxyError {
     pub fn respond(&self, request_id: &str) -> Response<Body> {
         let (status, code) = self.status_and_code();
         let mut response = error_response(status, code, &self.to_string(), request_id);
+        if let Self::BadInput {
+            field: Some(field),
+            why,
+        } = self
+        {
+            let mut body = ErrorBody::new(code, why.clone());
+            body.error.request_id = Some(request_id.to_owned());
+            body.error.field = Some((*field).to_owned());
+            response = json_response(&body);
+            *response.status_mut() = status;
+        }
         let headers = response.headers_mut();
         match self {
-            Self::SeatUnavailable => {
+            Self::SeatUnavailable
+            | Self::NothingListens { .. }
+            | Self::Book(BookError::NoneFree) => {
                 headers.insert(RETRY_AFTER, HeaderValue::from(SEAT_RETRY_SECONDS));
             }
             Self::MethodNotAllowed { allow } => {

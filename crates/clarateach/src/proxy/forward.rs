@@ -186,7 +186,7 @@ fn can_repeat(onward: &Request<()>, upload: &Upload) -> bool {
 }
 
 /// hyper says "user" for the body that we gave it: the client's.
-fn broken(error: hyper::Error) -> ProxyError {
+pub(crate) fn broken(error: hyper::Error) -> ProxyError {
     if error.is_user() {
         ProxyError::UploadBroken
     } else {

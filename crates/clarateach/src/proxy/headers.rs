@@ -156,7 +156,7 @@ fn only_name(headers: &HeaderMap) -> Option<HeaderValue> {
 
 /// Removes what is about one connection only. It comes first, so that `Connection` can't name what
 /// we add (RFC 9110, section 7.6.1).
-fn strip_hop_by_hop(headers: &mut HeaderMap) {
+pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = tokens(headers, &CONNECTION)
         .filter_map(|name| name.parse().ok())
         // A client that names the length away would change where the message ends.

@@ -5,6 +5,7 @@
 //! behind the prefix reaches the seat byte for byte.
 
 use clarateach_protocol::id::{SeatKey, SeatNumber, WorkshopId};
+use clarateach_protocol::origin::SeatPort;
 use clarateach_protocol::route::{SeatRoute, public_route};
 use http::Uri;
 use http::uri::PathAndQuery;
@@ -30,6 +31,10 @@ pub struct Route {
 pub enum Target {
     /// The gateway's own: credentials.
     Session,
+    /// The gateway's own: an origin of the seat's own, to be entered with a ticket.
+    Origins,
+    /// The gateway's own: which ports are open to the class; with a port, that one.
+    OpenPorts(Option<SeatPort>),
     /// The seat's browser, which lives on an origin of its own.
     Browser,
     /// A route of the in-seat server.
@@ -84,6 +89,8 @@ fn split_workshop<'a>(
 ) -> Result<(WorkshopId, &'a str), NoRoute> {
     match host {
         HostKind::Workshop(workshop) => Ok((*workshop, path)),
+        // Own origins have no paths of ours but those that `origin` answers itself.
+        HostKind::Own(_) => Err(NoRoute::Unknown),
         HostKind::Platform(_) => {
             let rest = path.strip_prefix(DEBUG_PREFIX).ok_or(NoRoute::Platform)?;
             if !addresses.has_debug_proxy() {
@@ -101,6 +108,16 @@ fn target(below: &str, path_and_query: &str) -> Result<Target, NoRoute> {
     match below.split_once('/').map_or(below, |(segment, _)| segment) {
         "session" if below == "session" => Ok(Target::Session),
         "browser" => Ok(Target::Browser),
+        "origins" if below == "origins" => Ok(Target::Origins),
+        "open-ports" => match below.strip_prefix("open-ports") {
+            Some("") => Ok(Target::OpenPorts(None)),
+            Some(rest) => {
+                let port = rest.strip_prefix('/').and_then(|port| port.parse().ok());
+                port.map(|port| Target::OpenPorts(Some(port)))
+                    .ok_or(NoRoute::Unknown)
+            }
+            None => Err(NoRoute::Unknown),
+        },
         _ => {
             let route = public_route(below).ok_or(NoRoute::Unknown)?;
             let path_and_query = path_and_query.parse().map_err(|_| NoRoute::Malformed)?;
@@ -268,18 +285,32 @@ mod tests {
     #[test]
     fn the_gateway_keeps_its_own_routes() {
         let base = "/debug/proxy/ws-abcdefgh/vm/3/";
-        for (below, is_session) in [
-            ("session", true),
-            ("session?x", true),
-            ("browser", false),
-            ("browser/x", false),
+        for (below, expected) in [
+            ("session", "Session"),
+            ("session?x", "Session"),
+            ("browser", "Browser"),
+            ("browser/x", "Browser"),
+            ("origins", "Origins"),
+            ("open-ports", "OpenPorts(None)"),
+            ("open-ports/5173", "OpenPorts(Some(SeatPort(5173)))"),
         ] {
             let route = local(&format!("{base}{below}")).unwrap();
-            match route.target {
-                Target::Session => assert!(is_session),
-                Target::Browser => assert!(!is_session),
-                Target::Seat { .. } => panic!("{below} went to the seat"),
-            }
+            assert_eq!(format!("{:?}", route.target), expected);
+        }
+        for below in [
+            "session/",
+            "origins/",
+            "origins/x",
+            "open-ports/",
+            "open-ports/05173",
+            "open-ports/3002",
+            "open-ports/80",
+            "open-ports/5173/",
+            "tunnel",
+            "tunnel?port=5173",
+        ] {
+            let route = local(&format!("{base}{below}"));
+            assert_eq!(route.unwrap_err(), NoRoute::Unknown, "{below}");
         }
     }
 

@@ -85,14 +85,14 @@ impl Handshake {
 
     /// Adds the handshake to a cleaned request. Extensions are not offered: the page's own library
     /// and the seat's do without.
-    fn offer(&self, headers: &mut HeaderMap) {
+    pub(crate) fn offer(&self, headers: &mut HeaderMap) {
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
         headers.remove(SEC_WEBSOCKET_EXTENSIONS);
     }
 
     /// Checks what RFC 6455, section 4.1 demands of a server's `101`, and makes ours from it.
-    fn accept(&self, answer: &HeaderMap) -> Result<Response<Body>, ProxyError> {
+    pub(crate) fn accept(&self, answer: &HeaderMap) -> Result<Response<Body>, ProxyError> {
         let refuse = |why| Err(ProxyError::BadAnswer { why });
         let accept = derive_accept_key(self.key.as_bytes());
         if !has_token(answer, &UPGRADE, "websocket") || !has_token(answer, &CONNECTION, "upgrade") {
@@ -179,7 +179,7 @@ fn refused(
 }
 
 /// Copies bytes both ways until both sides are done or the tenancy is. Dropping closes both.
-async fn pump(
+pub(crate) async fn pump(
     (downstream, upstream): (OnUpgrade, OnUpgrade),
     attending: Option<Attending>,
     half_open: Duration,

@@ -92,8 +92,30 @@ CREATE TABLE idempotency_keys (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// Ports that are open to their class, and the numbers (ports of this machine) that stand for a seat's
+/// target. A number that is free again keeps its row: the one that has been free for longest goes first.
+const OWN_ORIGINS: &str = "
+CREATE TABLE open_ports (
+    workshop TEXT NOT NULL,
+    seat INTEGER NOT NULL,
+    generation INTEGER NOT NULL,
+    port INTEGER NOT NULL,
+    PRIMARY KEY (workshop, seat, generation, port),
+    FOREIGN KEY (workshop, seat) REFERENCES seats (workshop, number) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE preview_ports (
+    number INTEGER PRIMARY KEY,
+    workshop TEXT,
+    seat INTEGER,
+    target TEXT,
+    freed_at INTEGER,
+    UNIQUE (workshop, seat, target)
+) STRICT;
+";
+
 pub(super) fn migrate(mut connection: Connection, path: &Path) -> Result<Connection, StoreError> {
-    let migrations = Migrations::new(vec![M::up(TABLES), M::up(API_ACCESS)]);
+    let migrations = Migrations::new(vec![M::up(TABLES), M::up(API_ACCESS), M::up(OWN_ORIGINS)]);
     match migrations.to_latest(&mut connection) {
         Ok(()) => Ok(connection),
         Err(rusqlite_migration::Error::MigrationDefinition(

@@ -1,5 +1,7 @@
 //! Scenes on a real database file.
 
+mod origins;
+
 use std::collections::{BTreeMap, HashSet};
 
 use clarateach_protocol::code::JoinCode;

@@ -112,6 +112,7 @@ impl Store {
         let now = rows::millis(OffsetDateTime::now_utc());
         self.write("forget the workshop", move |db| {
             db.prepare_cached("DELETE FROM seats WHERE workshop = ?1")?.execute([id.to_string()])?;
+            super::origins::free_numbers_of(db, &id.to_string())?;
             db.prepare_cached(
                 "UPDATE workshops SET status = 'ended', env = '{}', reason_code = NULL, reason_message = NULL,
                         ended_at = coalesce(ended_at, ?2) WHERE id = ?1",

@@ -21,6 +21,8 @@ mod in_seat;
 #[cfg(test)]
 mod orchestrator;
 #[cfg(test)]
+mod origins;
+#[cfg(test)]
 mod presence;
 #[cfg(test)]
 mod proxy;

@@ -1,13 +1,13 @@
 //! The real server between hostile clients and hostile seats, all on raw sockets.
 
-mod client;
+pub(crate) mod client;
 mod faults;
 mod fields;
 mod framing;
 mod matrix;
 mod paths;
-mod seat;
+pub(crate) mod seat;
 mod session;
 mod streams;
 mod upgrades;
-mod world;
+pub(crate) mod world;

@@ -64,6 +64,16 @@ export function learnerRecordFor(code: string): LearnerRecord | null {
   return null
 }
 
+/** A place that this browser has in the workshop, whichever seat it is. */
+export function learnerRecordIn(workshop: string): LearnerRecord | null {
+  for (const key of Object.keys(localStorage)) {
+    if (!key.startsWith(`${PREFIX}.learner.${workshop}.`)) continue
+    const record = parse(localStorage.getItem(key))
+    if (record?.role === 'learner') return record
+  }
+  return null
+}
+
 function parse(text: string | null): SeatRecord | null {
   if (text === null) return null
   try {

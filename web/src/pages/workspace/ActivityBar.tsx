@@ -2,7 +2,7 @@ import { Icon, type IconName } from '../../components/Icon'
 import { Tooltip } from '../../components/Tooltip'
 import styles from './workspace.module.css'
 
-export type PaneName = 'files' | 'search' | 'editor' | 'terminal' | 'browser'
+export type PaneName = 'files' | 'search' | 'editor' | 'terminal' | 'ports' | 'browser'
 /** The views that share the panel at the side. */
 export type SideName = 'files' | 'search'
 
@@ -11,6 +11,7 @@ const PANES: { name: PaneName; label: string; icon: IconName; keys?: string }[] 
   { name: 'search', label: 'Search', icon: 'search', keys: 'Ctrl+Shift+F' },
   { name: 'editor', label: 'Editor', icon: 'edit' },
   { name: 'terminal', label: 'Terminal', icon: 'terminal' },
+  { name: 'ports', label: 'Ports', icon: 'ports' },
   { name: 'browser', label: 'Browser', icon: 'browser' },
 ]
 
@@ -18,14 +19,15 @@ interface Props {
   pane: PaneName
   centre: 'editor' | 'browser'
   /** Which of the panes that can be folded away are there, on a wide screen. */
-  open: { side: SideName | null; terminal: boolean }
+  open: { side: SideName | null; terminal: boolean; ports: boolean }
   hasUnsaved: boolean
   onChoose: (pane: PaneName) => void
 }
 
 /** At the left of a wide screen it shows and hides panes; below a narrow one it chooses the one that is shown. */
 export function ActivityBar({ pane, centre, open, hasUnsaved, onChoose }: Props) {
-  const isOpen = (name: PaneName) => (name === 'terminal' ? open.terminal : name === open.side || name === centre)
+  const isOpen = (name: PaneName) =>
+    name === 'terminal' || name === 'ports' ? open[name] : name === open.side || name === centre
   return (
     <nav className={styles.activity} aria-label="Panes">
       {PANES.map(({ name, label, icon, keys }) => (

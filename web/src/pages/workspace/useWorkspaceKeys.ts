@@ -3,7 +3,8 @@ import { useEffect, useRef, type RefObject } from 'react'
 const STOPS = [
   '[data-view="files"] [role="treeitem"][tabindex="0"]',
   '[data-view="search"] input[type="search"]',
-  '[data-pane-root="centre"] textarea, [data-pane-root="centre"] .native-edit-context',
+  '[data-pane-root="editor"] textarea, [data-pane-root="editor"] .native-edit-context',
+  '[data-pane-root="ports"] [data-testid="tab"][aria-current]',
   '[data-pane-root="terminal"] [data-testid="terminal"] textarea',
 ]
 

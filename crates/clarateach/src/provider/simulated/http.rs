@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::seat::{Seat, Start};
-use super::{events, files, search, socket, terminal};
+use super::{events, files, search, socket, terminal, tunnel};
 
 /// Bytes of a request's body at the most.
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
@@ -92,6 +92,8 @@ async fn dispatch(
         }
         "files-events" => events::listen(&seat, &start, request),
         "search" => search::answer(&seat.files, &request),
+        "ports" => Ok(tunnel::ports()),
+        "tunnel" => tunnel::open(&seat, &start, request),
         _ => Err(not_found()),
     }
 }

@@ -80,6 +80,10 @@ impl Seat {
         })
     }
 
+    pub(super) fn key(&self) -> SeatKey {
+        self.key
+    }
+
     pub(super) fn generation(&self) -> Generation {
         self.generation
     }

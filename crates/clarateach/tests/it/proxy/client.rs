@@ -12,7 +12,7 @@ use super::world::{COOKIE, within};
 /// A request under construction.
 #[derive(Clone)]
 pub(crate) struct Ask {
-    pub(super) address: SocketAddr,
+    pub(crate) address: SocketAddr,
     pub(crate) text: String,
 }
 

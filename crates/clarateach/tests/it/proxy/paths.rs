@@ -24,7 +24,10 @@ async fn paths_reach_the_seat_as_they_came_or_not_at_all() {
         ("bind", 404),
         ("exec", 404),
         ("health", 404),
-        ("origins", 404),
+        ("tunnel", 404),
+        ("tunnel?port=8000", 404),
+        ("origins/", 404),
+        ("open-ports/3002", 404),
         ("", 404),
         ("browser/", 404),
     ] {
@@ -74,7 +77,8 @@ async fn wrong_hosts_are_refused_before_anything_else() {
         (format!("evil.example:{port}"), 421),
         (format!("localhost.evil.example:{port}"), 421),
         (format!("{}.localhost:{port}", super::world::WORKSHOP), 421),
-        (format!("browser--3--ws-abcdefgh.localhost:{port}"), 421),
+        (format!("3002--3--ws-abcdefgh.localhost:{port}"), 421),
+        (format!("5173--03--ws-abcdefgh.localhost:{port}"), 421),
     ] {
         for path in ["/api/health".to_owned(), format!("{}files", world.base(3))] {
             let mut client = world.connect().await;

@@ -1,0 +1,10 @@
+//! Own origins: the real server between hostile browsers and hostile programs, all on raw sockets.
+
+mod ends;
+mod entering;
+mod matrix;
+mod numbers;
+mod pages;
+mod programs;
+mod restart;
+mod world;
