@@ -34,8 +34,9 @@ const FRAME_BYTES: u64 = 32 * 1024;
 /// Input that waits for the program; beyond it the typing client waits. Large enough for pastes: an
 /// interrupt behind one is seen, see [`Session::type_input`].
 const INPUT_BYTES: usize = 1024 * 1024;
-/// The model is behind by no more: the more text comes at once, the more of it need not be parsed.
-const MODEL_LAG_BYTES: u64 = 128 * 1024;
+/// The model is behind by no more: the more text comes at once, the more of it need not be parsed. Well below what
+/// the ring keeps.
+const MODEL_LAG_BYTES: u64 = 512 * 1024;
 /// The model takes so much at once; other terminals wait meanwhile, well below a millisecond.
 const MODEL_BYTES: usize = 32 * 1024;
 /// Sizes that come faster are taken together.
@@ -103,6 +104,8 @@ pub(crate) struct Session {
     model: Model,
     /// How much of the output the model has.
     modelled: u64,
+    /// Before that, looking for output to skip was in vain.
+    skip_from: u64,
     last_output: Option<SystemTime>,
     last_input: Option<SystemTime>,
     clients: BTreeMap<ClientId, Client>,
@@ -136,6 +139,7 @@ impl Session {
             ring: Ring::new(RING_BYTES),
             model: Model::new(size),
             modelled: 0,
+            skip_from: 0,
             last_output: None,
             last_input: None,
             clients: BTreeMap::new(),
@@ -353,7 +357,10 @@ impl Session {
         for piece in bytes.chunks(MODEL_BYTES) {
             self.ring.push(piece);
             while self.ring.head() - self.modelled > MODEL_LAG_BYTES {
-                self.catch_up_some();
+                // What is kept may be skipped next time.
+                if self.skip() < MODEL_BYTES {
+                    self.parse_some();
+                }
             }
         }
         self.last_output = Some(SystemTime::now());
@@ -446,9 +453,31 @@ impl Session {
 
     /// Takes a piece of what waits to be parsed.
     pub(crate) fn catch_up_some(&mut self) {
+        self.skip();
+        self.parse_some();
+    }
+
+    /// Passes over output that what waits behind it pushes out of sight; how much that was.
+    fn skip(&mut self) -> usize {
+        if self.modelled < self.skip_from {
+            return 0;
+        }
+        let head = self.ring.head();
+        let (front, back) = self.ring.slices(self.modelled..head);
+        let skipped = self.model.skip(front, back);
+        self.modelled += skipped as u64;
+        if skipped < MODEL_BYTES {
+            self.skip_from = self.modelled + (head - self.modelled) / 2;
+        }
+        skipped
+    }
+
+    fn parse_some(&mut self) {
         let (front, back) = self.ring.slices(self.modelled..self.ring.head());
         let next = if front.is_empty() { back } else { front };
-        self.modelled += self.model.feed_some(next, MODEL_BYTES) as u64;
+        let next = &next[..next.len().min(MODEL_BYTES)];
+        self.model.feed(next);
+        self.modelled += next.len() as u64;
         let answers = self.model.take_answers();
         if self.exit_code.is_none() && !self.is_input_full() {
             self.input.extend(answers);

@@ -65,12 +65,15 @@ impl Buffer {
     pub(super) fn scroll(&mut self, fill: Cell, wrapped: bool) {
         let mut recycled = if self.top == 0 && self.history_limit > 0 {
             self.saved.y -= 1;
-            let row = self.rows.front_mut().map(Row::take).unwrap_or_default();
-            if self.history.len() >= self.history_limit {
-                self.history.pop_front();
-            }
+            let oldest = if self.history.len() >= self.history_limit {
+                self.history.pop_front()
+            } else {
+                None
+            };
+            let mut first = self.rows.pop_front().unwrap_or_default();
+            let row = first.take_into(oldest.unwrap_or_default());
             self.history.push_back(row);
-            self.rows.pop_front().unwrap_or_default()
+            first
         } else {
             self.rows.remove(self.top).unwrap_or_default()
         };

@@ -45,6 +45,35 @@ impl Csi {
         self.in_sub = false;
     }
 
+    /// Reads the sequence at the start, if it is whole and of the usual kind: parameters alone, perhaps with a prefix.
+    /// How long it is.
+    fn read(&mut self, bytes: &[u8]) -> Option<usize> {
+        let body = bytes.strip_prefix(b"\x1b[")?;
+        self.begin();
+        self.parameters.clear();
+        let mut number = 0;
+        for (at, &byte) in body.iter().enumerate() {
+            match byte {
+                b'0'..=b'9' => number = with_digit(number, byte),
+                // As `add` has it: more are ignored.
+                b';' if self.parameters.len() < MAX_PARAMETERS => {
+                    self.parameters.push(number);
+                    number = 0;
+                }
+                b'<'..=b'?' if at == 0 => self.collected.push(byte),
+                0x40..=0x7e => {
+                    if self.parameters.len() < MAX_PARAMETERS {
+                        self.parameters.push(number);
+                    }
+                    self.last = byte;
+                    return Some(at + 3);
+                }
+                _ => return None,
+            }
+        }
+        None
+    }
+
     /// Prefix and intermediates.
     pub(super) fn marks(&self) -> &[u8] {
         &self.collected
@@ -84,21 +113,23 @@ impl Csi {
                 }
             }
             _ => {
-                let digit = u32::from(byte - b'0');
-                let extend = |number: u32| {
-                    let number = number.saturating_mul(10).saturating_add(digit);
-                    number.min(i32::MAX as u32)
-                };
                 if !self.in_sub {
                     if let Some(last) = self.parameters.last_mut() {
-                        *last = extend(*last);
+                        *last = with_digit(*last, byte);
                     }
                 } else if let Some((_, last)) = self.subs.last_mut() {
-                    *last = Some(extend(last.unwrap_or(0)));
+                    *last = Some(with_digit(last.unwrap_or(0), byte));
                 }
             }
         }
     }
+}
+
+fn with_digit(number: u32, digit: u8) -> u32 {
+    let number = number.saturating_mul(10);
+    number
+        .saturating_add(u32::from(digit - b'0'))
+        .min(i32::MAX as u32)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -178,16 +209,39 @@ impl Parser {
         while let Some(&first) = bytes.first() {
             let taken = if first >= 0x80 {
                 self.character(bytes, actions)
-            } else if self.state == State::Ground && is_printable(first) {
-                let end = bytes.iter().position(|byte| !is_printable(*byte));
-                let run = &bytes[..end.unwrap_or(bytes.len())];
-                actions.print_ascii(run);
-                run.len()
+            } else if let Some(taken) = self.common(first, bytes, actions) {
+                taken
             } else {
                 self.step(Class::Byte(first), &bytes[..1], actions);
                 1
             };
             bytes = &bytes[taken..];
+        }
+    }
+
+    /// What most output is made of, not a state at a time: runs of text, ends of lines, and whole control sequences.
+    /// How many bytes that took.
+    fn common(&mut self, first: u8, bytes: &[u8], actions: &mut impl Actions) -> Option<usize> {
+        if self.state != State::Ground {
+            return None;
+        }
+        match first {
+            0x20..0x7f => {
+                let end = bytes.iter().position(|byte| !is_printable(*byte));
+                let run = &bytes[..end.unwrap_or(bytes.len())];
+                actions.print_ascii(run);
+                Some(run.len())
+            }
+            b'\n' | b'\r' | b'\t' => {
+                actions.execute(first);
+                Some(1)
+            }
+            ESC => {
+                let length = self.csi.read(bytes)?;
+                actions.csi(&self.csi);
+                Some(length)
+            }
+            _ => None,
         }
     }
 

@@ -129,13 +129,23 @@ impl Row {
 
     /// Leaves a blank row with this one's memory, and gives its content in no more than it needs.
     pub(super) fn take(&mut self) -> Self {
+        self.take_into(Self::default())
+    }
+
+    /// The same, in the memory of a row that is done with, if that is about as large.
+    pub(super) fn take_into(&mut self, done: Self) -> Self {
         self.trim();
-        let taken = Self {
-            cells: self.cells.as_slice().to_vec(),
-            wrapped: self.wrapped,
-        };
+        let mut cells = done.cells;
+        let (needed, room) = (self.cells.len(), cells.capacity());
+        if (needed..=needed + needed / 4 + 4).contains(&room) {
+            cells.clear();
+            cells.extend_from_slice(&self.cells);
+        } else {
+            cells = self.cells.as_slice().to_vec();
+        }
+        let wrapped = self.wrapped;
         self.cells.clear();
         self.wrapped = false;
-        taken
+        Self { cells, wrapped }
     }
 }

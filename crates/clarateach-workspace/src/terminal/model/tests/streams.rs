@@ -124,3 +124,18 @@ fn mode() -> impl Strategy<Value = Vec<u8>> {
         format!("\x1b[{number}{}", if on { 'h' } else { 'l' }).into_bytes()
     })
 }
+
+/// A line as compilers and `ls` write it: text, colours, erasing to its end. (U+00A0 could be a control, by its first
+/// byte.)
+pub(super) fn line() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        6 => "[ -~]{1,60}".prop_map(String::into_bytes),
+        2 => prop::sample::select(TEXTS).prop_map(|text| text.replace('\u{a0}', " ").into_bytes()),
+        3 => rendition(),
+        1 => prop::sample::select(&["\x1b[K", "\x1b[1K", "\x1b[m", "\x1b[0m", "\t", "\r"][..])
+            .prop_map(|text| text.as_bytes().to_vec()),
+    ];
+    let end = prop::sample::select(&["\r\n", "\r\n", "\r\n", "\n"][..]);
+    (prop::collection::vec(piece, 0..6), end)
+        .prop_map(|(pieces, end)| [&pieces.concat(), end.as_bytes()].concat())
+}
