@@ -69,11 +69,14 @@ impl Server {
         sizes.sum()
     }
 
-    /// Kilobytes of memory that are this process's share (proc(5), `smaps_rollup`).
-    fn share(&self) -> u64 {
+    /// Kilobytes that no file backs (proc(5), `smaps_rollup`): another server's end changes the share of
+    /// the program's own pages.
+    fn memory(&self) -> u64 {
         let text = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", self.child.id()));
         let text = text.unwrap();
-        let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix("Anonymous:"));
         let number = line.and_then(|line| line.split_ascii_whitespace().next());
         number.unwrap().parse().unwrap()
     }
@@ -193,12 +196,12 @@ async fn a_client_that_reads_no_more_costs_no_memory() {
     let endpoint = Endpoint::seat(server.terminal_port, right_token());
     let mut page = TerminalClient::attach(&endpoint, Attach::default()).await;
     page.run("true").await;
-    let empty = server.share();
+    let empty = server.memory();
     // A full ring and history are a terminal's price, whoever reads.
     let printed = page.run("seq 1 400000").await;
     assert!(printed.ends_with("400000"));
     page.run("true").await;
-    let before = server.share();
+    let before = server.memory();
     assert!(
         before > empty + 512,
         "a ring of 1 MiB is not seen: {empty} KiB, then {before} KiB"
@@ -209,14 +212,14 @@ async fn a_client_that_reads_no_more_costs_no_memory() {
     page.set_pace(Pace::Stopped);
     until("the client is let go", async || {
         sleep(Duration::from_millis(20)).await;
-        most = most.max(server.share());
+        most = most.max(server.memory());
         server.ask("/terminals").await.contains("\"clients\":0")
     })
     .await;
     // And while the program runs on without anybody.
     for _ in 0..50 {
         sleep(Duration::from_millis(20)).await;
-        most = most.max(server.share());
+        most = most.max(server.memory());
     }
     println!(
         "{empty} KiB empty, {before} KiB full, {most} KiB at the most while a client read nothing"
