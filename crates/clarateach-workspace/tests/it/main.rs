@@ -4,6 +4,7 @@
 mod seat;
 
 mod attach;
+mod connection;
 mod flow;
 mod screen;
 mod sharing;
@@ -23,4 +24,5 @@ mod writing;
 
 mod tunnel;
 
+mod crashes;
 mod process;

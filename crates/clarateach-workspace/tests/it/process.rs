@@ -10,7 +10,7 @@ use clarateach_protocol::token::SigningKey;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_clarateach-workspace");
 
-fn command(folder: &Path) -> Command {
+pub(crate) fn command(folder: &Path) -> Command {
     let keys = folder.join("keys.json");
     std::fs::write(
         &keys,
@@ -58,7 +58,7 @@ fn run<'a>(arguments: impl IntoIterator<Item = &'a OsStr>) -> (i32, String) {
 }
 
 /// Starts it and reads its "serving" line.
-fn start(
+pub(crate) fn start(
     command: &mut Command,
 ) -> (
     Child,
@@ -120,7 +120,7 @@ fn sigterm_ends_it_at_once() {
     println!("ended after {:?}", begun.elapsed());
 }
 
-fn signal(child: &Child, name: &str) {
+pub(crate) fn signal(child: &Child, name: &str) {
     let sent = Command::new("kill")
         .args([&format!("-{name}"), &child.id().to_string()])
         .status();

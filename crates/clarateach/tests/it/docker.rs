@@ -8,4 +8,5 @@ mod fixture;
 pub(crate) use fixture::host;
 mod life;
 mod limits;
+mod programs;
 mod residue;

@@ -13,4 +13,5 @@ mod wait;
 mod outages;
 mod partial;
 mod restarts;
+mod seat_work;
 mod seats;

@@ -2,10 +2,12 @@
 
 use std::net::SocketAddr;
 
+use bytes::Bytes;
 use clarateach_protocol::terminal::{SUBPROTOCOL, ServerFrame};
 use futures_util::{SinkExt, StreamExt};
 use http::header::{AUTHORIZATION, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 use http::{Method, StatusCode};
+use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -77,6 +79,27 @@ impl Learner {
         self.try_ask(method, below, body).await.unwrap()
     }
 
+    /// What is no text: an archive, sent or received.
+    pub(super) async fn ask_bytes(
+        &self,
+        method: Method,
+        below: &str,
+        body: Bytes,
+    ) -> (StatusCode, Bytes) {
+        let bearer = format!("Bearer {}", self.token());
+        let headers = [("authorization", bearer.as_str())];
+        let path = self.path(below);
+        within(below, async {
+            let answer = self.client.open(method, &path, &headers, body).await;
+            let status = answer.status();
+            (
+                status,
+                answer.into_body().collect().await.unwrap().to_bytes(),
+            )
+        })
+        .await
+    }
+
     /// What a page asks after a closed socket.
     pub(super) async fn session(&self) -> Answer {
         self.ask(Method::GET, "/session", "").await
@@ -119,15 +142,8 @@ impl Learner {
     }
 
     pub(super) async fn try_terminal(&self) -> Result<Terminal, NoAnswer> {
-        let target = self.path("/terminal?name=main&cols=120&rows=30");
-        let mut request = format!("ws://{}{target}", self.listen).into_client_request()?;
-        let headers = request.headers_mut();
-        let bearer = HeaderValue::try_from(format!("Bearer {}", self.token()))?;
-        headers.insert(AUTHORIZATION, bearer);
-        let protocol = HeaderValue::from_static(SUBPROTOCOL);
-        headers.insert(SEC_WEBSOCKET_PROTOCOL, protocol);
-        let stream = TcpStream::connect(self.listen).await?;
-        let (mut socket, _) = within("an upgrade", client_async(request, stream)).await?;
+        let target = "/terminal?name=main&cols=120&rows=30";
+        let mut socket = self.socket(target, Some(SUBPROTOCOL)).await?;
         let first = within("the first frame", socket.next()).await;
         let text = first.ok_or("closed before it attached")??.into_text()?;
         match serde_json::from_str(&text)? {
@@ -143,9 +159,32 @@ impl Learner {
                 replay: replay_bytes,
                 text: String::new(),
                 seen: 0,
+                exit_code: None,
             }),
             other => Err(format!("{other:?} is no greeting").into()),
         }
+    }
+}
+
+impl Learner {
+    /// An upgraded connection to the seat.
+    pub(super) async fn socket(
+        &self,
+        below: &str,
+        protocol: Option<&'static str>,
+    ) -> Result<WebSocketStream<TcpStream>, NoAnswer> {
+        let target = self.path(below);
+        let mut request = format!("ws://{}{target}", self.listen).into_client_request()?;
+        let headers = request.headers_mut();
+        let bearer = HeaderValue::try_from(format!("Bearer {}", self.token()))?;
+        headers.insert(AUTHORIZATION, bearer);
+        if let Some(protocol) = protocol {
+            let protocol = HeaderValue::from_static(protocol);
+            headers.insert(SEC_WEBSOCKET_PROTOCOL, protocol);
+        }
+        let stream = TcpStream::connect(self.listen).await?;
+        let (socket, _) = within("an upgrade", client_async(request, stream)).await?;
+        Ok(socket)
     }
 }
 
@@ -161,6 +200,8 @@ pub(super) struct Terminal {
     text: String,
     /// What was asked about already.
     seen: usize,
+    /// The ended shell's, once told.
+    pub(super) exit_code: Option<i32>,
 }
 
 impl Terminal {
@@ -216,6 +257,11 @@ impl Terminal {
                 // As a page does: who is silent for long is taken to be too slow.
                 let ack = json!({"type": "ack", "offset": self.offset}).to_string();
                 return self.socket.send(Message::text(ack)).await.is_ok();
+            }
+            Some(Ok(Message::Text(text))) => {
+                if let Ok(ServerFrame::Exited { code }) = serde_json::from_str(&text) {
+                    self.exit_code = Some(code);
+                }
             }
             Some(Ok(Message::Close(_)) | Err(_)) | None => return false,
             Some(Ok(_)) => {}
