@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream;
 use http_body_util::{BodyExt, StreamBody};
-use hyper::body::{Body as _, Frame};
+use hyper::body::Frame;
 use hyper::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS,
 };
@@ -23,7 +23,7 @@ use super::body::{self, Body};
 use super::bound::blocking;
 use super::error::HttpError;
 use super::files::Choice;
-use super::upload::next_piece;
+use super::upload::UploadBody;
 use crate::files::FilesError;
 use crate::files::archive::Format;
 use crate::files::archive::pack::Source;
@@ -183,9 +183,9 @@ async fn post(
 /// The body in a file without a name, on the seat's own disk.
 async fn spool(call: Call, path: &FilePath) -> Result<File, HttpError> {
     let limit = call.app.limits.upload_bytes;
-    let mut incoming = call.request.into_body();
-    check_length(path, incoming.size_hint().lower(), limit)?;
     let (root, folder) = (Arc::clone(&call.app.root), path.clone());
+    let mut body = UploadBody::new(call.request.into_body(), &call.app);
+    check_length(path, body.announced(), limit)?;
     let failed =
         |path: &FilePath, errno| HttpError::from(FilesError::of("unpack into", path, errno));
     let opened = blocking(move || {
@@ -195,7 +195,7 @@ async fn spool(call: Call, path: &FilePath) -> Result<File, HttpError> {
     });
     let mut file = File::from(opened.await?.map_err(|errno| failed(path, errno))?);
     let mut length = 0;
-    while let Some(piece) = next_piece(&mut incoming).await? {
+    while let Some(piece) = body.next().await? {
         length += piece.len() as u64;
         check_length(path, length, limit)?;
         let written = blocking(move || file.write_all(&piece).map(|()| file)).await?;

@@ -161,9 +161,26 @@ async fn what_is_too_large_leaves_nothing() {
     let mut upload = Upload::begin(&seat, "f").await;
     upload.chunk(&[0; 600_000]).await;
     upload.chunk(&[0; 600_000]).await;
-    assert!(upload.answer().await.starts_with("HTTP/1.1 413"));
+    let answer = upload.answer().await;
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
     assert_eq!(seat.read("f"), "old");
     assert_eq!(std::fs::read_dir(seat.root()).unwrap().count(), 2);
+}
+
+#[tokio::test]
+async fn a_refusal_arrives_although_all_of_the_body_is_sent_first() {
+    let seat = Seat::with_limits(Limits {
+        upload_bytes: 1_000_000,
+        ..Limits::default()
+    })
+    .await;
+    let mut upload = Upload::begin(&seat, "f").await;
+    // Far more than the kernel keeps for a peer that doesn't read.
+    for _ in 0..20 {
+        upload.chunk(&[0; 1_000_000]).await;
+    }
+    upload.chunk(&[]).await;
+    assert!(upload.answer().await.starts_with("HTTP/1.1 413"));
 }
 
 #[tokio::test]
