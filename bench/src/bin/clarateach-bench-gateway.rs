@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clarateach::addresses::Addresses;
-use clarateach::directory::{Directory, Live, Tenancy};
+use clarateach::directory::{Directory, Live, Reach, Tenancy};
 use clarateach::provider::Endpoints;
 use clarateach::proxy::{Gateway, GatewayConfig, Limits};
 use clarateach::server::{Server, ServerLimits};
@@ -72,6 +72,6 @@ fn directory(terminal: SocketAddr) -> Arc<Directory> {
         incarnation: "one".to_owned(),
         endpoints,
     };
-    directory.set_live(seat_key(), GENERATION, Some(live));
+    directory.set_reach(seat_key(), GENERATION, &Reach::Live(live));
     directory
 }

@@ -60,6 +60,18 @@ pub struct Live {
     pub endpoints: Endpoints,
 }
 
+/// Whether a seat can be reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// It answered its probes.
+    Live(Live),
+    /// It runs, and doesn't answer or isn't proven: connections may still work.
+    Silent,
+    /// It doesn't run, or its network is lost: nothing comes through its connections any more, and
+    /// nothing need say so to whoever holds them.
+    Gone,
+}
+
 /// One seat, as it was when it was looked up.
 #[derive(Clone)]
 pub struct SeatEntry {
@@ -233,10 +245,10 @@ impl Directory {
         });
     }
 
-    /// Says where a seat of that generation answers, or that it doesn't. Another incarnation than
-    /// before closes the connections to the one before; a seat that merely stopped answering keeps
-    /// them. Ignored when the generation isn't the tenancy's.
-    pub fn set_live(&self, key: SeatKey, generation: Generation, live: Option<Live>) {
+    /// Says where a seat of that generation answers, or that it doesn't. A seat that is gone, or
+    /// another incarnation than before, closes the connections to the one before; a seat that merely
+    /// stopped answering keeps them. Ignored when the generation isn't the tenancy's.
+    pub fn set_reach(&self, key: SeatKey, generation: Generation, reach: &Reach) {
         self.update(|seats, _| {
             let Some(before) = seats
                 .get(&key)
@@ -246,18 +258,18 @@ impl Directory {
             };
             let mut after = SeatEntry::clone(before);
             let mut ended = Ended::default();
-            after.endpoints = live.as_ref().map(|live| live.endpoints);
-            if let Some(Live { incarnation, .. }) = live
-                && after
-                    .incarnation
-                    .as_ref()
-                    .is_none_or(|known| known.name != incarnation)
-            {
-                ended.incarnation(
-                    after
-                        .incarnation
-                        .replace(Incarnation::new(incarnation, generation)),
-                );
+            after.endpoints = None;
+            match reach {
+                Reach::Silent => {}
+                Reach::Gone => ended.incarnation(after.incarnation.take()),
+                Reach::Live(live) => {
+                    after.endpoints = Some(live.endpoints);
+                    let known = after.incarnation.as_ref();
+                    if known.is_none_or(|known| known.name != live.incarnation) {
+                        let next = Incarnation::new(live.incarnation.clone(), generation);
+                        ended.incarnation(after.incarnation.replace(next));
+                    }
+                }
             }
             seats.insert(key, Arc::new(after));
             ended
@@ -375,9 +387,9 @@ mod tests {
         }
     }
 
-    fn live(incarnation: &str) -> Option<Live> {
+    fn live(incarnation: &str) -> Reach {
         let address = "127.0.0.1:1".parse().unwrap();
-        Some(Live {
+        Reach::Live(Live {
             incarnation: incarnation.to_owned(),
             endpoints: Endpoints {
                 terminal: address,
@@ -431,7 +443,7 @@ mod tests {
         directory.set_tenancy(key(), tenancy(2, Some("a")));
         directory.set_tenancy(key(), tenancy(1, Some("b")));
         assert_eq!(*entry(&directory).tenancy(), tenancy(2, Some("a")));
-        directory.set_live(key(), Generation(1), live("old"));
+        directory.set_reach(key(), Generation(1), &live("old"));
         assert!(entry(&directory).upstream().is_none());
     }
 
@@ -439,26 +451,43 @@ mod tests {
     fn a_pause_keeps_connections_and_another_incarnation_does_not() {
         let directory = Directory::new();
         directory.set_tenancy(key(), tenancy(1, None));
-        directory.set_live(key(), Generation(1), live("one"));
+        directory.set_reach(key(), Generation(1), &live("one"));
         let (first, _) = entry(&directory).upstream().unwrap();
-        directory.set_live(key(), Generation(1), None);
+        directory.set_reach(key(), Generation(1), &Reach::Silent);
         assert!(entry(&directory).upstream().is_none());
-        directory.set_live(key(), Generation(1), live("one"));
+        directory.set_reach(key(), Generation(1), &live("one"));
         assert!(Arc::ptr_eq(
             &first,
             &entry(&directory).upstream().unwrap().0
         ));
         assert!(!first.ended.is_cancelled());
-        directory.set_live(key(), Generation(1), live("two"));
+        directory.set_reach(key(), Generation(1), &live("two"));
         assert!(first.ended.is_cancelled());
         assert!(!entry(&directory).tenancy_ended().is_cancelled());
+    }
+
+    #[test]
+    fn a_seat_that_is_gone_ends_its_connections_before_another_is_there() {
+        let directory = Directory::new();
+        directory.set_tenancy(key(), tenancy(1, Some("a")));
+        directory.set_reach(key(), Generation(1), &live("one"));
+        let (first, _) = entry(&directory).upstream().unwrap();
+        directory.set_reach(key(), Generation(1), &Reach::Silent);
+        assert!(!first.ended.is_cancelled());
+        directory.set_reach(key(), Generation(1), &Reach::Gone);
+        assert!(first.ended.is_cancelled());
+        assert!(entry(&directory).upstream().is_none());
+        assert!(!entry(&directory).tenancy_ended().is_cancelled());
+        directory.set_reach(key(), Generation(1), &live("one"));
+        let (again, _) = entry(&directory).upstream().unwrap();
+        assert!(!again.ended.is_cancelled());
     }
 
     #[test]
     fn a_new_generation_is_not_live_until_it_says_so() {
         let directory = Directory::new();
         directory.set_tenancy(key(), tenancy(1, Some("a")));
-        directory.set_live(key(), Generation(1), live("one"));
+        directory.set_reach(key(), Generation(1), &live("one"));
         let (first, _) = entry(&directory).upstream().unwrap();
         directory.set_tenancy(key(), tenancy(2, Some("a")));
         assert!(first.ended.is_cancelled());
@@ -487,13 +516,13 @@ mod tests {
     fn a_removed_workshop_is_gone_and_its_connections_with_it() {
         let directory = Directory::new();
         directory.set_tenancy(key(), tenancy(1, None));
-        directory.set_live(key(), Generation(1), live("one"));
+        directory.set_reach(key(), Generation(1), &live("one"));
         let before = entry(&directory);
         directory.remove_workshop(&key().workshop);
         assert!(directory.lookup(&key()).is_none());
         assert!(before.tenancy_ended().is_cancelled());
         assert!(before.upstream().unwrap().0.ended.is_cancelled());
-        directory.set_live(key(), Generation(1), live("late"));
+        directory.set_reach(key(), Generation(1), &live("late"));
         assert!(directory.lookup(&key()).is_none());
     }
 

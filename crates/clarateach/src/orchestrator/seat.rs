@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::reconcile::{Hold, Liveness, SeatObservation};
 use super::settings::Settings;
+use crate::directory::{Live, Reach};
 use crate::model::{ObservedSeat, Reason, SeatCondition};
 use crate::provider::{Instance, InstanceStatus};
 
@@ -171,6 +172,21 @@ impl SeatTrack {
         proven
             && instance.generation == self.generation
             && instance.status == InstanceStatus::Running
+    }
+
+    /// Whether the gateway can reach it.
+    pub(super) fn reach(&self) -> Reach {
+        let ours = |instance: &&Instance| instance.generation == self.generation;
+        match self.instance.as_ref().filter(ours) {
+            Some(instance) if self.is_live() => Reach::Live(Live {
+                incarnation: instance.incarnation.clone(),
+                endpoints: instance.endpoints,
+            }),
+            Some(instance) if instance.status == InstanceStatus::Running => Reach::Silent,
+            // Before the first look nothing is known of it.
+            None if matches!(self.history, History::Unproven(_)) => Reach::Silent,
+            Some(_) | None => Reach::Gone,
+        }
     }
 
     /// What the store should say; `None` while its word stands.

@@ -22,7 +22,7 @@ use super::progress::Board;
 use super::reconcile::{self, Groundwork, Observation};
 use super::seat::SeatTrack;
 use super::stage::Stage;
-use crate::directory::{Directory, Live};
+use crate::directory::{Directory, Reach};
 use crate::model::{DesiredWorkshop, ObservedSeat, Wanted};
 
 /// What a workshop's loop can be told.
@@ -75,7 +75,8 @@ struct SeatEntry {
     /// The incarnation that is being probed.
     probing: Option<String>,
     told: Option<ObservedSeat>,
-    live: Option<Live>,
+    /// What the directory was told; `None`: nothing yet.
+    reach: Option<Reach>,
 }
 
 /// Something that is tried until it works.
@@ -208,7 +209,7 @@ impl WorkshopLoop {
             Letter::Reconcile => {
                 self.groundwork_is_stale();
                 // The directory is told again: it takes nothing of a generation that it doesn't know.
-                self.seats.values_mut().for_each(|seat| seat.live = None);
+                self.seats.values_mut().for_each(|seat| seat.reach = None);
             }
             Letter::Retry(number) => {
                 if let Some(seat) = self.seats.get_mut(&number) {

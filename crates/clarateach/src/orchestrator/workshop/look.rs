@@ -108,7 +108,7 @@ impl WorkshopLoop {
             if entry.track.generation() != seat.generation {
                 entry.track.regenerated(seat.generation);
                 entry.told = None;
-                entry.live = None;
+                entry.reach = None;
                 self.abort(|work| work == Work::Seat(seat.number));
             }
         }
@@ -200,7 +200,7 @@ impl SeatEntry {
             overlooked: false,
             probing: None,
             told: None,
-            live: None,
+            reach: None,
         }
     }
 }

@@ -9,7 +9,7 @@ use super::super::hands::LookError;
 use super::super::progress::{ProgressPhase, ProgressView};
 use super::super::stage::settled;
 use super::{Attempts, Goal, WorkshopLoop};
-use crate::directory::Live;
+use crate::directory::Reach;
 use crate::model::{ObservedSeat, Wanted};
 
 /// A seat's observation that the store doesn't have yet.
@@ -41,23 +41,21 @@ impl WorkshopLoop {
         let wanted = self.present().is_some();
         let workshop = self.id;
         for (number, entry) in &mut self.seats {
-            let live = entry
-                .track
-                .instance()
-                .filter(|_| wanted && entry.track.is_live())
-                .map(|instance| Live {
-                    incarnation: instance.incarnation.clone(),
-                    endpoints: instance.endpoints,
-                });
-            if live == entry.live {
+            let reach = if wanted {
+                entry.track.reach()
+            } else {
+                Reach::Silent
+            };
+            if entry.reach.as_ref() == Some(&reach) {
                 continue;
             }
             let key = clarateach_protocol::id::SeatKey {
                 workshop,
                 seat: *number,
             };
-            entry.live.clone_from(&live);
-            self.directory.set_live(key, entry.track.generation(), live);
+            let generation = entry.track.generation();
+            self.directory.set_reach(key, generation, &reach);
+            entry.reach = Some(reach);
         }
     }
 

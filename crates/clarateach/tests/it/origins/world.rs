@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use axum::Router;
 use clarateach::addresses::Addresses;
-use clarateach::directory::{Directory, Live, Tenancy};
+use clarateach::directory::{Directory, Live, Reach, Tenancy};
 use clarateach::origins::{Audience, BookError, Numbered, OriginBook, PreviewPorts};
 use clarateach::provider::Endpoints;
 use clarateach::proxy::origin::{Numbers, OwnOrigins};
@@ -281,7 +281,7 @@ impl World {
             },
         };
         self.directory
-            .set_live(seat(number), generation, Some(live));
+            .set_reach(seat(number), generation, &Reach::Live(live));
     }
 
     pub(crate) fn claims(&self, number: u16, sub: &str, role: Role) -> SeatClaims {

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use axum::Router;
 use axum::routing::get;
 use clarateach::addresses::Addresses;
-use clarateach::directory::{Directory, Live, Tenancy};
+use clarateach::directory::{Directory, Live, Reach, Tenancy};
 use clarateach::provider::Endpoints;
 use clarateach::proxy::{Gateway, GatewayConfig, Limits};
 use clarateach::server::{Server, ServerLimits};
@@ -143,7 +143,8 @@ impl World {
             .unwrap()
             .tenancy()
             .generation;
-        self.directory.set_live(seat(3), generation, Some(live));
+        self.directory
+            .set_reach(seat(3), generation, &Reach::Live(live));
     }
 
     pub(crate) fn claims(&self) -> SeatClaims {
