@@ -4,7 +4,9 @@
 //! id, its host is told from wrong ones, and the client's address is found; nothing is decided
 //! about what it asks for. Start at [`Server::listen`].
 
+mod accept;
 mod client;
+mod refusal;
 mod strict;
 
 use std::convert::Infallible;
@@ -22,8 +24,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
@@ -31,11 +33,13 @@ use tracing::Instrument;
 
 use crate::addresses::{Addresses, HostKind, WrongHost};
 use crate::model::Cidr;
-use crate::proxy::error::{ProxyError, error_response};
+use crate::proxy::error::ProxyError;
 use crate::proxy::origin::NumberedListener;
 use crate::proxy::route::NoRoute;
 use crate::proxy::{Gateway, Received};
+use accept::{Accepted, accept, is_of_one_connection, is_shortage};
 use client::client_address;
+use refusal::Refusal;
 use strict::{Ambiguous, Following, Watched};
 
 /// The answer's and the extension's name for [`RequestId`].
@@ -412,78 +416,4 @@ async fn next(
         Some(listeners) => listeners.recv().await,
         None => std::future::pending().await,
     }
-}
-
-/// Why a request isn't looked at any further.
-enum Refusal {
-    Ambiguous,
-    BadTarget,
-    BadHost,
-    WrongHost,
-}
-
-impl Refusal {
-    fn respond(&self, id: &RequestId) -> Response<Body> {
-        let (status, code, message) = match self {
-            Self::Ambiguous => (
-                StatusCode::BAD_REQUEST,
-                "ambiguous_request",
-                "lines end with CRLF, and a body has one length or is chunked".to_owned(),
-            ),
-            Self::BadTarget => (
-                StatusCode::BAD_REQUEST,
-                "bad_target",
-                "the request's target is no path, or its method tunnels".to_owned(),
-            ),
-            Self::BadHost => (
-                StatusCode::BAD_REQUEST,
-                "bad_host",
-                "a request has exactly one Host, the same as in its target".to_owned(),
-            ),
-            Self::WrongHost => (
-                StatusCode::MISDIRECTED_REQUEST,
-                "wrong_host",
-                WrongHost.to_string(),
-            ),
-        };
-        error_response(status, code, &message, id.as_str())
-    }
-}
-
-/// A connection that found a place.
-struct Accepted {
-    stream: TcpStream,
-    peer: SocketAddr,
-    place: OwnedSemaphorePermit,
-}
-
-async fn accept(listener: &TcpListener, free: &Arc<Semaphore>) -> io::Result<Accepted> {
-    let place = Arc::clone(free)
-        .acquire_owned()
-        .await
-        .map_err(io::Error::other)?;
-    let (stream, peer) = listener.accept().await?;
-    Ok(Accepted {
-        stream,
-        peer,
-        place,
-    })
-}
-
-/// The client hung up before it was accepted (accept(2)).
-fn is_of_one_connection(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::Interrupted
-    )
-}
-
-/// The process or the machine is out of descriptors or memory for the moment (accept(2)).
-fn is_shortage(error: &io::Error) -> bool {
-    use rustix::io::Errno;
-    let shortages = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
-    Errno::from_io_error(error).is_some_and(|errno| shortages.contains(&errno))
 }
