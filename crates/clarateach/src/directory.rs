@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::attendance::{Attendance, Seen};
 use crate::model::{Presence, PresenceTimes};
 
+pub(crate) use entry::ExchangePlace;
 pub use entry::{Incarnation, Live, Reach, SeatEntry, Tenancy};
 
 /// Workshops of which a presence changed that a slow subscriber can be behind.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clarateach_protocol::id::Generation;
 use clarateach_protocol::origin::SeatPort;
@@ -58,10 +59,21 @@ pub struct SeatEntry {
     pub(super) tenancy: Tenancy,
     pub(super) tenancy_ended: CancellationToken,
     pub(super) attendance: Attendance,
+    /// Exchanges under way, whoever's they are.
+    pub(super) exchanges: Arc<AtomicUsize>,
     /// Ports that are open to the class, each with what ends when it is closed.
     pub(super) open_ports: BTreeMap<SeatPort, CancellationToken>,
     pub(super) incarnation: Option<Arc<Incarnation>>,
     pub(super) endpoints: Option<Endpoints>,
+}
+
+/// A place for a request or a live connection of one seat, free again when dropped.
+pub(crate) struct ExchangePlace(Arc<AtomicUsize>);
+
+impl Drop for ExchangePlace {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// One start of a seat, with all that the proxy keeps for it: none of it is ever used for another.
@@ -92,6 +104,7 @@ impl SeatEntry {
             tenancy,
             tenancy_ended: CancellationToken::new(),
             attendance,
+            exchanges: Arc::default(),
             open_ports: BTreeMap::new(),
             incarnation: None,
             endpoints: None,
@@ -124,6 +137,15 @@ impl SeatEntry {
     #[must_use]
     pub fn attendance(&self) -> &Attendance {
         &self.attendance
+    }
+
+    /// A place for one exchange more, unless `limit` are under way.
+    pub(crate) fn begin_exchange(&self, limit: usize) -> Option<ExchangePlace> {
+        if self.exchanges.fetch_add(1, Ordering::Relaxed) < limit {
+            return Some(ExchangePlace(Arc::clone(&self.exchanges)));
+        }
+        self.exchanges.fetch_sub(1, Ordering::Relaxed);
+        None
     }
 
     /// Where it answers; `None` while it isn't live.
