@@ -13,6 +13,7 @@ mod refusal;
 mod strict;
 mod unread;
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -92,10 +93,12 @@ impl Hangup {
 
 impl RequestId {
     fn random() -> Self {
-        let mut bytes = [0; 10];
-        getrandom::fill(&mut bytes).expect("the kernel has randomness");
-        let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        Self(HeaderValue::try_from(text).expect("hex digits are ASCII"))
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0; 20];
+        for (digit, byte) in text.iter_mut().zip(draw::<20>()) {
+            *digit = DIGITS[usize::from(byte % 16)];
+        }
+        Self(HeaderValue::from_bytes(&text).expect("hex digits are ASCII"))
     }
 
     /// A number of that range, another one for most requests.
@@ -114,6 +117,25 @@ impl RequestId {
     pub fn as_str(&self) -> &str {
         self.0.to_str().unwrap_or_default()
     }
+}
+
+thread_local! {
+    /// Random bytes for the next ids, and how many are used: the kernel is asked once for many.
+    static DRAWN: RefCell<([u8; 1000], usize)> = const { RefCell::new(([0; 1000], 1000)) };
+}
+
+/// The next random bytes.
+fn draw<const COUNT: usize>() -> [u8; COUNT] {
+    DRAWN.with_borrow_mut(|(bytes, used)| {
+        if *used + COUNT > bytes.len() {
+            getrandom::fill(bytes).expect("the kernel has randomness");
+            *used = 0;
+        }
+        let mut drawn = [0; COUNT];
+        drawn.copy_from_slice(&bytes[*used..*used + COUNT]);
+        *used += COUNT;
+        drawn
+    })
 }
 
 impl Server {

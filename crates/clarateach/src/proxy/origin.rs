@@ -25,11 +25,13 @@ use crate::server::Arriving;
 use axum::body::Body;
 use clarateach_protocol::id::SeatKey;
 use clarateach_protocol::origin::{SeatPort, Target};
+use clarateach_protocol::token::OriginClaims;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Request, Response, request};
 
 use super::error::ProxyError;
 use super::upgrade;
+use super::verified::Verified;
 use super::{Gateway, Received, cors, seconds_since_1970};
 use crate::addresses::{Naming, OwnHost, Scheme};
 use crate::origins::OriginBook;
@@ -48,6 +50,7 @@ pub struct OwnOrigins {
     pub(super) numbers: Arc<Numbers>,
     cookie_name: String,
     tickets: Tickets,
+    verified: Verified<OriginClaims>,
 }
 
 impl OwnOrigins {
@@ -59,6 +62,7 @@ impl OwnOrigins {
             numbers,
             cookie_name,
             tickets: Tickets::default(),
+            verified: Verified::default(),
         }
     }
 
