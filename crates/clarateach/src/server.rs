@@ -35,7 +35,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use tracing::Instrument;
 
-use crate::addresses::{Addresses, HostKind, WrongHost};
+use crate::addresses::{Addresses, HostKind, Scheme, WrongHost};
 use crate::model::Cidr;
 use crate::proxy::error::ProxyError;
 use crate::proxy::origin::NumberedListener;
@@ -328,6 +328,9 @@ impl Server {
             Ok(asking) => asking,
             Err(refusal) => return refusal.respond(id),
         };
+        if let Some(secure) = self.https_url(&request, &host, came) {
+            return refusal::moved_to(&secure);
+        }
         if let HostKind::Own(own) = &host {
             let span = tracing::Span::current();
             span.record("workshop", tracing::field::display(own.seat.workshop));
@@ -377,6 +380,27 @@ impl Server {
             Ok(response) => response,
             Err(never) => match never {},
         }
+    }
+
+    /// Where a request should have come, if a trusted proxy says that it came without TLS to a host that
+    /// is reached through TLS: what we set there is for TLS alone.
+    fn https_url(
+        &self,
+        request: &Request<Arriving>,
+        host: &HostKind,
+        came: &Came,
+    ) -> Option<HeaderValue> {
+        let is_https = self.addresses.origin(host).scheme() == Scheme::Https;
+        let peer = came.peer.ip().to_canonical();
+        if !is_https
+            || !client::is_trusted(peer, &self.trusted_proxies)
+            || !client::came_plainly(request.headers())
+        {
+            return None;
+        }
+        let host = request.headers().get(HOST)?.to_str().ok()?;
+        let path = request.uri().path_and_query()?;
+        HeaderValue::try_from(format!("https://{host}{path}")).ok()
     }
 
     /// The host that a request is for: one `Host`, and the same in a target that has one itself

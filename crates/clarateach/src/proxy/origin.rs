@@ -66,9 +66,14 @@ impl OwnOrigins {
         }
     }
 
-    /// The cookie of an own origin: with its number where origins share their cookies.
+    /// The cookie of an own origin: with its number where origins share their cookies. By https it is
+    /// one that only this host can have set (`__Host-`, RFC 6265bis, section 4.1.3.2): pages of other
+    /// seats are below the same domain.
     fn cookie_of(&self, own: &OwnHost) -> String {
         match own.naming {
+            Naming::Names if own.origin.scheme() == Scheme::Https => {
+                format!("__Host-{}", self.cookie_name)
+            }
             Naming::Names => self.cookie_name.clone(),
             Naming::Numbers => format!("{}-{}", self.cookie_name, own.origin.port()),
         }
