@@ -252,6 +252,7 @@ pub fn provider(config: &Config, keys: &PlatformKeys) -> anyhow::Result<Arc<dyn 
                     Isolation::Required => WeakIsolation::Refuse,
                     Isolation::Weak => WeakIsolation::Allow,
                 },
+                browser_image: config.browser_image.clone(),
                 resolvers: Vec::new(),
             };
             Ok(Arc::new(DockerProvider::new(docker)))

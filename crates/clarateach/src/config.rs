@@ -95,6 +95,9 @@ pub struct Settings {
     /// Image of seats whose workshop names none [default: clarateach/workspace:latest]
     #[arg(long, env = "CLARATEACH_IMAGE", value_name = "IMAGE")]
     pub image: Option<String>,
+    /// Image of seats' browsers [default: clarateach/browser:latest]
+    #[arg(long, env = "CLARATEACH_BROWSER_IMAGE", value_name = "IMAGE")]
+    pub browser_image: Option<String>,
     /// File with the instructor's password, read at every start; sets it without the set-up link
     #[arg(long, env = "CLARATEACH_INSTRUCTOR_PASSWORD_FILE", value_name = "FILE")]
     pub instructor_password_file: Option<PathBuf>,
@@ -178,6 +181,8 @@ pub struct Config {
     pub provider: ProviderKind,
     /// The default image.
     pub image: String,
+    /// Image of seats' browsers.
+    pub browser_image: String,
     /// The operator's password file.
     pub instructor_password_file: Option<PathBuf>,
     /// Pool of the seats' subnets.
@@ -226,6 +231,7 @@ impl Settings {
             data_dir: self.data_dir.or(file.data_dir),
             provider: self.provider.or(file.provider),
             image: self.image.or(file.image),
+            browser_image: self.browser_image.or(file.browser_image),
             instructor_password_file: self
                 .instructor_password_file
                 .or(file.instructor_password_file),
@@ -313,6 +319,8 @@ impl Settings {
             provider,
             image: not_empty(self.image)
                 .unwrap_or_else(|| "clarateach/workspace:latest".to_owned()),
+            browser_image: not_empty(self.browser_image)
+                .unwrap_or_else(|| "clarateach/browser:latest".to_owned()),
             instructor_password_file: self.instructor_password_file,
             seat_networks,
             isolation: if self.allow_weak_isolation == Some(true) {
@@ -385,6 +393,7 @@ impl fmt::Display for Config {
         writeln!(f, "data_dir        {}", self.data_dir.display())?;
         writeln!(f, "provider        {:?}", self.provider)?;
         writeln!(f, "image           {}", self.image)?;
+        writeln!(f, "browser_image   {}", self.browser_image)?;
         writeln!(f, "seat_networks   {}", self.seat_networks)?;
         writeln!(f, "preview_ports   {}", self.preview_ports)?;
         write!(f, "isolation       {:?}", self.isolation)

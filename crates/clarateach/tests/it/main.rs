@@ -35,6 +35,8 @@ mod room;
 #[cfg(test)]
 mod scenes;
 #[cfg(test)]
+mod stand_in;
+#[cfg(test)]
 mod tokens;
 #[cfg(test)]
 mod watcher;
