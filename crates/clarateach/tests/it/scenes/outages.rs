@@ -97,7 +97,7 @@ async fn seats_that_outlive_their_engine_go_on() {
             watch.others_than("occupied"),
             Vec::<serde_json::Value>::new()
         );
-        class.is_isolated();
+        class.is_isolated().await;
     })
     .await;
 }
