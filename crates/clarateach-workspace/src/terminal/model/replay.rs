@@ -26,22 +26,42 @@ impl Screen {
         };
         writer.colours();
         writer.rows(&self.primary);
-        if self.on_alternate {
-            writer.saved(&self.primary);
-            writer.frame(&self.primary);
-            writer.style(Style::default());
-            writer.text("\x1b[?1047h\x1b[H");
-            writer.rows(&self.alternate);
-        } else if self.alternate.saved != Saved::default() {
+        // Everything on the alternate screen was printed in the character set that the primary one's cursor brought
+        // along: so it is drawn there, too.
+        let enters_with_charset = self.on_alternate && self.charset_source() == Source::OtherSave;
+        if (!self.on_alternate || enters_with_charset) && self.alternate.saved != Saved::default() {
             writer.text("\x1b[?1047h");
             writer.saved(&self.alternate);
             writer.text("\x1b[?1047l");
         }
-        let active = self.active();
-        writer.saved(active);
-        writer.frame(active);
-        writer.cursor_and_modes();
+        if self.on_alternate {
+            writer.saved(&self.primary);
+            writer.frame(&self.primary);
+            if enters_with_charset {
+                writer.charsets();
+            }
+            writer.style(Style::default());
+            writer.text("\x1b[?1047h\x1b[H");
+            writer.rows(&self.alternate);
+        }
+        if !enters_with_charset {
+            writer.saved(self.active());
+        }
+        writer.frame(self.active());
+        writer.cursor_and_modes(enters_with_charset);
         writer.out
+    }
+
+    /// Where the character set in use comes from.
+    fn charset_source(&self) -> Source {
+        let charsets = self.charsets;
+        if charsets.active == charsets.designated[charsets.level] {
+            Source::Level
+        } else if self.active().saved.charset == charsets.active {
+            Source::Save
+        } else {
+            Source::OtherSave
+        }
     }
 }
 
@@ -270,7 +290,8 @@ impl Writer<'_> {
         self.out.extend_from_slice(&[0x1b, mark, set]);
     }
 
-    fn cursor_and_modes(&mut self) {
+    /// `has_charset`: the character set in use is there already.
+    fn cursor_and_modes(&mut self, has_charset: bool) {
         let screen = self.screen;
         let (modes, buffer) = (screen.modes, screen.active());
         let top = if modes.origin { buffer.top } else { 0 };
@@ -278,7 +299,6 @@ impl Writer<'_> {
             self.text("\x1b[?6h");
         }
         let (x, y) = (buffer.x.min(screen.columns), buffer.y);
-        self.charsets(screen.charsets, buffer.saved);
         // The character before the cursor is printed once more: only so does the cursor wait at the edge, and
         // does a mark that comes next join it. With the pen as it is now, unless something happened since.
         let at_edge = x == screen.columns;
@@ -292,10 +312,18 @@ impl Writer<'_> {
         let again = buffer.rows[y].cell(x - back);
         let with_pen = screen.preceding.is_some() && back > 0 && again.has_content();
         let reprints = with_pen || at_edge;
+        // A restored cursor moves, so it comes first; a set that is merely chosen comes behind what was printed before.
+        let chooses_late = screen.charset_source() == Source::Level;
+        if !has_charset && !chooses_late {
+            self.charsets();
+        }
         self.place(if reprints { x - back } else { x }, y - top.min(y));
         if reprints && !with_pen {
             self.cell(again);
             self.text(NOTHING);
+        }
+        if chooses_late {
+            self.charsets();
         }
         self.modes(modes);
         self.style(screen.pen);
@@ -341,27 +369,43 @@ impl Writer<'_> {
         self.text(&text);
     }
 
-    fn charsets(&mut self, charsets: Charsets, saved: Saved) {
-        for (slot, set) in charsets.designated.into_iter().enumerate() {
+    /// Designated sets, the level, and the set in use; the cursor ends up anywhere.
+    fn charsets(&mut self) {
+        let screen = self.screen;
+        let Charsets {
+            designated, level, ..
+        } = screen.charsets;
+        for (slot, set) in designated.into_iter().enumerate() {
             if set != 0 {
                 self.designate(slot, set);
             }
         }
-        match charsets.level {
-            0 => {}
-            1 => self.text("\x0e"),
-            2 => self.text("\x1bn"),
-            _ => self.text("\x1bo"),
-        }
-        if charsets.active != charsets.designated[charsets.level] {
-            // Only "restore cursor" makes them differ.
-            self.text("\x1b8");
-            self.style = Style {
-                extra: self.style.extra,
-                ..saved.style
-            };
-        }
+        self.text(["", "\x0e", "\x1bn", "\x1bo"][level]);
+        // Only "restore cursor" makes the set in use another than the level's.
+        let (restore, saved) = match (screen.charset_source(), screen.on_alternate) {
+            (Source::Level, _) => return,
+            (Source::Save, _) => ("\x1b8", screen.active().saved),
+            (Source::OtherSave, true) => ("\x1b8", screen.primary.saved),
+            (Source::OtherSave, false) => {
+                ("\x1b[?1047h\x1b8\x1b[?1047l", screen.alternate.saved)
+            }
+        };
+        self.text(restore);
+        self.style = Style {
+            extra: self.style.extra,
+            ..saved.style
+        };
     }
+}
+
+/// Where the character set in use comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Level,
+    /// What this screen's cursor was saved with.
+    Save,
+    /// What the other screen's cursor was saved with.
+    OtherSave,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -82,6 +82,8 @@ impl Row {
         let count = count.min(columns - at);
         if at > 0 && self.cell(at - 1).kind() == Kind::Wide {
             self.set(at - 1, fill, columns);
+            // xterm.js keeps this half, invisible.
+            self.set(at, Cell::erased(self.cell(at).style), columns);
         }
         let cells = self.span(0, columns);
         cells.copy_within(at..columns - count, at + count);

@@ -1,6 +1,7 @@
 //! The model against itself: cut anywhere, redrawn, and continued, it must be as if nothing had happened.
 
 mod fixtures;
+mod odd;
 mod skipping;
 mod streams;
 
