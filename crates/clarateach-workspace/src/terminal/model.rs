@@ -12,6 +12,7 @@ mod buffer;
 mod cell;
 mod controls;
 mod erase;
+mod packed;
 mod parser;
 mod print;
 mod replay;

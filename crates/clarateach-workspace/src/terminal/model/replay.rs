@@ -4,6 +4,7 @@
 //! own history; lines that wrapped are made to wrap again. Then cursor, modes and pen, and at last the beginning of
 //! whatever sequence was cut.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use super::buffer::{Buffer, Saved, default_tabs};
@@ -128,7 +129,6 @@ impl Writer<'_> {
 
     /// History and screen, from the top left on.
     fn rows(&mut self, buffer: &Buffer) {
-        let all = || buffer.history.iter().chain(&buffer.rows);
         // Without a history, blank rows at the end need nothing.
         let count = if buffer.history.is_empty() {
             let used =
@@ -141,9 +141,9 @@ impl Writer<'_> {
         } else {
             buffer.history.len() + buffer.rows.len()
         };
-        let mut above: Option<&Row> = None;
-        for row in all().take(count) {
-            let enters = match above {
+        let mut above: Option<Cow<'_, Row>> = None;
+        for row in buffer.all_rows().take(count) {
+            let enters = match &above {
                 None if row.wrapped && buffer.history.is_empty() && buffer.height() > 1 => {
                     // The beginning of its line was deleted.
                     self.number("\x1b[", buffer.columns, "G. \x1b[H\x1b[M");
@@ -151,7 +151,7 @@ impl Writer<'_> {
                 }
                 None => Entry::Below,
                 Some(above) if row.wrapped && buffer.height() > 1 => {
-                    self.wrap(above, row, buffer.columns)
+                    self.wrap(above, &row, buffer.columns)
                 }
                 Some(_) => {
                     // What scrolls in gets the pen's background.
@@ -160,7 +160,7 @@ impl Writer<'_> {
                     Entry::Below
                 }
             };
-            self.row(row, buffer.columns, enters);
+            self.row(&row, buffer.columns, enters);
             above = Some(row);
         }
         self.style(Style::default());
@@ -321,6 +321,10 @@ impl Writer<'_> {
         if reprints && !with_pen {
             self.cell(again);
             self.text(NOTHING);
+            if buffer.x > screen.columns {
+                // A mark behind the edge moved the cursor once more, and was lost.
+                self.text("\u{301}");
+            }
         }
         if chooses_late {
             self.charsets();
@@ -386,9 +390,7 @@ impl Writer<'_> {
             (Source::Level, _) => return,
             (Source::Save, _) => ("\x1b8", screen.active().saved),
             (Source::OtherSave, true) => ("\x1b8", screen.primary.saved),
-            (Source::OtherSave, false) => {
-                ("\x1b[?1047h\x1b8\x1b[?1047l", screen.alternate.saved)
-            }
+            (Source::OtherSave, false) => ("\x1b[?1047h\x1b8\x1b[?1047l", screen.alternate.saved),
         };
         self.text(restore);
         self.style = Style {

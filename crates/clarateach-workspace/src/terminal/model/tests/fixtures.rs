@@ -11,7 +11,7 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use serde_json::json;
 
-use super::odd::CHARSETS;
+use super::odd::STREAMS;
 use super::streams::stream;
 use super::{model, size};
 
@@ -63,7 +63,7 @@ fn odd() -> Vec<serde_json::Value> {
         let cuts: Vec<_> = (1..=output.len()).collect();
         case(name, output.as_bytes(), &cuts, cols, rows)
     };
-    CHARSETS.map(one).to_vec()
+    STREAMS.map(one).to_vec()
 }
 
 #[test]
