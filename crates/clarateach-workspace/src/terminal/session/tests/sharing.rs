@@ -107,6 +107,30 @@ fn queries_are_answered_exactly_once() {
 }
 
 #[test]
+fn colours_are_answered_as_the_page_would() {
+    let mut session = session();
+    let mut answers = |output: &str| {
+        session.output(output.as_bytes());
+        session.catch_up();
+        let bytes = session.waiting_input().to_vec();
+        session.input_written(bytes.len());
+        String::from_utf8(bytes).unwrap()
+    };
+    let background = "\x1b]11;rgb:1111/1616/1b1b\x1b\\";
+    assert_eq!(answers("\x1b]11;?\x07"), background);
+    // Whoever doesn't know whether colours are answered asks something else behind them.
+    let both = format!("\x1b]10;rgb:dddd/e4e4/eaea\x1b\\{background}\x1b[?1;2c");
+    assert_eq!(answers("\x1b]10;?;?\x1b\\\x1b[c"), both);
+    let changed = answers("\x1b]11;#204060\x07\x1b]11;?\x07\x1b]111\x07\x1b]11;?\x07");
+    assert_eq!(
+        changed,
+        format!("\x1b]11;rgb:2020/4040/6060\x1b\\{background}")
+    );
+    let palette = "\x1b]4;1;rgb:f2f2/7777/7a7a\x1b\\\x1b]4;196;rgb:ffff/0000/0000\x1b\\";
+    assert_eq!(answers("\x1b]4;1;?;196;?;300;?;x;?\x07"), palette);
+}
+
+#[test]
 fn viewers_neither_type_nor_resize() {
     let mut session = session();
     let id = attach(&mut session, Mode::View);
