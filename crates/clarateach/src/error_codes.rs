@@ -57,6 +57,7 @@ pub const LISTED: &[Listed] = &[
     listed(413, "too_large", "the body is too large"),
     listed(415, "unsupported_media_type", "the body is not JSON"),
     listed(421, "wrong_host", "the server has no such name"),
+    listed(423, "seat_locked", "the instructor has locked the seat; `Retry-After` says when to ask again"),
     listed(425, "not_ready", "the workshop can't be joined yet; `Retry-After` says when to ask again"),
     listed(426, "websocket_version", "only version 13 of the WebSocket protocol is spoken"),
     listed(429, "too_many_attempts", "too many failures; `Retry-After` says when to ask again"),

@@ -126,6 +126,8 @@ fn api() -> OpenApiRouter<ApiState> {
         .routes(routes!(seats::reset_seat))
         .routes(routes!(seats::release_seat))
         .routes(routes!(seats::retry_seat))
+        .routes(routes!(seats::lock_seat))
+        .routes(routes!(seats::unlock_seat))
         .routes(routes!(seats::create_seat_token))
         .routes(routes!(events::all_events))
         .routes(routes!(events::workshop_events))

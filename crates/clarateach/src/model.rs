@@ -285,8 +285,19 @@ pub struct Seat {
     pub generation: Generation,
     /// What was last observed of it.
     pub observed: ObservedSeat,
+    /// Since when nobody gets in.
+    pub locked_at: Option<OffsetDateTime>,
     /// Who sits there.
     pub assignment: Option<Assignment>,
+}
+
+/// Whether a seat lets learners in; instructors it always does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SeatLock {
+    /// Whoever sits there is let in, and it is given to who joins.
+    Open,
+    /// Its learner is shut out and nobody is seated there; files and processes stay.
+    Locked,
 }
 
 impl Seat {

@@ -8,6 +8,7 @@ use super::body::{AddSeats, CreateSeatToken, ErrorBody, Seat, SeatToken, Worksho
 use super::error::ApiError;
 use super::extract::{Body, From, SeatPath, SignedIn, WorkshopPath};
 use crate::addresses::HostKind;
+use crate::model::SeatLock;
 use crate::service::Occupancy;
 
 /// Adds seats; they are made in the background.
@@ -52,6 +53,33 @@ pub(super) async fn release_seat(
     Ok(Json(
         state.service.renew_seat(key, Occupancy::End).await?.into(),
     ))
+}
+
+/// Locks a seat: nobody is seated there, and its learner is shut out until it is unlocked. Files and
+/// processes stay, and instructors still get in. Twice is fine.
+#[utoipa::path(post, path = "/api/workshops/{id}/seats/{number}/lock", tag = "workshops",
+    params(("id" = String, Path), ("number" = u16, Path)),
+    responses((status = 200, body = Seat), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
+pub(super) async fn lock_seat(
+    State(state): State<ApiState>,
+    _: SignedIn,
+    SeatPath(key): SeatPath,
+) -> Result<Json<Seat>, ApiError> {
+    let locked = state.service.lock_seat(key, SeatLock::Locked).await?;
+    Ok(Json(locked.into()))
+}
+
+/// Lets a locked seat's learner in again. Twice is fine.
+#[utoipa::path(post, path = "/api/workshops/{id}/seats/{number}/unlock", tag = "workshops",
+    params(("id" = String, Path), ("number" = u16, Path)),
+    responses((status = 200, body = Seat), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
+pub(super) async fn unlock_seat(
+    State(state): State<ApiState>,
+    _: SignedIn,
+    SeatPath(key): SeatPath,
+) -> Result<Json<Seat>, ApiError> {
+    let unlocked = state.service.lock_seat(key, SeatLock::Open).await?;
+    Ok(Json(unlocked.into()))
 }
 
 /// Tries a failed seat again.

@@ -1,11 +1,11 @@
-//! Single seats: reset, release, retry, and an instructor's way in.
+//! Single seats: reset, release, lock, retry, and an instructor's way in.
 
 use clarateach_protocol::id::SeatKey;
 use clarateach_protocol::token::{Mode, Role};
 use time::OffsetDateTime;
 
 use super::{Error, SeatView, Service};
-use crate::model::{Instructor, Seat, SeatCondition, Workshop, WorkshopStatus};
+use crate::model::{Instructor, Seat, SeatCondition, SeatLock, Workshop, WorkshopStatus};
 use crate::store::Occupancy;
 
 impl Service {
@@ -36,6 +36,26 @@ impl Service {
         self.inner.orchestrator.wake(key.workshop);
         tracing::info!(workshop = %key.workshop, seat = %key.seat, generation = %seat.generation, ?occupancy, "seat renewed");
         Ok(self.seat_view(seat))
+    }
+
+    /// Locks a seat or opens it. A locked one is given to nobody, and its learner is shut out: their
+    /// connections end at once, their files and processes stay. Instructors still get in.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such seat.
+    pub async fn lock_seat(&self, key: SeatKey, lock: SeatLock) -> Result<SeatView, Error> {
+        let service = self.clone();
+        self.to_the_end(async move {
+            let inner = &service.inner;
+            let _in_order = inner.locking.lock().await;
+            let seat = inner.store.lock_seat(key, lock).await?;
+            let seat = seat.ok_or(Error::NotFound("seat"))?;
+            inner.directory.set_lock(key, lock);
+            inner.orchestrator.wake(key.workshop);
+            tracing::info!(target: "audit", workshop = %key.workshop, seat = %key.seat, ?lock, "seat locked or opened");
+            Ok(service.seat_view(seat))
+        })
+        .await
     }
 
     /// Tries again to make a failed seat; any other is left as it is.

@@ -165,13 +165,17 @@ pub(super) fn seat(row: &Row<'_>) -> rusqlite::Result<Seat> {
             condition: read_condition(&row.get::<_, String>("condition")?)?,
             reason: reason(row)?,
         },
+        locked_at: row
+            .get::<_, Option<i64>>("locked_at")?
+            .map(time)
+            .transpose()?,
         assignment,
     })
 }
 
 /// The columns that [`seat`] and [`assignment`] read.
 pub(super) const SEAT_COLUMNS: &str = "s.workshop AS workshop, s.number AS number, s.generation AS generation, \
-    s.condition AS condition, s.reason_code AS reason_code, s.reason_message AS reason_message, \
+    s.condition AS condition, s.reason_code AS reason_code, s.reason_message AS reason_message, s.locked_at AS locked_at, \
     a.id AS assignment_id, a.name AS assignment_name, a.joined_at AS assignment_joined_at";
 
 pub(super) fn assignment(row: &Row<'_>) -> rusqlite::Result<Assignment> {

@@ -114,8 +114,12 @@ CREATE TABLE preview_ports (
 ) STRICT;
 ";
 
+/// Seats that nobody gets into: since when.
+const LOCKS: &str = "ALTER TABLE seats ADD COLUMN locked_at INTEGER;";
+
 pub(super) fn migrate(mut connection: Connection, path: &Path) -> Result<Connection, StoreError> {
-    let migrations = Migrations::new(vec![M::up(TABLES), M::up(API_ACCESS), M::up(OWN_ORIGINS)]);
+    let migrations = [TABLES, API_ACCESS, OWN_ORIGINS, LOCKS];
+    let migrations = Migrations::new(migrations.into_iter().map(M::up).collect());
     match migrations.to_latest(&mut connection) {
         Ok(()) => Ok(connection),
         Err(rusqlite_migration::Error::MigrationDefinition(

@@ -2,10 +2,11 @@
 
 use clarateach_protocol::id::{Generation, SeatKey, WorkshopId};
 use rusqlite::{OptionalExtension, params};
+use time::OffsetDateTime;
 
 use super::rows::{self, SEAT_COLUMNS};
 use super::{Store, StoreError};
-use crate::model::{ObservedSeat, Seat};
+use crate::model::{ObservedSeat, Seat, SeatLock};
 
 /// Whether the learner stays when a seat is made anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +89,31 @@ impl Store {
                 message
             ])?;
             Ok(())
+        })
+        .await
+    }
+
+    /// Locks a seat or opens it; one that is locked stays locked since when it was. The seat as it is
+    /// afterwards; `None`: no such seat.
+    ///
+    /// # Errors
+    /// When the write fails.
+    pub async fn lock_seat(
+        &self,
+        key: SeatKey,
+        lock: SeatLock,
+    ) -> Result<Option<Seat>, StoreError> {
+        let locked_at = match lock {
+            SeatLock::Locked => Some(rows::millis(OffsetDateTime::now_utc())),
+            SeatLock::Open => None,
+        };
+        self.write("lock the seat", move |db| {
+            db.prepare_cached(
+                "UPDATE seats SET locked_at = iif(?3 IS NULL, NULL, coalesce(locked_at, ?3))
+                 WHERE workshop = ?1 AND number = ?2",
+            )?
+            .execute(params![key.workshop.to_string(), key.seat.get(), locked_at])?;
+            find_seat(db, key)
         })
         .await
     }

@@ -19,6 +19,8 @@ mod idempotency;
 #[cfg(test)]
 mod in_seat;
 #[cfg(test)]
+mod locks;
+#[cfg(test)]
 mod orchestrator;
 #[cfg(test)]
 mod origins;

@@ -103,6 +103,12 @@ pub(in crate::http) struct Seat {
     generation: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Reason>,
+    /// Since when nobody is seated here and its learner is shut out; absent while it is open.
+    #[serde(
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    locked_at: Option<OffsetDateTime>,
     #[serde(skip_serializing_if = "Option::is_none")]
     learner: Option<Learner>,
 }
@@ -233,6 +239,7 @@ impl From<SeatView> for Seat {
             status,
             generation: seat.generation.0,
             reason: seat.observed.reason.map(Reason::from),
+            locked_at: seat.locked_at,
             learner: seat.assignment.map(|assignment| Learner {
                 name: assignment.name,
                 joined_at: assignment.joined_at,
