@@ -124,6 +124,7 @@ fn api() -> OpenApiRouter<ApiState> {
         .routes(routes!(workshops::get_join_qr))
         .routes(routes!(seats::add_seats))
         .routes(routes!(seats::reset_seat))
+        .routes(routes!(seats::undo_reset_seat))
         .routes(routes!(seats::release_seat))
         .routes(routes!(seats::retry_seat))
         .routes(routes!(seats::lock_seat))

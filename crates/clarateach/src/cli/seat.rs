@@ -47,6 +47,9 @@ enum Command {
     /// Make a seat anew; its learner stays, their files and processes go
     #[command(after_help = RENEW_EXAMPLES)]
     Reset(Renew),
+    /// Give a seat the files back that it had before its last reset, for 30 minutes
+    #[command(after_help = "Example:\n  clarateach seat undo-reset \"Rust 101\" 7")]
+    UndoReset(Renew),
     /// End a learner's assignment and make the seat anew
     #[command(after_help = RENEW_EXAMPLES)]
     Release(Renew),
@@ -122,6 +125,17 @@ pub(super) async fn run(args: SeatArgs, remote: &Remote) -> anyhow::Result<()> {
             )
             .await
         }
+        Command::UndoReset(renew) => {
+            let goes = "What was made since the reset goes.";
+            change(
+                &client,
+                &output,
+                renew.seat,
+                "undo-reset",
+                (!renew.yes).then_some(goes),
+            )
+            .await
+        }
         Command::Release(renew) => {
             let goes = "They leave it, and everything they made is removed.";
             change(
@@ -158,7 +172,8 @@ async fn change(
     if let Some(goes) = goes.filter(|_| ask::is_possible())
         && let Some(learner) = learner(client, id, number).await?
     {
-        let question = format!("{} seat {number} of {learner}? {goes}", capital(verb));
+        let words = capital(&verb.replace('-', " "));
+        let question = format!("{words} seat {number} of {learner}? {goes}");
         if !ask::yes(&question).await? {
             let message = format!("seat {number} was left as it is");
             return Err(Failure::new(Exit::Failed, "not_confirmed", message).into());

@@ -27,7 +27,7 @@ pub(super) async fn add_seats(
     Ok(Json(Workshop::new(view, &state.addresses, &from.host)))
 }
 
-/// Makes a seat anew; its learner stays.
+/// Makes a seat anew; its learner stays. Its files are kept for 30 minutes, so that it can be undone.
 #[utoipa::path(post, path = "/api/workshops/{id}/seats/{number}/reset", tag = "workshops",
     params(("id" = String, Path), ("number" = u16, Path)),
     responses((status = 200, body = Seat), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 410, body = ErrorBody)))]
@@ -41,7 +41,21 @@ pub(super) async fn reset_seat(
     ))
 }
 
-/// Ends a learner's assignment and makes the seat anew.
+/// Gives a seat the files back that it had before its last reset, as long as `undo_reset_until` of the
+/// seat says; what was made since goes. The learner stays.
+#[utoipa::path(post, path = "/api/workshops/{id}/seats/{number}/undo-reset", tag = "workshops",
+    params(("id" = String, Path), ("number" = u16, Path)),
+    responses((status = 200, body = Seat), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
+        (status = 409, body = ErrorBody, description = "`nothing_to_undo`"), (status = 410, body = ErrorBody)))]
+pub(super) async fn undo_reset_seat(
+    State(state): State<ApiState>,
+    _: SignedIn,
+    SeatPath(key): SeatPath,
+) -> Result<Json<Seat>, ApiError> {
+    Ok(Json(state.service.undo_reset(key).await?.into()))
+}
+
+/// Ends a learner's assignment and makes the seat anew. It can't be undone: nobody gets what was another's.
 #[utoipa::path(post, path = "/api/workshops/{id}/seats/{number}/release", tag = "workshops",
     params(("id" = String, Path), ("number" = u16, Path)),
     responses((status = 200, body = Seat), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 410, body = ErrorBody)))]

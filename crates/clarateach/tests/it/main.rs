@@ -39,4 +39,6 @@ mod scenes;
 #[cfg(test)]
 mod tokens;
 #[cfg(test)]
+mod undo;
+#[cfg(test)]
 mod watcher;
