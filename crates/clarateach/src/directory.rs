@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::attendance::{Attendance, Seen};
-use crate::model::{Presence, PresenceTimes};
+use crate::model::{Presence, PresenceTimes, SeatLock};
 
 pub(crate) use entry::ExchangePlace;
 pub use entry::{Incarnation, Live, Reach, SeatEntry, Tenancy};
@@ -124,6 +124,7 @@ impl Directory {
             let mut ended = Ended::default();
             if !after.tenancy.continues(&before.tenancy) {
                 ended.tokens.push(std::mem::take(&mut after.tenancy_ended));
+                after.learners_out = after.tenancy_ended.child_token();
             }
             if after.tenancy.assignment != before.tenancy.assignment {
                 after.attendance = self.attendance(key.workshop);
@@ -167,6 +168,24 @@ impl Directory {
             }
             seats.insert(key, Arc::new(after));
             ended
+        });
+    }
+
+    /// Shuts a seat's learners out, and ends their connections, or lets them in again.
+    pub fn set_lock(&self, key: SeatKey, lock: SeatLock) {
+        self.update(|seats, _| {
+            let Some(before) = seats.get(&key).filter(|entry| entry.lock != lock) else {
+                return Ended::default();
+            };
+            let mut after = SeatEntry::clone(before);
+            after.lock = lock;
+            let next = after.tenancy_ended.child_token();
+            let tokens = match lock {
+                SeatLock::Locked => vec![std::mem::replace(&mut after.learners_out, next)],
+                SeatLock::Open => Vec::new(),
+            };
+            seats.insert(key, Arc::new(after));
+            Ended { tokens }
         });
     }
 
