@@ -28,6 +28,7 @@ function scene(calls: Partial<TransferCalls> = {}) {
 beforeEach(() => {
   vi.useFakeTimers()
   vi.stubGlobal('window', new EventTarget())
+  vi.stubGlobal('document', Object.assign(new EventTarget(), { hidden: false }))
 })
 afterEach(() => {
   vi.useRealTimers()
