@@ -10,13 +10,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use clarateach_protocol::id::{Generation, SeatKey, WorkshopId};
 use clarateach_protocol::origin::SeatPort;
+use clarateach_protocol::token::Role;
 use time::OffsetDateTime;
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::attendance::{Attendance, Seen};
-use crate::model::{Presence, PresenceTimes};
+use crate::model::{Presence, PresenceTimes, SeatLock};
 use crate::provider::Endpoints;
 use crate::proxy::connections::Connections;
 use crate::proxy::minted::MintedTokens;
@@ -77,6 +78,9 @@ pub enum Reach {
 pub struct SeatEntry {
     tenancy: Tenancy,
     tenancy_ended: CancellationToken,
+    /// Cancelled when learners are shut out, and with `tenancy_ended`.
+    learners_out: CancellationToken,
+    lock: SeatLock,
     attendance: Attendance,
     /// Ports that are open to the class, each with what ends when it is closed.
     open_ports: BTreeMap<SeatPort, CancellationToken>,
@@ -116,6 +120,22 @@ impl SeatEntry {
     #[must_use]
     pub fn tenancy_ended(&self) -> &CancellationToken {
         &self.tenancy_ended
+    }
+
+    /// Whether learners are let in.
+    #[must_use]
+    pub fn lock(&self) -> SeatLock {
+        self.lock
+    }
+
+    /// Cancelled when whoever has that role is let in no longer: with the tenancy, and for learners
+    /// when the seat is locked.
+    #[must_use]
+    pub fn shut_out(&self, role: Role) -> &CancellationToken {
+        match role {
+            Role::Learner => &self.learners_out,
+            Role::Instructor => &self.tenancy_ended,
+        }
     }
 
     /// Ports that are open to the class.
@@ -230,6 +250,7 @@ impl Directory {
             let mut ended = Ended::default();
             if !after.tenancy.continues(&before.tenancy) {
                 ended.tokens.push(std::mem::take(&mut after.tenancy_ended));
+                after.learners_out = after.tenancy_ended.child_token();
             }
             if after.tenancy.assignment != before.tenancy.assignment {
                 after.attendance = self.attendance(key.workshop);
@@ -273,6 +294,24 @@ impl Directory {
             }
             seats.insert(key, Arc::new(after));
             ended
+        });
+    }
+
+    /// Shuts a seat's learners out, and ends their connections, or lets them in again.
+    pub fn set_lock(&self, key: SeatKey, lock: SeatLock) {
+        self.update(|seats, _| {
+            let Some(before) = seats.get(&key).filter(|entry| entry.lock != lock) else {
+                return Ended::default();
+            };
+            let mut after = SeatEntry::clone(before);
+            after.lock = lock;
+            let next = after.tenancy_ended.child_token();
+            let tokens = match lock {
+                SeatLock::Locked => vec![std::mem::replace(&mut after.learners_out, next)],
+                SeatLock::Open => Vec::new(),
+            };
+            seats.insert(key, Arc::new(after));
+            Ended { tokens }
         });
     }
 
@@ -344,9 +383,12 @@ fn remove(seats: &mut Seats, goes: impl Fn(&SeatKey) -> bool) -> Ended {
 
 impl SeatEntry {
     fn new(tenancy: Tenancy, attendance: Attendance) -> Self {
+        let tenancy_ended = CancellationToken::new();
         Self {
             tenancy,
-            tenancy_ended: CancellationToken::new(),
+            learners_out: tenancy_ended.child_token(),
+            tenancy_ended,
+            lock: SeatLock::Open,
             attendance,
             open_ports: BTreeMap::new(),
             incarnation: None,
@@ -481,6 +523,23 @@ mod tests {
         directory.set_reach(key(), Generation(1), &live("one"));
         let (again, _) = entry(&directory).upstream().unwrap();
         assert!(!again.ended.is_cancelled());
+    }
+
+    #[test]
+    fn a_lock_shuts_learners_out_until_it_is_opened_whatever_the_seat_becomes() {
+        let directory = Directory::new();
+        directory.set_tenancy(key(), tenancy(1, Some("a")));
+        let before = entry(&directory);
+        directory.set_lock(key(), SeatLock::Locked);
+        assert!(before.shut_out(Role::Learner).is_cancelled());
+        assert!(!before.shut_out(Role::Instructor).is_cancelled());
+        directory.set_tenancy(key(), tenancy(2, None));
+        assert_eq!(entry(&directory).lock(), SeatLock::Locked);
+        directory.set_lock(key(), SeatLock::Open);
+        let after = entry(&directory);
+        assert!(!after.shut_out(Role::Learner).is_cancelled());
+        directory.set_tenancy(key(), tenancy(3, None));
+        assert!(after.shut_out(Role::Learner).is_cancelled());
     }
 
     #[test]

@@ -251,18 +251,18 @@ impl Gateway {
         }
     }
 
-    /// Completes when a grant is over: tenancy ended, token expired or seat started anew.
+    /// Completes when a grant is over: tenancy ended, seat locked, token expired or seat started anew.
     pub(crate) fn until_ended(
         &self,
         grant: &Grant,
         incarnation: &Incarnation,
     ) -> impl Future<Output = ()> + Send + use<> {
-        let tenancy = grant.entry.tenancy_ended().clone();
+        let shut_out = grant.entry.shut_out(grant.claims.role).clone();
         let incarnation = incarnation.ended.clone();
         let left = grant.claims.expires_at.saturating_sub(seconds_since_1970());
         async move {
             tokio::select! {
-                () = tenancy.cancelled() => {}
+                () = shut_out.cancelled() => {}
                 () = incarnation.cancelled() => {}
                 () = tokio::time::sleep(Duration::from_secs(left)) => {}
             }
