@@ -8,6 +8,7 @@ pub mod docker;
 pub mod residue;
 pub mod simulated;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -55,6 +56,20 @@ pub trait Provider: Send + Sync {
     /// Removes a seat with all that it holds; an absent one is fine.
     async fn destroy(&self, seat: &SeatKey) -> Result<(), ProviderError>;
 
+    /// Removes a seat with all but the files of these generations; an absent one is fine.
+    async fn retire(
+        &self,
+        seat: &SeatKey,
+        keep: &BTreeSet<Generation>,
+    ) -> Result<(), ProviderError>;
+
+    /// Removes a seat's files of other generations than these; the seat stays as it is.
+    async fn discard(
+        &self,
+        seat: &SeatKey,
+        keep: &BTreeSet<Generation>,
+    ) -> Result<(), ProviderError>;
+
     /// Removes a workshop's seats and what [`Provider::prepare`] made for it; absent is fine.
     async fn destroy_workshop(&self, workshop: &WorkshopId) -> Result<(), ProviderError>;
 
@@ -80,6 +95,8 @@ pub struct SeatSpec {
     pub number: SeatNumber,
     /// Which generation of it.
     pub generation: Generation,
+    /// The generation whose files it has: its own, or an earlier one's where a reset was undone.
+    pub disk: Generation,
 }
 
 impl SeatSpec {
@@ -92,7 +109,7 @@ impl SeatSpec {
         }
     }
 
-    /// Digest of all that a seat is made from, generation apart; equal specs have equal digests.
+    /// Digest of all that a seat is made from, generation and disk apart; equal specs have equal digests.
     ///
     /// It is compared with a running seat's label: a change of this text makes every seat anew.
     #[must_use]
@@ -158,6 +175,8 @@ pub struct Instance {
     pub endpoints: Endpoints,
     /// What it has of a browser.
     pub browser: BrowserStatus,
+    /// Generations of the seat whose files are there, its own included.
+    pub files: BTreeSet<Generation>,
 }
 
 impl Instance {

@@ -19,6 +19,8 @@ mod idempotency;
 #[cfg(test)]
 mod in_seat;
 #[cfg(test)]
+mod locks;
+#[cfg(test)]
 mod orchestrator;
 #[cfg(test)]
 mod origins;
@@ -38,5 +40,7 @@ mod scenes;
 mod stand_in;
 #[cfg(test)]
 mod tokens;
+#[cfg(test)]
+mod undo;
 #[cfg(test)]
 mod watcher;

@@ -39,6 +39,8 @@ fn desired(wanted: Wanted, seats: u16) -> DesiredWorkshop {
             .map(|seat| DesiredSeat {
                 number: number(seat),
                 generation: Generation(2),
+                disk: Generation(2),
+                kept: BTreeSet::new(),
                 binding: binding(1),
             })
             .collect(),
@@ -61,6 +63,7 @@ fn instance(seat: u16, generation: Generation, digest: &str, status: InstanceSta
             browser: None,
         },
         browser: BrowserStatus::Absent,
+        files: BTreeSet::new(),
     }
 }
 
@@ -126,17 +129,18 @@ fn any_browser() -> impl Strategy<Value = BrowserStatus> {
 }
 
 fn any_seat(seat: u16) -> impl Strategy<Value = SeatObservation> {
-    let there = (1..4_u32, any::<bool>(), any_status(), any_browser()).prop_map(
-        move |(generation, right, status, browser)| {
+    let files = proptest::collection::btree_set((1..4_u32).prop_map(Generation), 0..3);
+    let there = (1..4_u32, any::<bool>(), any_status(), any_browser(), files).prop_map(
+        move |(generation, right, status, browser, files)| {
             let digest = if right {
                 right_digest(seat)
             } else {
                 "else".to_owned()
             };
-            let instance = instance(seat, Generation(generation), &digest, status);
             Instance {
                 browser,
-                ..instance
+                files,
+                ..instance(seat, Generation(generation), &digest, status)
             }
         },
     );
@@ -186,6 +190,7 @@ fn seat_of(action: Action) -> Option<SeatNumber> {
         | Action::Probe { seat }
         | Action::Bind { seat }
         | Action::SetBrowser { seat, .. }
+        | Action::Discard { seat }
         | Action::Destroy { seat, .. } => Some(seat),
     }
 }
@@ -206,6 +211,12 @@ impl World {
                 self.observed.seats.remove(&seat);
             }
             Action::Create { seat } => self.start(seat),
+            Action::Discard { seat } => {
+                let keep = files_kept(self.wanted(seat));
+                let seen = self.observed.seats.get_mut(&seat).unwrap();
+                let files = &mut seen.instance.as_mut().unwrap().files;
+                files.retain(|generation| keep.contains(generation));
+            }
             Action::Stop { seat } => {
                 let seen = self.observed.seats.get_mut(&seat).unwrap();
                 seen.liveness = Liveness::Unproven;
@@ -264,6 +275,7 @@ impl World {
             let seen = &self.observed.seats[&seat.number];
             let instance = seen.instance.as_ref().unwrap();
             instance.generation == seat.generation
+                && instance.files.is_subset(&files_kept(seat))
                 && instance.status == InstanceStatus::Running
                 && instance.browser == BrowserStatus::Absent
                 && seen.liveness
@@ -303,7 +315,7 @@ proptest! {
                     prop_assert!(instance.is_some_and(|it| it.browser != BrowserStatus::Absent));
                     prop_assert_eq!(seen.unwrap().browser_hold, BrowserHold::Free);
                 }
-                Action::Stop { .. } | Action::Probe { .. } | Action::Bind { .. } => {
+                Action::Stop { .. } | Action::Probe { .. } | Action::Bind { .. } | Action::Discard { .. } => {
                     prop_assert_eq!(&instance.unwrap().status, &InstanceStatus::Running);
                     prop_assert_eq!(instance.unwrap().generation, Generation(2));
                 }
@@ -353,8 +365,8 @@ proptest! {
         observed.groundwork = Groundwork::Missing;
         let wanted = if present { Wanted::Present } else { Wanted::Absent };
         let mut world = World { desired: desired(wanted, seats), observed, starts: 0 };
-        // The longest way: destroy, create, probe, browser; or stop, create, probe, browser; after a prepare.
-        for _round in 0..6 {
+        // The longest way: destroy, create, probe, browser; or stop, create, probe, browser, discard; after a prepare.
+        for _round in 0..7 {
             if world.is_as_wanted() { break; }
             for action in plan(&world.desired, &world.observed) { world.apply(action); }
         }

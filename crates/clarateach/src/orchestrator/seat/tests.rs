@@ -26,6 +26,7 @@ fn instance(incarnation: &str, status: InstanceStatus) -> Instance {
             browser: None,
         },
         browser: BrowserStatus::Absent,
+        files: std::collections::BTreeSet::new(),
     }
 }
 

@@ -48,6 +48,7 @@ impl Installation {
                 workshop: workshop(id, IMAGE),
                 number: SeatNumber::new(1).unwrap(),
                 generation: Generation::FIRST,
+                disk: Generation::FIRST,
             },
         }
     }

@@ -11,6 +11,7 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use serde_json::json;
 
+use super::odd::STREAMS;
 use super::streams::stream;
 use super::{model, size};
 
@@ -56,9 +57,18 @@ fn recorded() -> Vec<serde_json::Value> {
     ["vim", "less", "top", "tmux", "colours"].map(one).to_vec()
 }
 
+/// Redrawn wherever they can be cut.
+fn odd() -> Vec<serde_json::Value> {
+    let one = |(name, output, cols, rows): (&str, &str, u16, u16)| {
+        let cuts: Vec<_> = (1..=output.len()).collect();
+        case(name, output.as_bytes(), &cuts, cols, rows)
+    };
+    STREAMS.map(one).to_vec()
+}
+
 #[test]
 fn the_pages_fixtures_are_what_the_model_makes() {
-    let cases = [recorded(), generated(GENERATED)].concat();
+    let cases = [recorded(), odd(), generated(GENERATED)].concat();
     let lines: String = cases.iter().map(|case| format!("{case}\n")).collect();
     let path = folder().join("cases.jsonl");
     if std::env::var_os("CLARATEACH_UPDATE_FIXTURES").is_some() {

@@ -29,6 +29,7 @@ fn seat() -> Instance {
             browser: None,
         },
         browser: BrowserStatus::Absent,
+        files: std::collections::BTreeSet::new(),
     }
 }
 
