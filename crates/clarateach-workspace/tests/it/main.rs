@@ -6,6 +6,7 @@ mod seat;
 mod attach;
 mod connection;
 mod flow;
+mod misuse;
 mod screen;
 mod sharing;
 mod terminals;
