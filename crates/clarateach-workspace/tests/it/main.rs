@@ -26,4 +26,5 @@ mod writing;
 mod tunnel;
 
 mod crashes;
+mod memory;
 mod process;
