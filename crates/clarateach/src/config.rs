@@ -1,5 +1,8 @@
 //! What the operator sets: flags, then `CLARATEACH_*`, then `clarateach.toml`. Read once.
 
+mod limits;
+mod read;
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
@@ -11,7 +14,10 @@ use serde::Deserialize;
 use crate::feed::FeedTimes;
 use crate::model::{Cidr, PresenceTimes};
 use crate::origins::PreviewPorts;
+use crate::proxy::Limits as SeatLimits;
 use crate::room::{Machine, Room, RoomChoice, RoomError};
+use crate::server::ServerLimits;
+use read::{cidr_from_text, cidrs_from_texts, from_text};
 
 /// Why the configuration can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -129,36 +135,35 @@ pub struct Settings {
     )]
     #[serde(default, deserialize_with = "cidrs_from_texts")]
     pub trusted_proxies: Option<Vec<Cidr>>,
+    /// Connections at a time; a few more are told to come back, the rest closed. Fewer where the limit
+    /// of open files says so [default: 20000]
+    #[arg(long, env = "CLARATEACH_MAX_CONNECTIONS", value_name = "COUNT")]
+    pub max_connections: Option<usize>,
+    /// Connections of one client address at a time; a class behind one router is one address
+    /// [default: 10000]
+    #[arg(
+        long,
+        env = "CLARATEACH_MAX_CONNECTIONS_PER_ADDRESS",
+        value_name = "COUNT"
+    )]
+    pub max_connections_per_address: Option<usize>,
+    /// Requests and live connections of one seat at a time; all who look at a port that is open to the
+    /// class count there [default: 1024]
+    #[arg(
+        long,
+        env = "CLARATEACH_MAX_CONNECTIONS_PER_SEAT",
+        value_name = "COUNT"
+    )]
+    pub max_connections_per_seat: Option<usize>,
+    /// Requests that wait for their answers at a time; more are answered 503 [default: 4096]
+    #[arg(long, env = "CLARATEACH_MAX_REQUESTS", value_name = "COUNT")]
+    pub max_requests: Option<usize>,
     /// How to write the log [default: text on a terminal, otherwise json]
     #[arg(long, env = "CLARATEACH_LOG_FORMAT")]
     pub log_format: Option<LogFormat>,
     /// What to log, as in `info` or `clarateach=debug` [default: info]
     #[arg(long, env = "CLARATEACH_LOG", value_name = "FILTER")]
     pub log: Option<String>,
-}
-
-fn cidr_from_text<'de, D: serde::Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Cidr>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    text.parse().map(Some).map_err(serde::de::Error::custom)
-}
-
-fn from_text<'de, D: serde::Deserializer<'de>, T: std::str::FromStr<Err = String>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    text.parse().map(Some).map_err(serde::de::Error::custom)
-}
-
-fn cidrs_from_texts<'de, D: serde::Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Vec<Cidr>>, D::Error> {
-    let texts = Vec::<String>::deserialize(deserializer)?;
-    let networks = texts
-        .iter()
-        .map(|text| text.parse().map_err(serde::de::Error::custom));
-    networks.collect::<Result<_, _>>().map(Some)
 }
 
 /// The configuration in force.
@@ -190,6 +195,10 @@ pub struct Config {
     pub preview_ports: PreviewPorts,
     /// Proxies whose word on the client's address is believed.
     pub trusted_proxies: Vec<Cidr>,
+    /// What clients may take.
+    pub server_limits: ServerLimits,
+    /// What one seat may take, and how long it may take.
+    pub seat_limits: SeatLimits,
     /// An in-seat server from outside this binary.
     pub workspace_binary: Option<PathBuf>,
     /// From when on a learner's silence means something; nobody sets it but tests.
@@ -236,6 +245,14 @@ impl Settings {
             seat_ca_file: self.seat_ca_file.or(file.seat_ca_file),
             preview_ports: self.preview_ports.or(file.preview_ports),
             trusted_proxies: self.trusted_proxies.or(file.trusted_proxies),
+            max_connections: self.max_connections.or(file.max_connections),
+            max_connections_per_address: self
+                .max_connections_per_address
+                .or(file.max_connections_per_address),
+            max_connections_per_seat: self
+                .max_connections_per_seat
+                .or(file.max_connections_per_seat),
+            max_requests: self.max_requests.or(file.max_requests),
             log_format: self.log_format.or(file.log_format),
             log: self.log.or(file.log),
         }
@@ -287,6 +304,7 @@ impl Settings {
                 problem: format!("{seat_networks} is too small: each workshop takes a /24"),
             });
         }
+        let (server_limits, seat_limits) = self.limits()?;
         let listen = self
             .listen
             .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080)));
@@ -323,6 +341,8 @@ impl Settings {
             seat_ca_file: self.seat_ca_file,
             preview_ports: self.preview_ports.unwrap_or_default(),
             trusted_proxies: self.trusted_proxies.unwrap_or_default(),
+            server_limits,
+            seat_limits,
             workspace_binary: self.workspace_binary,
             presence: PresenceTimes::default(),
             feed: FeedTimes::default(),
@@ -387,6 +407,12 @@ impl fmt::Display for Config {
         writeln!(f, "image           {}", self.image)?;
         writeln!(f, "seat_networks   {}", self.seat_networks)?;
         writeln!(f, "preview_ports   {}", self.preview_ports)?;
+        let (server, seat) = (&self.server_limits, &self.seat_limits);
+        writeln!(
+            f,
+            "connections     {}, {} an address, {} a seat; {} requests",
+            server.connections, server.connections_per_address, seat.exchanges, server.requests
+        )?;
         write!(f, "isolation       {:?}", self.isolation)
     }
 }

@@ -8,6 +8,7 @@ pub mod docker;
 pub mod residue;
 pub mod simulated;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -54,6 +55,20 @@ pub trait Provider: Send + Sync {
     /// Removes a seat with all that it holds; an absent one is fine.
     async fn destroy(&self, seat: &SeatKey) -> Result<(), ProviderError>;
 
+    /// Removes a seat with all but the files of these generations; an absent one is fine.
+    async fn retire(
+        &self,
+        seat: &SeatKey,
+        keep: &BTreeSet<Generation>,
+    ) -> Result<(), ProviderError>;
+
+    /// Removes a seat's files of other generations than these; the seat stays as it is.
+    async fn discard(
+        &self,
+        seat: &SeatKey,
+        keep: &BTreeSet<Generation>,
+    ) -> Result<(), ProviderError>;
+
     /// Removes a workshop's seats and what [`Provider::prepare`] made for it; absent is fine.
     async fn destroy_workshop(&self, workshop: &WorkshopId) -> Result<(), ProviderError>;
 
@@ -79,6 +94,8 @@ pub struct SeatSpec {
     pub number: SeatNumber,
     /// Which generation of it.
     pub generation: Generation,
+    /// The generation whose files it has: its own, or an earlier one's where a reset was undone.
+    pub disk: Generation,
 }
 
 impl SeatSpec {
@@ -91,7 +108,7 @@ impl SeatSpec {
         }
     }
 
-    /// Digest of all that a seat is made from, generation apart; equal specs have equal digests.
+    /// Digest of all that a seat is made from, generation and disk apart; equal specs have equal digests.
     ///
     /// It is compared with a running seat's label: a change of this text makes every seat anew.
     #[must_use]
@@ -155,6 +172,8 @@ pub struct Instance {
     pub status: InstanceStatus,
     /// Where its services answer.
     pub endpoints: Endpoints,
+    /// Generations of the seat whose files are there, its own included.
+    pub files: BTreeSet<Generation>,
 }
 
 impl Instance {

@@ -28,7 +28,7 @@ use tracing::Instrument;
 
 use crate::auth::keys::PlatformKeys;
 use crate::directory::{Directory, Tenancy};
-use crate::model::{Reason, Seat, Workshop};
+use crate::model::{Reason, Seat, SeatLock, Workshop};
 use crate::orchestrator::Orchestrator;
 use crate::provider::Level;
 use crate::store::{Store, StoreError};
@@ -80,6 +80,9 @@ pub enum Error {
     /// The workshop is over.
     #[error("this workshop has ended")]
     Ended,
+    /// The instructor has locked the learner's seat.
+    #[error("your instructor has locked your seat: your files are kept, try again later")]
+    SeatLocked,
     /// The workshop can't be joined yet.
     #[error("{message}")]
     NotReady {
@@ -151,6 +154,8 @@ struct Inner {
     sign_in_failures: budget::FailureBudget,
     /// Held while ports are opened or closed, so that the directory hears of it in the store's order.
     opening_ports: tokio::sync::Mutex<()>,
+    /// The same for locks of seats.
+    locking: tokio::sync::Mutex<()>,
     /// Told after a session or a token ended before its time.
     revoked: watch::Sender<()>,
 }
@@ -178,6 +183,7 @@ impl Service {
                 join_failures: budget::FailureBudget::new(30, 300),
                 sign_in_failures: budget::FailureBudget::new(5, 60),
                 opening_ports: tokio::sync::Mutex::default(),
+                locking: tokio::sync::Mutex::default(),
                 revoked: watch::Sender::new(()),
             }),
         }
@@ -293,6 +299,9 @@ pub async fn announce_all(store: &Store, directory: &Directory) -> Result<(), St
     for seat in store.all_seats().await? {
         let ends_at = ends.get(&seat.key.workshop).copied().flatten();
         directory.set_tenancy(seat.key, tenancy(&seat, ends_at));
+        if seat.locked_at.is_some() {
+            directory.set_lock(seat.key, SeatLock::Locked);
+        }
     }
     origins::announce_all(store, directory).await
 }

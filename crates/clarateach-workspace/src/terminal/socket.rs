@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use clarateach_protocol::terminal::{AttachQuery, ClientFrame, Mode, close};
+use clarateach_protocol::terminal::{AttachQuery, ClientFrame, Mode, ServerFrame, close};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
@@ -59,6 +59,8 @@ struct Attachment {
     wake: Arc<Notify>,
     /// Something was sent that is to be acknowledged.
     owing: Notify,
+    /// The client asked whether anybody is there.
+    asked: Notify,
 }
 
 impl Drop for Attachment {
@@ -91,6 +93,7 @@ pub(crate) async fn serve(
         id,
         wake,
         owing: Notify::new(),
+        asked: Notify::new(),
     };
     let (mut sink, mut stream) = socket.split();
     let end = tokio::select! {
@@ -121,10 +124,7 @@ async fn send_output(
             .lock()
             .next(attachment.id, Instant::now());
         let sent = match next {
-            Next::Frame(frame) => {
-                let text = serde_json::to_string(&frame).expect("frames serialise");
-                sink.send(Message::text(text)).await
-            }
+            Next::Frame(frame) => sink.send(message_of(&frame)).await,
             Next::Output(bytes) => {
                 attachment.owing.notify_one();
                 sink.send(Message::Binary(bytes)).await
@@ -133,6 +133,7 @@ async fn send_output(
             Next::Ended => return GONE,
             Next::Wait => tokio::select! {
                 () = attachment.wake.notified() => Ok(()),
+                () = attachment.asked.notified() => sink.send(message_of(&ServerFrame::Pong)).await,
                 _ = pings.tick() => sink.send(Message::Ping(Bytes::new())).await,
             },
         };
@@ -140,6 +141,10 @@ async fn send_output(
             return End::Left;
         }
     }
+}
+
+fn message_of(frame: &ServerFrame) -> Message {
+    Message::text(serde_json::to_string(frame).expect("frames serialise"))
 }
 
 async fn receive_input(
@@ -212,17 +217,24 @@ async fn take_input(attachment: &Attachment, bytes: &[u8]) {
 fn take_frame(attachment: &Attachment, text: &str) -> Result<(), &'static str> {
     let frame: ClientFrame =
         serde_json::from_str(text).map_err(|_| "not a frame of clarateach.terminal.v1")?;
-    let mut session = attachment.terminal.session.lock();
+    let Attachment { terminal, id, .. } = attachment;
     match frame {
         ClientFrame::Resize { cols, rows } => {
-            session.resize(attachment.id, Size::clamped(cols, rows));
+            let size = Size::clamped(cols, rows);
+            terminal.session.lock().resize(*id, size);
         }
-        ClientFrame::Ack { offset } => session
-            .ack(attachment.id, offset, Instant::now())
+        ClientFrame::Ack { offset } => terminal
+            .session
+            .lock()
+            .ack(*id, offset, Instant::now())
             .map_err(|_| "ack went back, or beyond what was sent")?,
+        ClientFrame::Ping {} => {
+            // Output that is under way answers as well; this waits until there is none.
+            attachment.asked.notify_one();
+            return Ok(());
+        }
     }
-    drop(session);
-    attachment.terminal.wake.notify_one();
+    terminal.wake.notify_one();
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use clarateach_protocol::terminal::{Mode, WINDOW_BYTES, close};
+use clarateach_protocol::terminal::{ClientFrame, Mode, ServerFrame, WINDOW_BYTES, close};
 use clarateach_workspace::Limits;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -155,6 +155,16 @@ async fn silence_ends_no_connection_that_answers_pings() {
 }
 
 /// The real five seconds with `./x test --all`.
+/// What a page can ask on a connection that is quiet: one that only looks, too.
+#[tokio::test]
+async fn a_client_that_asks_whether_anybody_is_there_is_answered() {
+    let seat = Seat::start().await;
+    let _shell = seat.page().await;
+    let mut page = seat.attach("", Mode::View).await;
+    page.send_frame(&ClientFrame::Ping {}).await;
+    while !matches!(page.receive().await, Event::Frame(ServerFrame::Pong)) {}
+}
+
 #[tokio::test]
 async fn a_client_that_stops_holds_its_terminal_until_the_deadline_and_is_redrawn() {
     let ack_deadline = match runs_all() {

@@ -1,5 +1,6 @@
 //! The orchestrator's hands: every outward call, each with a deadline, none with a decision.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,6 +44,7 @@ pub(super) enum Acted {
     Probed(Answer),
     Bound(Answer),
     Destroyed(Result<(), ProviderError>),
+    Discarded(Result<(), ProviderError>),
 }
 
 /// What a seat answered to a probe or a binding.
@@ -185,6 +187,19 @@ impl Hands {
         let _permit = self.permits.acquire().await;
         let after = self.settings.deadlines.destroy;
         Acted::Destroyed(within("removing the seat", after, self.provider.destroy(seat)).await)
+    }
+
+    pub(super) async fn retire(&self, seat: &SeatKey, keep: &BTreeSet<Generation>) -> Acted {
+        let _permit = self.permits.acquire().await;
+        let after = self.settings.deadlines.destroy;
+        let call = self.provider.retire(seat, keep);
+        Acted::Destroyed(within("removing the seat", after, call).await)
+    }
+
+    pub(super) async fn discard(&self, seat: &SeatKey, keep: &BTreeSet<Generation>) -> Acted {
+        let after = self.settings.deadlines.destroy;
+        let call = self.provider.discard(seat, keep);
+        Acted::Discarded(within("removing what was kept of the seat", after, call).await)
     }
 
     pub(super) async fn probe(&self, instance: Instance, binding: Binding) -> Acted {

@@ -4,9 +4,9 @@
 //! observes again and asks again, until nothing is left to do. What is under way, backing off or
 //! given up is part of the observation ([`Hold`], [`Groundwork`]). Start at [`plan`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use clarateach_protocol::id::SeatNumber;
+use clarateach_protocol::id::{Generation, SeatNumber};
 
 use crate::model::{DesiredSeat, DesiredWorkshop, Wanted};
 use crate::provider::{Instance, InstanceStatus, SeatSpec};
@@ -42,13 +42,19 @@ pub enum Action {
         /// Which seat.
         seat: SeatNumber,
     },
-    /// Remove a seat with its files. Never legal on a healthy instance of the wanted generation and
+    /// Remove a seat; with its files but those that are wanted or kept. Never legal on a healthy instance of the wanted generation and
     /// spec.
     Destroy {
         /// Which seat.
         seat: SeatNumber,
         /// What is wrong with it.
         why: DestroyReason,
+    },
+    /// Remove what is kept of a seat's earlier generations and isn't wanted any more.
+    /// Legal on an instance of the wanted generation and spec that has such files.
+    Discard {
+        /// Which seat.
+        seat: SeatNumber,
     },
     /// Remove the workshop with all its seats.
     /// Legal while the workshop is not wanted and nothing of it is under way; alone in its plan.
@@ -210,8 +216,19 @@ fn plan_seat(
             why: DestroyReason::Damaged,
         }),
         InstanceStatus::Stopped { .. } => create,
-        InstanceStatus::Running => plan_running(wanted, instance, &seen.liveness),
+        InstanceStatus::Running => plan_running(wanted, instance, &seen.liveness).or_else(|| {
+            let useless = !instance.files.is_subset(&files_kept(wanted));
+            useless.then_some(Action::Discard { seat })
+        }),
     }
+}
+
+/// Generations whose files a wanted seat has or may get back.
+#[must_use]
+pub fn files_kept(seat: &DesiredSeat) -> BTreeSet<Generation> {
+    let mut kept = seat.kept.clone();
+    kept.insert(seat.disk);
+    kept
 }
 
 /// Why an instance can't become the wanted seat, however often it is started.
@@ -245,6 +262,7 @@ pub fn seat_spec(desired: &DesiredWorkshop, seat: &DesiredSeat) -> SeatSpec {
         workshop: desired.spec.clone(),
         number: seat.number,
         generation: seat.generation,
+        disk: seat.disk,
     }
 }
 

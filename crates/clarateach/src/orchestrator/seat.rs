@@ -339,6 +339,14 @@ impl SeatTrack {
         self.removal_failures = 0;
     }
 
+    /// What it had of earlier generations is gone; the next look tells what is left.
+    pub(super) fn discarded(&mut self) {
+        if let Some(instance) = &mut self.instance {
+            instance.files.clear();
+        }
+        self.removal_failures = 0;
+    }
+
     /// Removing is tried for ever: nothing of ours may stay.
     pub(super) fn not_destroyed(&mut self, reason: Reason, now: Instant, settings: &Settings) {
         self.removal_failures = self.removal_failures.saturating_add(1);

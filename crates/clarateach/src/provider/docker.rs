@@ -32,7 +32,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use clarateach_protocol::id::{SeatKey, WorkshopId};
+use clarateach_protocol::id::{Generation, SeatKey, WorkshopId};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 
@@ -133,7 +133,7 @@ impl DockerProvider {
         };
         let same = instance.generation == seat.generation && instance.spec_digest == seat.digest();
         if !same {
-            return Err(ProviderError::Conflict(Box::new(instance)));
+            return Err(ProviderError::Conflict(Box::new(self.with_files(instance))));
         }
         match phase {
             ContainerPhase::Running => {
@@ -153,6 +153,27 @@ impl DockerProvider {
                 self.lock_subnets().remove(&key.workshop);
                 self.remake(seat, &instance).await
             }
+        }
+    }
+
+    async fn remove_containers(&self, seat: &SeatKey) -> Result<(), ProviderError> {
+        let engine = self.engine().await?;
+        let labels = [
+            names::filter(names::INSTANCE, &self.config.instance),
+            names::filter(names::WORKSHOP, seat.workshop),
+            names::filter(names::SEAT, seat.seat),
+        ];
+        for id in container::ids(engine, labels.to_vec()).await? {
+            container::remove(engine, &id).await?;
+        }
+        Ok(())
+    }
+
+    /// What the engine doesn't know: which disks there are.
+    fn with_files(&self, instance: Instance) -> Instance {
+        Instance {
+            files: self.disks.generations(&instance.key()),
+            ..instance
         }
     }
 
@@ -250,10 +271,10 @@ impl Provider for DockerProvider {
             match self.bring(seat).await {
                 // Whoever asked before and was cut off: the engine goes on, and has it in a moment.
                 Err(error) if connect::is_taken(&error) => tokio::time::sleep(NAME_PAUSE).await,
-                result => return result,
+                result => return result.map(|made| self.with_files(made)),
             }
         }
-        self.bring(seat).await
+        self.bring(seat).await.map(|made| self.with_files(made))
     }
 
     async fn set_browser(
@@ -264,7 +285,7 @@ impl Provider for DockerProvider {
         let engine = self.engine().await?;
         let found = observe::seat(engine, &self.config.instance, seat).await?;
         match (want, found) {
-            (BrowserState::Absent, Some(found)) => Ok(found.instance),
+            (BrowserState::Absent, Some(found)) => Ok(self.with_files(found.instance)),
             _ => Err(ProviderError::Unsupported {
                 what: "a browser in seats",
             }),
@@ -281,17 +302,29 @@ impl Provider for DockerProvider {
     }
 
     async fn destroy(&self, seat: &SeatKey) -> Result<(), ProviderError> {
-        let engine = self.engine().await?;
         let _alone = self.seats.lock(seat).await;
-        let labels = [
-            names::filter(names::INSTANCE, &self.config.instance),
-            names::filter(names::WORKSHOP, seat.workshop),
-            names::filter(names::SEAT, seat.seat),
-        ];
-        for id in container::ids(engine, labels.to_vec()).await? {
-            container::remove(engine, &id).await?;
-        }
+        self.remove_containers(seat).await?;
         self.disks.remove(seat).await
+    }
+
+    async fn retire(
+        &self,
+        seat: &SeatKey,
+        keep: &BTreeSet<Generation>,
+    ) -> Result<(), ProviderError> {
+        let _alone = self.seats.lock(seat).await;
+        self.remove_containers(seat).await?;
+        self.disks.detach(seat).await?;
+        self.disks.keep_only(seat, keep).await
+    }
+
+    async fn discard(
+        &self,
+        seat: &SeatKey,
+        keep: &BTreeSet<Generation>,
+    ) -> Result<(), ProviderError> {
+        let _alone = self.seats.lock(seat).await;
+        self.disks.keep_only(seat, keep).await
     }
 
     async fn destroy_workshop(&self, workshop: &WorkshopId) -> Result<(), ProviderError> {
@@ -318,7 +351,8 @@ impl Provider for DockerProvider {
 
     async fn list(&self, workshop: Option<&WorkshopId>) -> Result<Vec<Instance>, ProviderError> {
         let engine = self.engine().await?;
-        observe::seats(engine, &self.config.instance, workshop).await
+        let seats = observe::seats(engine, &self.config.instance, workshop).await?;
+        Ok(seats.into_iter().map(|it| self.with_files(it)).collect())
     }
 
     async fn list_workshops(&self) -> Result<Vec<WorkshopId>, ProviderError> {

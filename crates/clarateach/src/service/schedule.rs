@@ -27,6 +27,9 @@ impl Service {
 
     async fn start_and_end_due(&self) -> Result<(), Error> {
         let now = OffsetDateTime::now_utc();
+        for id in self.inner.store.forget_kept(now).await? {
+            self.inner.orchestrator.wake(id);
+        }
         let (starting, ending) = self.inner.store.due_workshops(now + LEAD, now).await?;
         for id in starting {
             self.inner

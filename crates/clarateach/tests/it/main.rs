@@ -19,6 +19,8 @@ mod idempotency;
 #[cfg(test)]
 mod in_seat;
 #[cfg(test)]
+mod locks;
+#[cfg(test)]
 mod orchestrator;
 #[cfg(test)]
 mod origins;
@@ -36,5 +38,7 @@ mod room;
 mod scenes;
 #[cfg(test)]
 mod tokens;
+#[cfg(test)]
+mod undo;
 #[cfg(test)]
 mod watcher;

@@ -103,6 +103,18 @@ pub(in crate::http) struct Seat {
     generation: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Reason>,
+    /// Since when nobody is seated here and its learner is shut out; absent while it is open.
+    #[serde(
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    locked_at: Option<OffsetDateTime>,
+    /// Until when its last reset can be undone; absent when there is none.
+    #[serde(
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    undo_reset_until: Option<OffsetDateTime>,
     #[serde(skip_serializing_if = "Option::is_none")]
     learner: Option<Learner>,
 }
@@ -233,6 +245,8 @@ impl From<SeatView> for Seat {
             status,
             generation: seat.generation.0,
             reason: seat.observed.reason.map(Reason::from),
+            locked_at: seat.locked_at,
+            undo_reset_until: seat.undo_until,
             learner: seat.assignment.map(|assignment| Learner {
                 name: assignment.name,
                 joined_at: assignment.joined_at,

@@ -39,6 +39,8 @@ fn desired(wanted: Wanted, seats: u16) -> DesiredWorkshop {
             .map(|seat| DesiredSeat {
                 number: number(seat),
                 generation: Generation(2),
+                disk: Generation(2),
+                kept: BTreeSet::new(),
                 binding: binding(1),
             })
             .collect(),
@@ -60,6 +62,7 @@ fn instance(seat: u16, generation: Generation, digest: &str, status: InstanceSta
             files: NOWHERE,
             browser: None,
         },
+        files: BTreeSet::new(),
     }
 }
 
@@ -115,15 +118,20 @@ fn any_hold() -> impl Strategy<Value = Hold> {
 }
 
 fn any_seat(seat: u16) -> impl Strategy<Value = SeatObservation> {
-    let there =
-        (1..4_u32, any::<bool>(), any_status()).prop_map(move |(generation, right, status)| {
+    let files = proptest::collection::btree_set((1..4_u32).prop_map(Generation), 0..3);
+    let there = (1..4_u32, any::<bool>(), any_status(), files).prop_map(
+        move |(generation, right, status, files)| {
             let digest = if right {
                 right_digest(seat)
             } else {
                 "else".to_owned()
             };
-            instance(seat, Generation(generation), &digest, status)
-        });
+            Instance {
+                files,
+                ..instance(seat, Generation(generation), &digest, status)
+            }
+        },
+    );
     (
         proptest::option::weighted(0.8, there),
         any_liveness(),
@@ -167,6 +175,7 @@ fn seat_of(action: Action) -> Option<SeatNumber> {
         | Action::Stop { seat }
         | Action::Probe { seat }
         | Action::Bind { seat }
+        | Action::Discard { seat }
         | Action::Destroy { seat, .. } => Some(seat),
     }
 }
@@ -187,6 +196,12 @@ impl World {
                 self.observed.seats.remove(&seat);
             }
             Action::Create { seat } => self.start(seat),
+            Action::Discard { seat } => {
+                let keep = files_kept(self.wanted(seat));
+                let seen = self.observed.seats.get_mut(&seat).unwrap();
+                let files = &mut seen.instance.as_mut().unwrap().files;
+                files.retain(|generation| keep.contains(generation));
+            }
             Action::Stop { seat } => {
                 let seen = self.observed.seats.get_mut(&seat).unwrap();
                 seen.liveness = Liveness::Unproven;
@@ -237,6 +252,7 @@ impl World {
             let seen = &self.observed.seats[&seat.number];
             let instance = seen.instance.as_ref().unwrap();
             instance.generation == seat.generation
+                && instance.files.is_subset(&files_kept(seat))
                 && instance.status == InstanceStatus::Running
                 && seen.liveness
                     == Liveness::Proven {
@@ -270,7 +286,7 @@ proptest! {
                     let stopped = InstanceStatus::Stopped { reason: None };
                     prop_assert!(instance.is_none_or(|it| it.status == stopped));
                 }
-                Action::Stop { .. } | Action::Probe { .. } | Action::Bind { .. } => {
+                Action::Stop { .. } | Action::Probe { .. } | Action::Bind { .. } | Action::Discard { .. } => {
                     prop_assert_eq!(&instance.unwrap().status, &InstanceStatus::Running);
                     prop_assert_eq!(instance.unwrap().generation, Generation(2));
                 }
@@ -318,8 +334,8 @@ proptest! {
         observed.groundwork = Groundwork::Missing;
         let wanted = if present { Wanted::Present } else { Wanted::Absent };
         let mut world = World { desired: desired(wanted, seats), observed, starts: 0 };
-        // The longest way: destroy, create, probe; or stop, create, probe; after a prepare.
-        for _round in 0..5 {
+        // The longest way: destroy, create, probe; or stop, create, probe, discard; after a prepare.
+        for _round in 0..6 {
             if world.is_as_wanted() { break; }
             for action in plan(&world.desired, &world.observed) { world.apply(action); }
         }

@@ -87,7 +87,7 @@ impl DockerProvider {
                 source: "its container was removed meanwhile".into(),
             })?;
         if let Some(pid) = pid {
-            self.disks.assert_seen_by(&key, seat.generation, pid)?;
+            self.disks.assert_seen_by(&key, seat.disk, pid)?;
         }
         Ok(instance)
     }
@@ -101,6 +101,6 @@ impl DockerProvider {
 
     async fn attach(&self, seat: &SeatSpec) -> Result<PathBuf, ProviderError> {
         let size = seat.workshop.resources.disk_mib;
-        self.disks.attach(&seat.key(), seat.generation, size).await
+        self.disks.attach(&seat.key(), seat.disk, size).await
     }
 }

@@ -64,6 +64,11 @@ pub(super) fn network(workshop: &WorkshopId) -> String {
     format!("clarateach-{workshop}")
 }
 
+/// The workshop whose network, of whichever installation, has that name.
+pub(super) fn workshop_of_network(name: &str) -> Option<WorkshopId> {
+    name.strip_prefix("clarateach-")?.parse().ok()
+}
+
 /// The bridge of that network; interface names end at 15 characters.
 pub(super) fn bridge(workshop: &WorkshopId) -> String {
     format!("ct-{}", workshop.short())

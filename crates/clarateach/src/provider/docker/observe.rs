@@ -1,15 +1,16 @@
 //! What exists, read from the engine's records alone: seats, workshops, and hints of changes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bollard::models::{
     ContainerInspectResponse, ContainerState, ContainerStateStatusEnum as State, EventMessage,
+    EventMessageTypeEnum,
 };
 use bollard::query_parameters::{EventsOptionsBuilder, InspectContainerOptions};
-use clarateach_protocol::id::{SeatKey, WorkshopId};
+use clarateach_protocol::id::{SeatKey, SeatNumber, WorkshopId};
 use clarateach_protocol::route::Service;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
@@ -25,8 +26,18 @@ const INSPECTIONS: usize = 16;
 /// Pause before asking an engine again that closed its event stream.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// What may change a seat's state.
-const EVENTS: [&str; 6] = ["start", "die", "oom", "destroy", "pause", "unpause"];
+/// What may change a seat's state; a network is disconnected and destroyed, too.
+const EVENTS: [&str; 7] = [
+    "start",
+    "die",
+    "oom",
+    "destroy",
+    "pause",
+    "unpause",
+    "disconnect",
+];
+/// What these happen to.
+const SUBJECTS: [&str; 2] = ["container", "network"];
 /// Exit code of a process that was killed (128 + SIGKILL).
 const KILLED: i64 = 137;
 /// Exit codes of a seat that was asked to stop: its server obeys, or SIGTERM (128 + 15) ended it.
@@ -173,6 +184,7 @@ fn read(inspect: &ContainerInspectResponse, ours: &InstanceId) -> Option<Found> 
             files: SocketAddr::new(ip, Service::Files.port()),
             browser: None,
         },
+        files: BTreeSet::new(),
         id,
     };
     let pid = state.pid.and_then(|pid| u32::try_from(pid).ok());
@@ -299,11 +311,12 @@ fn events(
     instance: &InstanceId,
     since: Option<Duration>,
 ) -> BoxStream<'static, SeatKey> {
+    // Not by label: events of networks have none.
     let filters = HashMap::from([
-        ("type", vec!["container".to_owned()]),
-        ("label", vec![names::filter(names::INSTANCE, instance)]),
+        ("type", SUBJECTS.map(str::to_owned).to_vec()),
         ("event", EVENTS.map(str::to_owned).to_vec()),
     ]);
+    let ours = instance.to_string();
     let mut options = EventsOptionsBuilder::new().filters(&filters);
     if let Some(since) = since {
         options = options.since(&since.as_secs().to_string());
@@ -312,12 +325,21 @@ fn events(
         .docker()
         .events(Some(options.build()))
         .take_while(|event| std::future::ready(event.is_ok()))
-        .filter_map(|event| std::future::ready(event.ok().and_then(seat_of)))
+        .filter_map(move |event| std::future::ready(event.ok().and_then(|it| seat_of(it, &ours))))
         .boxed()
 }
 
-fn seat_of(event: EventMessage) -> Option<SeatKey> {
-    names::seat(event.actor?.attributes.as_ref()?)
+/// The seat that something happened to; of a network, which may be another installation's, its first
+/// seat: a hint is about the whole workshop.
+fn seat_of(event: EventMessage, ours: &str) -> Option<SeatKey> {
+    let attributes = event.actor?.attributes?;
+    if event.typ == Some(EventMessageTypeEnum::NETWORK) {
+        let workshop = names::workshop_of_network(attributes.get("name")?)?;
+        let seat = SeatNumber::new(1).ok()?;
+        return Some(SeatKey { workshop, seat });
+    }
+    let is_ours = attributes.get(names::INSTANCE).is_some_and(|id| id == ours);
+    names::seat(&attributes).filter(|_| is_ours)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! One simulated seat: its files outlive its starts, its servers and terminals don't.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,6 +29,8 @@ const BACKLOG: u32 = 128;
 pub(super) struct Seat {
     key: SeatKey,
     generation: Generation,
+    /// The generation whose files these are.
+    pub(super) disk: Generation,
     digest: String,
     address: IpAddr,
     keys: VerifyingKeys,
@@ -64,14 +67,20 @@ impl Start {
 }
 
 impl Seat {
-    pub(super) fn new(spec: &SeatSpec, address: IpAddr, keys: VerifyingKeys) -> Arc<Self> {
+    pub(super) fn new(
+        spec: &SeatSpec,
+        address: IpAddr,
+        keys: VerifyingKeys,
+        files: FileTree,
+    ) -> Arc<Self> {
         Arc::new(Self {
             key: spec.key(),
             generation: spec.generation,
+            disk: spec.disk,
             digest: spec.digest(),
             address,
             keys,
-            files: Mutex::new(FileTree::default()),
+            files: Mutex::new(files),
             changes: watch::Sender::new(0),
             state: Mutex::new(State::Stopped {
                 last: String::new(),
@@ -114,6 +123,7 @@ impl Seat {
                 files: self.endpoint(Service::Files),
                 browser: None,
             },
+            files: BTreeSet::from([self.disk]),
         }
     }
 

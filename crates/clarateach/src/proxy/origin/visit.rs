@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use clarateach_protocol::id::SeatKey;
 use clarateach_protocol::origin::Target;
-use clarateach_protocol::token::{Mode, OriginClaims, TokenError, Visitor};
+use clarateach_protocol::token::{Mode, OriginClaims, Role, TokenError, Visitor};
 use http::{HeaderMap, Method};
 use tokio_util::sync::CancellationToken;
 
+use super::super::authorise::check_lock;
 use super::super::error::{Gone, ProxyError};
 use super::super::{Gateway, seconds_since_1970};
 use super::{OwnOrigins, cookies};
@@ -58,7 +59,7 @@ impl Gateway {
         let mut endings = Vec::new();
         match claims.visitor {
             Visitor::Instructor => {}
-            Visitor::Learner if sits(entry.tenancy()) => {}
+            Visitor::Learner if sits(entry.tenancy()) => check_lock(&entry)?,
             Visitor::Learner => return Err(ProxyError::Gone(Gone::Released)),
             Visitor::Guest { home } => {
                 let home = lookup(&SeatKey {
@@ -68,7 +69,9 @@ impl Gateway {
                 if !sits(home.tenancy()) {
                     return Err(ProxyError::Gone(Gone::Released));
                 }
-                endings.push(home.tenancy_ended().clone());
+                check_lock(&home)?;
+                check_lock(&entry)?;
+                endings.push(home.shut_out(Role::Learner).clone());
                 endings.push(open_to_class(&claims, &entry)?.clone());
             }
         }
@@ -130,7 +133,11 @@ impl Visit {
         incarnation: &Incarnation,
     ) -> impl Future<Output = ()> + Send + use<> {
         let mut endings = self.endings.clone();
-        endings.push(self.entry.tenancy_ended().clone());
+        let role = match self.claims.visitor {
+            Visitor::Instructor => Role::Instructor,
+            Visitor::Learner | Visitor::Guest { .. } => Role::Learner,
+        };
+        endings.push(self.entry.shut_out(role).clone());
         endings.push(incarnation.ended.clone());
         let left = self.claims.expires_at.saturating_sub(seconds_since_1970());
         async move {

@@ -50,6 +50,7 @@ impl Room<'_> {
             workshop: self.spec.clone(),
             number: SeatNumber::new(number).unwrap(),
             generation: Generation::FIRST,
+            disk: Generation::FIRST,
         }
     }
 

@@ -37,6 +37,7 @@ impl Installation {
                 workshop: workshop(id, IMAGE),
                 number: SeatNumber::new(1).unwrap(),
                 generation: Generation::FIRST,
+                disk: Generation::FIRST,
             },
         }
     }

@@ -250,6 +250,7 @@ pub(super) fn seat(workshop: &WorkshopSpec, number: u16, generation: u32) -> Sea
         workshop: workshop.clone(),
         number: SeatNumber::new(number).unwrap(),
         generation: Generation(generation),
+        disk: Generation(generation),
     }
 }
 
