@@ -36,6 +36,10 @@ pub mod room;
 
 pub mod qr;
 
+pub mod limits;
+
+pub(crate) mod arriving;
+
 pub mod proxy;
 
 pub mod server;

@@ -5,7 +5,6 @@
 //! about what it asks for. Start at [`Server::listen`].
 
 mod accept;
-mod arriving;
 mod client;
 mod host;
 mod limits;
@@ -36,16 +35,15 @@ use tower::ServiceExt;
 use tracing::Instrument;
 
 use crate::addresses::{Addresses, HostKind};
+use crate::arriving::{Arriving, Lingering};
+pub use crate::limits::ServerLimits;
 use crate::model::Cidr;
 use crate::proxy::error::ProxyError;
 use crate::proxy::origin::NumberedListener;
 use crate::proxy::route::NoRoute;
 use crate::proxy::{Gateway, Received};
 use accept::{Accepted, Loops};
-pub use arriving::Arriving;
-use arriving::Lingering;
 use client::client_address;
-pub use limits::ServerLimits;
 pub use places::Condition;
 use places::{Asking, Full, Places};
 use refusal::Refusal;

@@ -6,10 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clarateach_protocol::id::Generation;
 use clarateach_protocol::origin::SeatPort;
+use clarateach_protocol::token::Role;
 use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 
 use crate::attendance::Attendance;
+use crate::model::SeatLock;
 use crate::provider::Endpoints;
 use crate::proxy::connections::Connections;
 use crate::proxy::minted::MintedTokens;
@@ -58,6 +60,9 @@ pub enum Reach {
 pub struct SeatEntry {
     pub(super) tenancy: Tenancy,
     pub(super) tenancy_ended: CancellationToken,
+    /// Cancelled when learners are shut out, and with `tenancy_ended`.
+    pub(super) learners_out: CancellationToken,
+    pub(super) lock: SeatLock,
     pub(super) attendance: Attendance,
     /// Exchanges under way, whoever's they are.
     pub(super) exchanges: Arc<AtomicUsize>,
@@ -100,9 +105,12 @@ impl Incarnation {
 impl SeatEntry {
     /// A seat of which nothing else is known yet.
     pub(super) fn new(tenancy: Tenancy, attendance: Attendance) -> Self {
+        let tenancy_ended = CancellationToken::new();
         Self {
             tenancy,
-            tenancy_ended: CancellationToken::new(),
+            learners_out: tenancy_ended.child_token(),
+            tenancy_ended,
+            lock: SeatLock::Open,
             attendance,
             exchanges: Arc::default(),
             open_ports: BTreeMap::new(),
@@ -121,6 +129,22 @@ impl SeatEntry {
     #[must_use]
     pub fn tenancy_ended(&self) -> &CancellationToken {
         &self.tenancy_ended
+    }
+
+    /// Whether learners are let in.
+    #[must_use]
+    pub fn lock(&self) -> SeatLock {
+        self.lock
+    }
+
+    /// Cancelled when whoever has that role is let in no longer: with the tenancy, and for learners
+    /// when the seat is locked.
+    #[must_use]
+    pub fn shut_out(&self, role: Role) -> &CancellationToken {
+        match role {
+            Role::Learner => &self.learners_out,
+            Role::Instructor => &self.tenancy_ended,
+        }
     }
 
     /// Ports that are open to the class.

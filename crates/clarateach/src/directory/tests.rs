@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::provider::Endpoints;
-use time::OffsetDateTime;
+use clarateach_protocol::token::Role;
 
 fn key() -> SeatKey {
     SeatKey {
@@ -113,6 +113,23 @@ fn a_seat_that_is_gone_ends_its_connections_before_another_is_there() {
     directory.set_reach(key(), Generation(1), &live("one"));
     let (again, _) = entry(&directory).upstream().unwrap();
     assert!(!again.ended.is_cancelled());
+}
+
+#[test]
+fn a_lock_shuts_learners_out_until_it_is_opened_whatever_the_seat_becomes() {
+    let directory = Directory::new();
+    directory.set_tenancy(key(), tenancy(1, Some("a")));
+    let before = entry(&directory);
+    directory.set_lock(key(), SeatLock::Locked);
+    assert!(before.shut_out(Role::Learner).is_cancelled());
+    assert!(!before.shut_out(Role::Instructor).is_cancelled());
+    directory.set_tenancy(key(), tenancy(2, None));
+    assert_eq!(entry(&directory).lock(), SeatLock::Locked);
+    directory.set_lock(key(), SeatLock::Open);
+    let after = entry(&directory);
+    assert!(!after.shut_out(Role::Learner).is_cancelled());
+    directory.set_tenancy(key(), tenancy(3, None));
+    assert!(after.shut_out(Role::Learner).is_cancelled());
 }
 
 #[test]

@@ -14,6 +14,7 @@ use super::error::{Gone, ProxyError};
 use super::verified::Verified;
 use crate::addresses::Origin;
 use crate::directory::{SeatEntry, Tenancy};
+use crate::model::SeatLock;
 
 /// How the client showed its token; what a browser sends by itself needs more checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,6 +107,9 @@ impl Gatekeeper {
         }
         let entry = lookup(&asked.seat).ok_or(ProxyError::Gone(Gone::Ended))?;
         check_tenancy(&claims, entry.tenancy(), now)?;
+        if claims.role == Role::Learner {
+            check_lock(&entry)?;
+        }
         check_mode(&asked, claims.mode)?;
         Ok(Grant { claims, entry })
     }
@@ -195,6 +199,14 @@ fn check_tenancy(claims: &SeatClaims, tenancy: &Tenancy, now: u64) -> Result<(),
         (true, true) => Ok(()),
         (true, false) => Err(ProxyError::Gone(Gone::Reset)),
         (false, _) => Err(ProxyError::Gone(Gone::Released)),
+    }
+}
+
+/// Whether a seat's learner and their guests are let in.
+pub(super) fn check_lock(entry: &SeatEntry) -> Result<(), ProxyError> {
+    match entry.lock() {
+        SeatLock::Open => Ok(()),
+        SeatLock::Locked => Err(ProxyError::Locked),
     }
 }
 

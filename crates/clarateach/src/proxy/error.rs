@@ -46,6 +46,9 @@ pub enum ProxyError {
     /// Downstream: a good credential for what no longer is.
     #[error("{}", .0.message())]
     Gone(Gone),
+    /// Downstream: a good credential for a seat that is shut for now.
+    #[error("your instructor has locked this seat; your files are kept")]
+    Locked,
     /// Downstream: not an opening handshake (RFC 6455, section 4.2.1).
     #[error("not a WebSocket handshake: {why}")]
     BadHandshake {
@@ -172,6 +175,7 @@ impl ProxyError {
             Self::TokenExpired => (StatusCode::UNAUTHORIZED, "token_expired"),
             Self::Forbidden { .. } => (StatusCode::FORBIDDEN, "forbidden"),
             Self::Gone(why) => (StatusCode::GONE, why.code()),
+            Self::Locked => (StatusCode::LOCKED, "seat_locked"),
             Self::BadHandshake { .. } => (StatusCode::BAD_REQUEST, "bad_handshake"),
             Self::WebSocketVersion => (StatusCode::UPGRADE_REQUIRED, "websocket_version"),
             Self::UploadBroken => (StatusCode::BAD_REQUEST, "bad_body"),
@@ -231,7 +235,8 @@ impl ProxyError {
         }
         let headers = response.headers_mut();
         match self {
-            Self::SeatUnavailable
+            Self::Locked
+            | Self::SeatUnavailable
             | Self::SeatBusy
             | Self::NothingListens { .. }
             | Self::Book(BookError::NoneFree) => {

@@ -21,7 +21,7 @@ mod visit;
 
 use std::sync::Arc;
 
-use crate::server::Arriving;
+use crate::arriving::Arriving;
 use axum::body::Body;
 use clarateach_protocol::id::SeatKey;
 use clarateach_protocol::origin::{SeatPort, Target};

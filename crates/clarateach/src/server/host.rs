@@ -6,8 +6,9 @@ use http::header::HOST;
 use http::{HeaderValue, Request};
 
 use super::refusal::Refusal;
-use super::{Arriving, Came, Door, Server, client};
+use super::{Came, Door, Server, client};
 use crate::addresses::{HostKind, Scheme, WrongHost};
+use crate::arriving::Arriving;
 
 impl Server {
     /// Where a request should have come, if a trusted proxy says that it came without TLS to a host that

@@ -23,8 +23,8 @@ use super::super::forward::{Upstream, broken};
 use super::super::upgrade::pump;
 use super::super::{Gateway, Handshake, seconds_since_1970};
 use super::{Asked, Program, Visit};
+use crate::arriving::Arriving;
 use crate::directory::ExchangePlace;
-use crate::server::Arriving;
 
 /// A program that is being debugged may take its time: so many times what a seat's server may.
 const PATIENCE: u32 = 10;

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use clarateach_protocol::id::SeatKey;
 use clarateach_protocol::origin::Target;
-use clarateach_protocol::token::{Mode, OriginClaims, TokenError, Visitor};
+use clarateach_protocol::token::{Mode, OriginClaims, Role, TokenError, Visitor};
 use http::{HeaderMap, Method};
 use tokio_util::sync::CancellationToken;
 
 use super::super::Gateway;
+use super::super::authorise::check_lock;
 use super::super::ending::Ending;
 use super::super::error::{Gone, ProxyError};
 use super::{OwnOrigins, cookies};
@@ -58,7 +59,7 @@ impl Gateway {
         let mut endings = Vec::new();
         match claims.visitor {
             Visitor::Instructor => {}
-            Visitor::Learner if sits(entry.tenancy()) => {}
+            Visitor::Learner if sits(entry.tenancy()) => check_lock(&entry)?,
             Visitor::Learner => return Err(ProxyError::Gone(Gone::Released)),
             Visitor::Guest { home } => {
                 let home = lookup(&SeatKey {
@@ -68,7 +69,9 @@ impl Gateway {
                 if !sits(home.tenancy()) {
                     return Err(ProxyError::Gone(Gone::Released));
                 }
-                endings.push(home.tenancy_ended().clone());
+                check_lock(&home)?;
+                check_lock(&entry)?;
+                endings.push(home.shut_out(Role::Learner).clone());
                 endings.push(open_to_class(&claims, &entry)?.clone());
             }
         }
@@ -123,14 +126,18 @@ impl Visit {
         }
     }
 
-    /// What ends the visit: the tenancy's end, the port's closing, the cookie's time, or another start
-    /// of the seat.
+    /// What ends the visit: the tenancy's end or a lock, the port's closing, the cookie's time, or
+    /// another start of the seat.
     pub(super) fn ending(&self, incarnation: &Incarnation) -> Ending {
+        let role = match self.claims.visitor {
+            Visitor::Instructor => Role::Instructor,
+            Visitor::Learner | Visitor::Guest { .. } => Role::Learner,
+        };
         let mut ending = Ending::at(self.claims.expires_at);
         for token in &self.endings {
             ending.or_when(token);
         }
-        ending.or_when(self.entry.tenancy_ended());
+        ending.or_when(self.entry.shut_out(role));
         ending.or_when(&incarnation.ended);
         ending
     }
