@@ -111,7 +111,11 @@ impl App {
             Arc::clone(&orchestrator),
             Arc::clone(&directory),
             Arc::clone(&keys),
-            config.image.clone(),
+            service::Defaults {
+                image: config.image.clone(),
+                length: config.default_length.limit(),
+                schedule: config.schedule,
+            },
         );
         if let Some(path) = &config.instructor_password_file {
             set_password(&service, path).await?;
@@ -252,6 +256,7 @@ pub fn provider(config: &Config, keys: &PlatformKeys) -> anyhow::Result<Arc<dyn 
                     Isolation::Required => WeakIsolation::Refuse,
                     Isolation::Weak => WeakIsolation::Allow,
                 },
+                browser_image: config.browser_image.clone(),
                 resolvers: Vec::new(),
             };
             Ok(Arc::new(DockerProvider::new(docker)))
