@@ -71,6 +71,7 @@ impl Orchestrator {
             store: parts.store,
             key: parts.key,
             permits: Arc::new(Semaphore::new(settings.parallel)),
+            patient_permits: Arc::new(Semaphore::new(settings.parallel_ahead)),
             settings: Arc::new(settings),
         };
         let supervisor = Supervisor::new(
@@ -123,6 +124,12 @@ impl Orchestrator {
     #[must_use]
     pub fn progress(&self, workshop: WorkshopId) -> Option<ProgressView> {
         self.board.view(&workshop)
+    }
+
+    /// Whether each of the first `seats` seats is live and has this binding.
+    #[must_use]
+    pub fn is_bound(&self, workshop: WorkshopId, seats: u16, digest: &str) -> bool {
+        self.board.is_bound(&workshop, seats, digest)
     }
 
     /// Workshops of which something changed that can be observed or is wanted, from now on. Who lags reads again.

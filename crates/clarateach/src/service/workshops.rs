@@ -13,10 +13,10 @@ use super::{Error, Service, input};
 use crate::auth::secret::random_bytes;
 use crate::model::{
     BrowserPolicy, EgressPolicy, EndWarning, Instructor, MAX_SEATS, Presence, Resources, Seat,
-    Workshop, WorkshopSpec, WorkshopStatus,
+    Workshop, WorkshopKind, WorkshopSpec, WorkshopStatus,
 };
 use crate::orchestrator::ProgressView;
-use crate::store::{Inserted, NewWorkshop, RequestKey};
+use crate::store::{Claimed, Inserted, NewWorkshop, RequestKey};
 
 /// What an instructor asks for.
 #[derive(Debug, Clone)]
@@ -139,6 +139,22 @@ impl Service {
         key: Option<RequestKey>,
     ) -> Result<WorkshopView, Error> {
         let workshop = self.new_workshop(owner, &request)?;
+        if workshop.status == WorkshopStatus::Provisioning {
+            match self
+                .claim(workshop.clone(), request.seats, key.clone())
+                .await?
+            {
+                Claimed::Taken { workshop: id, .. } => return self.workshop(id).await,
+                Claimed::Repeat {
+                    workshop: id,
+                    body_hash,
+                } => {
+                    let key = key.expect("only a request with a key is a repeat");
+                    return self.repeated(&key, id, body_hash).await;
+                }
+                Claimed::None => {}
+            }
+        }
         self.inner
             .orchestrator
             .preflight(&workshop.spec)
@@ -200,6 +216,7 @@ impl Service {
                 browser: request.browser,
             },
             name: input::name("name", &request.name)?,
+            kind: WorkshopKind::Class,
             code: JoinCode::from_random(random_bytes()),
             owner: owner.id.clone(),
             status: if scheduled {
@@ -292,7 +309,7 @@ impl Service {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn workshop(&self, id: WorkshopId) -> Result<WorkshopView, Error> {
-        let workshop = self.inner.store.workshop(id).await?;
+        let workshop = self.class(id).await?;
         match workshop.filter(|workshop| workshop.status != WorkshopStatus::Ended) {
             Some(workshop) => self.view(workshop).await,
             None => Err(Error::NotFound("workshop")),
@@ -361,6 +378,9 @@ impl Service {
     }
 
     async fn end(&self, id: WorkshopId) -> Result<(), Error> {
+        if self.class(id).await?.is_none() {
+            return Err(Error::NotFound("workshop"));
+        }
         match self.inner.store.end_workshop(id).await? {
             None => Err(Error::NotFound("workshop")),
             Some(false) => Ok(()),
@@ -429,7 +449,7 @@ fn check_seats(field: &'static str, count: u16) -> Result<(), Error> {
 }
 
 /// Waits for a change of this workshop, or for any when some were missed.
-async fn next_change(changes: &mut broadcast::Receiver<WorkshopId>, id: WorkshopId) {
+pub(super) async fn next_change(changes: &mut broadcast::Receiver<WorkshopId>, id: WorkshopId) {
     loop {
         match changes.recv().await {
             Ok(changed) if changed != id => {}

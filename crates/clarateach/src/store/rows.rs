@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 
 use crate::model::{
     Assignment, BrowserPolicy, EgressPolicy, ObservedSeat, Reason, Resources, Seat, SeatCondition,
-    Secrets, Workshop, WorkshopSpec, WorkshopStatus,
+    Secrets, Workshop, WorkshopKind, WorkshopSpec, WorkshopStatus,
 };
 
 /// Milliseconds since 1970 UTC.
@@ -132,6 +132,11 @@ pub(super) fn workshop(row: &Row<'_>) -> rusqlite::Result<Workshop> {
             browser: read_browser(&row.get::<_, String>("browser")?)?,
         },
         name: row.get("name")?,
+        kind: if row.get("standby")? {
+            WorkshopKind::Standby
+        } else {
+            WorkshopKind::Class
+        },
         code: parse::<JoinCode>(row, "code")?,
         owner: row.get("owner")?,
         status: read_workshop_status(&row.get::<_, String>("status")?)?,

@@ -65,7 +65,7 @@ impl TestApp {
         (app, seats.unwrap())
     }
 
-    fn of(app: App) -> Self {
+    pub(crate) fn of(app: App) -> Self {
         let stop = CancellationToken::new();
         let (listen, setup_link) = (app.listen, app.setup_link.clone());
         let signal = stop.clone().cancelled_owned();

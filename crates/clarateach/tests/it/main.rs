@@ -39,6 +39,8 @@ mod scenes;
 #[cfg(test)]
 mod schedule;
 #[cfg(test)]
+mod standby;
+#[cfg(test)]
 mod tokens;
 #[cfg(test)]
 mod undo;

@@ -202,7 +202,9 @@ async fn a_server_that_was_away_at_the_end_leaves_time_to_extend() {
             let app = TestApp::start_with(hasty(config(dir.path()))).await;
             let mut instructor = app.client();
             instructor.cookie = cookie;
-            let postponed = |shown: &Value| time(&shown["ends_at"]) > over;
+            let postponed = |shown: &Value| {
+                time(&shown["ends_at"]) > over && shown["seats"][0]["status"] == "ready"
+            };
             instructor.until(&path(&first), postponed).await;
             let joined = app.client().join(&first, "Ada").await.json();
             let session = format!(
