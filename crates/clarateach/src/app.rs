@@ -116,6 +116,11 @@ impl App {
                 length: config.default_length.limit(),
                 schedule: config.schedule,
                 standby: config.standby.clone(),
+                overcommit: if config.allow_overcommit {
+                    service::Overcommit::Allow
+                } else {
+                    service::Overcommit::Refuse
+                },
             },
         );
         if let Some(path) = &config.instructor_password_file {

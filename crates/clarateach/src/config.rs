@@ -103,6 +103,10 @@ pub struct Settings {
     #[arg(long, env = "CLARATEACH_DEFAULT_LENGTH", value_name = "TIME")]
     #[serde(default, deserialize_with = "from_text")]
     pub default_length: Option<Length>,
+    /// Make seats even where the machine can't give each of them all that its limits allow: the kernel
+    /// may kill some then, and disks may fill
+    #[arg(long, env = "CLARATEACH_ALLOW_OVERCOMMIT", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub allow_overcommit: Option<bool>,
     /// Workshops made ahead with the defaults, so that who asks for one has it at once: SEATSxWORKSHOPS,
     /// comma-separated, as in `10x1` [default: none]
     #[arg(long, env = "CLARATEACH_STANDBY", value_name = "SEATSxWORKSHOPS")]
@@ -198,6 +202,8 @@ pub struct Config {
     pub default_length: Length,
     /// What is made ahead.
     pub standby: Standby,
+    /// Whether seats that don't fit may be made without a word each time.
+    pub allow_overcommit: bool,
     /// When the schedule acts; nobody sets it but tests.
     pub schedule: ScheduleTimes,
     /// The operator's password file.
@@ -249,6 +255,7 @@ impl Settings {
             provider: self.provider.or(file.provider),
             image: self.image.or(file.image),
             default_length: self.default_length.or(file.default_length),
+            allow_overcommit: self.allow_overcommit.or(file.allow_overcommit),
             standby: self.standby.or(file.standby),
             standby_at_stop: self.standby_at_stop.or(file.standby_at_stop),
             instructor_password_file: self
@@ -343,6 +350,7 @@ impl Settings {
                 plans: self.standby.unwrap_or_default().0,
                 at_stop: self.standby_at_stop.unwrap_or_default().into(),
             },
+            allow_overcommit: self.allow_overcommit == Some(true),
             schedule: ScheduleTimes::default(),
             instructor_password_file: self.instructor_password_file,
             seat_networks,

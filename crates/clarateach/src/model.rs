@@ -3,6 +3,7 @@
 //! Knows nothing of HTTP, SQL or any provider. Ids and codes come from `clarateach_protocol`.
 //! Start at [`WorkshopSpec`] (what is made) and [`DesiredWorkshop`] (what should exist).
 
+mod capacity;
 mod cidr;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,7 @@ use clarateach_protocol::id::{Generation, SeatKey, SeatNumber, WorkshopId};
 use clarateach_protocol::seat::Binding;
 use time::OffsetDateTime;
 
+pub use capacity::{Amounts, Capacity};
 pub use cidr::{Cidr, CidrError};
 
 /// Seats of one workshop at the most.

@@ -26,7 +26,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::directory::Directory;
-use crate::model::WorkshopSpec;
+use crate::model::{Capacity, WorkshopSpec};
 use crate::provider::{Provider, ProviderError, ProviderReport};
 use crate::store::Store;
 use hands::Hands;
@@ -106,6 +106,14 @@ impl Orchestrator {
     /// When it can't even be asked.
     pub async fn check(&self) -> Result<ProviderReport, ProviderError> {
         self.hands.check().await
+    }
+
+    /// What the machine has for seats; `None` where nothing limits them.
+    ///
+    /// # Errors
+    /// When the provider can't tell.
+    pub async fn capacity(&self) -> Result<Option<Capacity>, ProviderError> {
+        self.hands.capacity().await
     }
 
     /// Says that what is wanted of a workshop may have changed; call it after the commit. Whoever

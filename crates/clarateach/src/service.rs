@@ -4,6 +4,7 @@
 //! the directory (what the proxy lets through) and to the orchestrator (what should exist). Start at
 //! [`Service`]; `join`, `workshops`, `seats` and `instructors` hold a resource each.
 
+mod admission;
 mod budget;
 mod input;
 mod instructors;
@@ -35,6 +36,7 @@ use crate::provider::Level;
 use crate::store::{Store, StoreError};
 
 pub use crate::store::Occupancy;
+pub use admission::{CapacityView, Overcommit};
 pub use instructors::SignedIn;
 pub use join::{JoinRequest, Joined};
 pub use schedule::NewEnd;
@@ -137,6 +139,8 @@ pub struct Defaults {
     pub schedule: ScheduleTimes,
     /// What is made ahead.
     pub standby: Standby,
+    /// What becomes of seats that don't fit.
+    pub overcommit: Overcommit,
 }
 
 /// How long a look at readiness counts.
@@ -177,6 +181,7 @@ struct Inner {
     default_length: Option<Duration>,
     scheduled: schedule::Table,
     standby: Standby,
+    overcommit: Overcommit,
     /// Told after a session or a token ended before its time.
     revoked: watch::Sender<()>,
 }
@@ -202,6 +207,7 @@ impl Service {
                 default_length: defaults.length,
                 scheduled: schedule::Table::default(),
                 standby: defaults.standby,
+                overcommit: defaults.overcommit,
                 setup: instructors::Setup::default(),
                 changes: TaskTracker::new(),
                 readiness: tokio::sync::Mutex::default(),

@@ -6,7 +6,9 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::ApiState;
-use super::body::{Health, Ready, ReadyReason};
+use super::body::{Capacity, ErrorBody, Health, Ready, ReadyReason};
+use super::error::ApiError;
+use super::extract::SignedIn;
 
 /// The process answers.
 #[utoipa::path(get, path = "/api/health", tag = "system", responses((status = 200, body = Health)))]
@@ -33,6 +35,15 @@ pub(super) async fn get_ready(State(state): State<ApiState>) -> (StatusCode, Jso
         StatusCode::SERVICE_UNAVAILABLE
     };
     (status, Json(Ready { ready, reasons }))
+}
+
+/// What this machine can hold, with every seat at its limits; and what is made ahead.
+#[utoipa::path(get, path = "/api/capacity", tag = "system", responses((status = 200, body = Capacity), (status = 401, body = ErrorBody), (status = 503, body = ErrorBody)))]
+pub(super) async fn get_capacity(
+    State(state): State<ApiState>,
+    _: SignedIn,
+) -> Result<Json<Capacity>, ApiError> {
+    Ok(Json(state.service.capacity().await?.into()))
 }
 
 /// The public keys that seat tokens are checked against (RFC 7517).

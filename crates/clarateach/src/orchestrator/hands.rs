@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::probe::{self, ProbeError};
 use super::seat_client::SeatClient;
 use super::settings::Settings;
-use crate::model::{DesiredWorkshop, Seat, Workshop, WorkshopKind, WorkshopSpec};
+use crate::model::{Capacity, DesiredWorkshop, Seat, Workshop, WorkshopKind, WorkshopSpec};
 use crate::provider::{Instance, Progress, Provider, ProviderError, ProviderReport, SeatSpec};
 use crate::store::{Store, StoreError};
 
@@ -143,6 +143,11 @@ impl Hands {
     pub(super) async fn check(&self) -> Result<ProviderReport, ProviderError> {
         let after = self.settings.deadlines.check;
         within("checking the provider", after, self.provider.check()).await
+    }
+
+    pub(super) async fn capacity(&self) -> Result<Option<Capacity>, ProviderError> {
+        let after = self.settings.deadlines.check;
+        within("looking how much fits", after, self.provider.capacity()).await
     }
 
     /// What should be and what is of one workshop; what was told of it where that is asked for.

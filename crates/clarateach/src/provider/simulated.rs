@@ -30,7 +30,7 @@ use super::{
     BrowserState, Finding, Instance, Level, Phase, Progress, Provider, ProviderError,
     ProviderReport, SeatSpec,
 };
-use crate::model::{Reason, WorkshopSpec};
+use crate::model::{Capacity, Reason, WorkshopSpec};
 pub use fault::{Failure, Fault};
 use fault::{Script, Step};
 use files::FileTree;
@@ -58,6 +58,7 @@ struct State {
     script: Script,
     creations: BTreeMap<SeatKey, u32>,
     starts: u64,
+    capacity: Option<Capacity>,
 }
 
 struct Workshop {
@@ -155,6 +156,11 @@ impl SimulatedProvider {
     pub fn remove_by_hand(&self, key: &SeatKey) {
         self.take(key);
         self.changed(*key);
+    }
+
+    /// Lets the machine be so large.
+    pub fn limit(&self, capacity: Capacity) {
+        self.state().capacity = Some(capacity);
     }
 
     /// How often a seat was made or started.
@@ -431,6 +437,10 @@ impl Provider for SimulatedProvider {
             }
         })
         .boxed()
+    }
+
+    async fn capacity(&self) -> Result<Option<Capacity>, ProviderError> {
+        Ok(self.state().capacity)
     }
 
     async fn check(&self) -> Result<ProviderReport, ProviderError> {

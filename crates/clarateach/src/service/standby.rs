@@ -25,6 +25,8 @@ use crate::store::{Claimed, NewWorkshop, RequestKey};
 
 /// Between two looks that nothing called for.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// From a change to the look that it calls for.
+const GATHER_FOR: Duration = Duration::from_millis(250);
 /// Before another is made after one failed.
 const AFTER_FAILURE: Duration = Duration::from_secs(60);
 /// For a claimed workshop's seats to get their environment; after that they get it when they can.
@@ -104,11 +106,17 @@ impl Service {
                 Ok(()) => {}
                 Err(error) => tracing::error!(%error, "cannot make workshops ahead; trying again"),
             }
+            let none_wanted = self.inner.standby.plans.is_empty();
+            if none_wanted && self.standby().await.is_ok_and(|left| left.is_empty()) {
+                return stop.cancelled().await;
+            }
             let next = async {
                 let changed = timeout(LOOK_EVERY, changes.recv()).await;
                 if matches!(changed, Ok(Err(RecvError::Closed))) {
                     std::future::pending::<()>().await;
                 }
+                // Changes come in bursts, and nobody waits for this.
+                tokio::time::sleep(GATHER_FOR).await;
             };
             if stop.run_until_cancelled(next).await.is_none() {
                 break;
@@ -157,6 +165,10 @@ impl Service {
             return Ok(());
         };
         if making || classes.iter().any(is_busy) || Instant::now() < *not_before {
+            return Ok(());
+        }
+        if !self.has_room_ahead(seats).await? {
+            tracing::debug!(seats, "no room for a workshop made ahead");
             return Ok(());
         }
         self.make_standby(seats).await

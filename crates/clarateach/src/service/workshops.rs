@@ -9,7 +9,7 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
-use super::{Error, Service, input};
+use super::{Error, Overcommit, Service, input};
 use crate::auth::secret::random_bytes;
 use crate::model::{
     BrowserPolicy, EgressPolicy, EndWarning, Instructor, MAX_SEATS, Presence, Resources, Seat,
@@ -43,6 +43,8 @@ pub struct CreateWorkshop {
     pub starts_at: Option<OffsetDateTime>,
     /// When it ends by itself.
     pub ends_at: Option<OffsetDateTime>,
+    /// What to do where it doesn't fit.
+    pub overcommit: Overcommit,
 }
 
 /// What tells a repeat of a request from a second one.
@@ -140,6 +142,8 @@ impl Service {
     ) -> Result<WorkshopView, Error> {
         let workshop = self.new_workshop(owner, &request)?;
         if workshop.status == WorkshopStatus::Provisioning {
+            self.admit(request.seats, workshop.spec.resources, request.overcommit)
+                .await?;
             match self
                 .claim(workshop.clone(), request.seats, key.clone())
                 .await?
@@ -396,20 +400,33 @@ impl Service {
     /// Adds seats to a workshop; they are made in the background.
     ///
     /// # Errors
-    /// [`Error::Invalid`] when there would be more than [`MAX_SEATS`], [`Error::Ended`].
-    pub async fn add_seats(&self, id: WorkshopId, count: u16) -> Result<WorkshopView, Error> {
+    /// [`Error::Invalid`] when there would be more than [`MAX_SEATS`], [`Error::Conflict`] when they
+    /// don't fit, [`Error::Ended`].
+    pub async fn add_seats(
+        &self,
+        id: WorkshopId,
+        count: u16,
+        overcommit: Overcommit,
+    ) -> Result<WorkshopView, Error> {
         let service = self.clone();
-        self.to_the_end(async move { service.add(id, count).await })
+        self.to_the_end(async move { service.add(id, count, overcommit).await })
             .await
     }
 
-    async fn add(&self, id: WorkshopId, count: u16) -> Result<WorkshopView, Error> {
+    async fn add(
+        &self,
+        id: WorkshopId,
+        count: u16,
+        overcommit: Overcommit,
+    ) -> Result<WorkshopView, Error> {
         check_seats("count", count)?;
         let _in_order = self.inner.locking.lock().await;
         let before = self.workshop(id).await?;
         if before.workshop.status == WorkshopStatus::Ending {
             return Err(Error::Ended);
         }
+        self.admit(count, before.workshop.spec.resources, overcommit)
+            .await?;
         if self
             .inner
             .store

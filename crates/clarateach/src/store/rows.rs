@@ -116,18 +116,22 @@ fn reason(row: &Row<'_>) -> rusqlite::Result<Option<Reason>> {
     }))
 }
 
+pub(super) fn resources(row: &Row<'_>) -> rusqlite::Result<Resources> {
+    Ok(Resources {
+        memory_mib: row.get("memory_mib")?,
+        cpu_millis: row.get("cpu_millis")?,
+        pids: row.get("pids")?,
+        disk_mib: row.get("disk_mib")?,
+    })
+}
+
 pub(super) fn workshop(row: &Row<'_>) -> rusqlite::Result<Workshop> {
     let optional_time = |column| row.get::<_, Option<i64>>(column)?.map(time).transpose();
     Ok(Workshop {
         spec: WorkshopSpec {
             id: parse(row, "id")?,
             image: row.get("image")?,
-            resources: Resources {
-                memory_mib: row.get("memory_mib")?,
-                cpu_millis: row.get("cpu_millis")?,
-                pids: row.get("pids")?,
-                disk_mib: row.get("disk_mib")?,
-            },
+            resources: resources(row)?,
             egress: read_egress(&row.get::<_, String>("egress")?)?,
             browser: read_browser(&row.get::<_, String>("browser")?)?,
         },

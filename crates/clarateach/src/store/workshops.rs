@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use super::rows;
 use super::{Store, StoreError};
-use crate::model::{Reason, Workshop, WorkshopKind, WorkshopStatus};
+use crate::model::{Amounts, Reason, Workshop, WorkshopKind, WorkshopStatus};
 
 /// A workshop to insert, with its seats.
 #[derive(Debug, Clone)]
@@ -81,6 +81,31 @@ impl Store {
             )?
             .query_map([], rows::workshop)?
             .collect()
+        })
+        .await
+    }
+
+    /// What the seats of workshops may use together, up to their limits. Scheduled ones hold nothing yet.
+    ///
+    /// # Errors
+    /// When the read fails.
+    pub async fn taken(&self, kind: WorkshopKind) -> Result<Amounts, StoreError> {
+        self.read("add up what seats may use", move |db| {
+            let sizes = db
+                .prepare_cached(
+                    "SELECT count(*) AS seats, memory_mib, cpu_millis, pids, disk_mib
+                     FROM workshops w JOIN seats s ON s.workshop = w.id
+                     WHERE w.status IN ('provisioning', 'ready', 'failed') AND w.standby = ?1
+                     GROUP BY w.id",
+                )?
+                .query_map([kind == WorkshopKind::Standby], |row| {
+                    Ok(Amounts::of(
+                        row.get::<_, u32>("seats")?.into(),
+                        rows::resources(row)?,
+                    ))
+                })?
+                .collect::<rusqlite::Result<Vec<_>>>()?;
+            Ok(sizes.into_iter().sum())
         })
         .await
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use clarateach::app::App;
 use clarateach::config::{Config, ProviderKind, Settings};
+use clarateach::provider::Provider;
 use clarateach::provider::simulated::SimulatedProvider;
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
@@ -65,7 +66,20 @@ impl TestApp {
         (app, seats.unwrap())
     }
 
-    pub(crate) fn of(app: App) -> Self {
+    /// A server on seats that outlive it.
+    pub(crate) async fn start_on(
+        config: Config,
+        seats: &mut Option<Arc<SimulatedProvider>>,
+    ) -> Self {
+        let app = App::start_on(config, |_, keys| {
+            let make = || Arc::new(SimulatedProvider::new(keys.signing.verifying_keys()));
+            let seats: Arc<dyn Provider> = seats.get_or_insert_with(make).clone();
+            Ok(seats)
+        });
+        Self::of(app.await.unwrap())
+    }
+
+    fn of(app: App) -> Self {
         let stop = CancellationToken::new();
         let (listen, setup_link) = (app.listen, app.setup_link.clone());
         let signal = stop.clone().cancelled_owned();

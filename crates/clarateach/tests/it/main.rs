@@ -1,6 +1,8 @@
 //! Integration tests of the server crate: the real server, real sockets, real engines; one binary.
 
 #[cfg(test)]
+mod admission;
+#[cfg(test)]
 mod api;
 #[cfg(test)]
 mod app;

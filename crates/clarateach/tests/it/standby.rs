@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use clarateach::app::App;
 use clarateach::config::Config;
 use clarateach::model::{AtStop, Standby, StandbyPlan};
 use clarateach::provider::Provider;
@@ -159,12 +158,7 @@ async fn start(
         standby,
         ..config(dir.path())
     };
-    let app = App::start_on(config, |_, keys| {
-        let made = seats
-            .get_or_insert_with(|| Arc::new(SimulatedProvider::new(keys.signing.verifying_keys())));
-        Ok(Arc::clone(made) as Arc<dyn Provider>)
-    });
-    TestApp::of(app.await.unwrap())
+    TestApp::start_on(config, seats).await
 }
 
 #[tokio::test]
