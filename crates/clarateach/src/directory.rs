@@ -4,13 +4,14 @@
 //! live, `proxy` looks up. An entry never changes; writers swap it for another, and what ended is
 //! cancelled, which closes its connections. Knows no SQL and no provider, only the model's types.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod entry;
+
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use clarateach_protocol::id::{Generation, SeatKey, WorkshopId};
 use clarateach_protocol::origin::SeatPort;
-use clarateach_protocol::token::Role;
 use time::OffsetDateTime;
 use tokio::sync::broadcast;
 use tokio::time::Instant;
@@ -18,9 +19,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::attendance::{Attendance, Seen};
 use crate::model::{Presence, PresenceTimes, SeatLock};
-use crate::provider::Endpoints;
-use crate::proxy::connections::Connections;
-use crate::proxy::minted::MintedTokens;
+
+pub(crate) use entry::ExchangePlace;
+pub use entry::{Incarnation, Live, Reach, SeatEntry, Tenancy};
 
 /// Workshops of which a presence changed that a slow subscriber can be behind.
 const BEHIND_AT_MOST: usize = 256;
@@ -32,132 +33,6 @@ pub struct Directory {
     presence_changes: broadcast::Sender<WorkshopId>,
     /// Held by whoever writes: workshops that were removed, whose seats no late call brings back.
     removed: Mutex<HashSet<WorkshopId>>,
-}
-
-/// Whose a seat is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tenancy {
-    /// The generation whose tokens are good.
-    pub generation: Generation,
-    /// The assignment's id, while somebody sits there.
-    pub assignment: Option<String>,
-    /// When the workshop ends by itself; no token lives longer.
-    pub ends_at: Option<OffsetDateTime>,
-}
-
-impl Tenancy {
-    /// Whether credentials and connections of `other` are still good under this one.
-    fn continues(&self, other: &Self) -> bool {
-        self.generation == other.generation && self.assignment == other.assignment
-    }
-}
-
-/// A seat that answered its probes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Live {
-    /// Which start of it.
-    pub incarnation: String,
-    /// Where its services answer.
-    pub endpoints: Endpoints,
-}
-
-/// Whether a seat can be reached.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reach {
-    /// It answered its probes.
-    Live(Live),
-    /// It runs, and doesn't answer or isn't proven: connections may still work.
-    Silent,
-    /// It doesn't run, or its network is lost: nothing comes through its connections any more, and
-    /// nothing need say so to whoever holds them.
-    Gone,
-}
-
-/// One seat, as it was when it was looked up.
-#[derive(Clone)]
-pub struct SeatEntry {
-    tenancy: Tenancy,
-    tenancy_ended: CancellationToken,
-    /// Cancelled when learners are shut out, and with `tenancy_ended`.
-    learners_out: CancellationToken,
-    lock: SeatLock,
-    attendance: Attendance,
-    /// Ports that are open to the class, each with what ends when it is closed.
-    open_ports: BTreeMap<SeatPort, CancellationToken>,
-    incarnation: Option<Arc<Incarnation>>,
-    endpoints: Option<Endpoints>,
-}
-
-/// One start of a seat, with all that the proxy keeps for it: none of it is ever used for another.
-pub struct Incarnation {
-    name: String,
-    pub(crate) generation: Generation,
-    pub(crate) ended: CancellationToken,
-    pub(crate) connections: Connections,
-    pub(crate) tokens: MintedTokens,
-}
-
-impl Incarnation {
-    fn new(name: String, generation: Generation) -> Arc<Self> {
-        Arc::new(Self {
-            name,
-            generation,
-            ended: CancellationToken::new(),
-            connections: Connections::default(),
-            tokens: MintedTokens::default(),
-        })
-    }
-}
-
-impl SeatEntry {
-    /// Whose it is.
-    #[must_use]
-    pub fn tenancy(&self) -> &Tenancy {
-        &self.tenancy
-    }
-
-    /// Cancelled when the tenancy ends: release, reset, delete.
-    #[must_use]
-    pub fn tenancy_ended(&self) -> &CancellationToken {
-        &self.tenancy_ended
-    }
-
-    /// Whether learners are let in.
-    #[must_use]
-    pub fn lock(&self) -> SeatLock {
-        self.lock
-    }
-
-    /// Cancelled when whoever has that role is let in no longer: with the tenancy, and for learners
-    /// when the seat is locked.
-    #[must_use]
-    pub fn shut_out(&self, role: Role) -> &CancellationToken {
-        match role {
-            Role::Learner => &self.learners_out,
-            Role::Instructor => &self.tenancy_ended,
-        }
-    }
-
-    /// Ports that are open to the class.
-    pub fn open_ports(&self) -> impl Iterator<Item = SeatPort> {
-        self.open_ports.keys().copied()
-    }
-
-    /// Cancelled when the port is closed to the class; `None`: it isn't open.
-    pub(crate) fn port_closed(&self, port: SeatPort) -> Option<&CancellationToken> {
-        self.open_ports.get(&port)
-    }
-
-    /// Its learner's live connections.
-    #[must_use]
-    pub fn attendance(&self) -> &Attendance {
-        &self.attendance
-    }
-
-    /// Where it answers; `None` while it isn't live.
-    pub(crate) fn upstream(&self) -> Option<(Arc<Incarnation>, Endpoints)> {
-        Some((self.incarnation.clone()?, self.endpoints?))
-    }
 }
 
 impl Default for Directory {
@@ -406,22 +281,6 @@ fn remove(seats: &mut Seats, goes: impl Fn(&SeatKey) -> bool) -> Ended {
         true
     });
     ended
-}
-
-impl SeatEntry {
-    fn new(tenancy: Tenancy, attendance: Attendance) -> Self {
-        let tenancy_ended = CancellationToken::new();
-        Self {
-            tenancy,
-            learners_out: tenancy_ended.child_token(),
-            tenancy_ended,
-            lock: SeatLock::Open,
-            attendance,
-            open_ports: BTreeMap::new(),
-            incarnation: None,
-            endpoints: None,
-        }
-    }
 }
 
 /// What a change put an end to.

@@ -72,6 +72,8 @@ pub const LISTED: &[Listed] = &[
     listed(503, "isolation_unavailable", "seats can't be isolated on this machine; nothing was begun"),
     listed(503, "no_preview_ports", "every port for previews is in use; `Retry-After` says when to ask again"),
     listed(503, "nothing_listens", "no program listens on that port of the seat; `Retry-After` says when to ask again"),
+    listed(503, "overloaded", "as many connections or requests as the server, or one network, may have; `Retry-After` says when to ask again"),
+    listed(503, "seat_busy", "as many requests and connections as one seat may have; `Retry-After` says when to ask again"),
     listed(503, "seat_unavailable", "the seat is being made or brought back; `Retry-After` says when to ask again"),
     listed(503, "stopping", "the server stops; `Retry-After` says when to ask again"),
     listed(504, "seat_timeout", "the seat did not answer in time"),

@@ -25,11 +25,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::server::Arriving;
 use axum::body::Body;
 use clarateach_protocol::token::{Role, SigningKey, VerifyingKeys};
 use http::header::ORIGIN;
 use http::{HeaderValue, Method, Request, Response};
-use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -41,7 +41,7 @@ use origin::OwnOrigins;
 use route::{NoRoute, Route, Target};
 use upgrade::Handshake;
 
-/// How long the gateway waits for seats.
+/// How long the gateway waits for seats, and how much of it one seat may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// For a connection.
@@ -50,6 +50,9 @@ pub struct Limits {
     pub first_byte: Duration,
     /// For the other side of an upgraded connection, once one side is done.
     pub half_open: Duration,
+    /// Requests and live connections of one seat at a time. All who look at a port that is open to the
+    /// class count there: 200 learners with a few each must fit in.
+    pub exchanges: usize,
 }
 
 impl Default for Limits {
@@ -58,6 +61,7 @@ impl Default for Limits {
             connect: Duration::from_secs(2),
             first_byte: Duration::from_secs(30),
             half_open: Duration::from_secs(10),
+            exchanges: 1024,
         }
     }
 }
@@ -165,7 +169,7 @@ impl Gateway {
     pub async fn handle(
         &self,
         route: Result<Route, ProxyError>,
-        request: Request<Incoming>,
+        request: Request<Arriving>,
         received: Received<'_>,
     ) -> Response<Body> {
         let asked_by = request.headers().get(ORIGIN).cloned();
@@ -188,7 +192,7 @@ impl Gateway {
     async fn answer(
         &self,
         route: Result<Route, ProxyError>,
-        request: Request<Incoming>,
+        request: Request<Arriving>,
         received: &Received<'_>,
     ) -> Result<Response<Body>, ProxyError> {
         let route = route?;

@@ -105,3 +105,30 @@ fn wrong_settings_are_named() {
     };
     assert!(small.resolve().is_err());
 }
+
+#[test]
+fn limits_are_settings() {
+    let limits = |all, address, seat| {
+        let settings = Settings {
+            max_connections: all,
+            max_connections_per_address: address,
+            max_connections_per_seat: seat,
+            ..Settings::default()
+        };
+        let config = settings.resolve()?;
+        let server = config.server_limits;
+        Ok::<_, ConfigError>((
+            server.connections,
+            server.connections_per_address,
+            config.seat_limits.exchanges,
+        ))
+    };
+    assert_eq!(limits(None, None, None).unwrap(), (20_000, 10_000, 1024));
+    assert_eq!(limits(Some(300), None, None).unwrap(), (300, 150, 1024));
+    assert_eq!(limits(Some(300), Some(7), Some(9)).unwrap(), (300, 7, 9));
+    let error = limits(None, Some(0), None).unwrap_err().to_string();
+    assert!(
+        error.starts_with("max_connections_per_address: 0"),
+        "{error}"
+    );
+}

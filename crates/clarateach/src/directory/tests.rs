@@ -1,6 +1,9 @@
-//! Two writers, late calls, and what each change ends.
+//! Tenancies, reach and ports as their writers tell them.
 
 use super::*;
+use crate::provider::Endpoints;
+use clarateach_protocol::token::Role;
+use time::OffsetDateTime;
 
 fn key() -> SeatKey {
     SeatKey {

@@ -14,7 +14,9 @@ use super::probe::{self, ProbeError};
 use super::seat_client::SeatClient;
 use super::settings::Settings;
 use crate::model::{Capacity, DesiredWorkshop, Seat, Workshop, WorkshopKind, WorkshopSpec};
-use crate::provider::{Instance, Progress, Provider, ProviderError, ProviderReport, SeatSpec};
+use crate::provider::{
+    BrowserState, Instance, Progress, Provider, ProviderError, ProviderReport, SeatSpec,
+};
 use crate::store::{Store, StoreError};
 
 /// What outward calls need.
@@ -43,6 +45,7 @@ pub(super) enum Outcome {
 pub(super) enum Acted {
     Created(Result<Instance, ProviderError>),
     Stopped(Result<(), ProviderError>),
+    BrowserSet(Result<Instance, ProviderError>),
     Probed(Answer),
     Bound(Answer),
     Destroyed(Result<(), ProviderError>),
@@ -197,6 +200,13 @@ impl Hands {
         let _permit = self.permits.acquire().await;
         let after = self.settings.deadlines.stop;
         Acted::Stopped(within("stopping the seat", after, self.provider.stop(seat)).await)
+    }
+
+    pub(super) async fn set_browser(&self, seat: &SeatKey, want: BrowserState) -> Acted {
+        let _permit = self.permits.acquire().await;
+        let after = self.settings.deadlines.create;
+        let call = self.provider.set_browser(seat, want);
+        Acted::BrowserSet(within("changing the browser", after, call).await)
     }
 
     pub(super) async fn destroy(&self, seat: &SeatKey) -> Acted {

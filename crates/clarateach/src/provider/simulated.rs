@@ -4,6 +4,7 @@
 //! Every seat has a loopback address of its own and the real ports, like a seat on a bridge. Nothing
 //! survives the process. Start at [`SimulatedProvider::new`]; faults are in [`Fault`].
 
+mod browser;
 mod events;
 mod fault;
 mod files;
@@ -347,10 +348,19 @@ impl Provider for SimulatedProvider {
         want: BrowserState,
     ) -> Result<Instance, ProviderError> {
         self.reach()?;
-        match (want, self.seat(seat)) {
-            (BrowserState::Absent, Some(seat)) => Ok(seat.instance()),
-            _ => Err(ProviderError::Unsupported { what: "a browser" }),
+        let there = self.seat(seat).ok_or(ProviderError::NoSeat(*seat))?;
+        let could = there
+            .set_browser(want)
+            .map_err(|source| ProviderError::Engine {
+                operation: "start the browser",
+                subject: format!("of {seat}"),
+                source: source.into(),
+            })?;
+        if !could {
+            return Err(ProviderError::NotRunning(*seat));
         }
+        self.changed(*seat);
+        Ok(there.instance())
     }
 
     async fn stop(&self, key: &SeatKey) -> Result<(), ProviderError> {

@@ -15,16 +15,18 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::Instant;
 
 use super::connections::Lease;
+use crate::directory::ExchangePlace;
+use crate::server::Arriving;
 
 /// A request's body.
 pub(crate) struct Upload {
-    incoming: Option<Incoming>,
+    incoming: Option<Arriving>,
     progress: Progress,
 }
 
 impl Upload {
     /// The client's body, and what tells of its progress.
-    pub(crate) fn new(incoming: Incoming) -> (Self, Progress) {
+    pub(crate) fn new(incoming: Arriving) -> (Self, Progress) {
         let incoming = Some(incoming).filter(|incoming| !incoming.is_end_stream());
         let progress = Progress::new(incoming.is_some());
         let upload = Self {
@@ -145,19 +147,21 @@ pub(crate) struct Download {
     incoming: Incoming,
     ended: Pin<Box<dyn Future<Output = ()> + Send>>,
     lease: Option<Lease>,
+    _place: ExchangePlace,
 }
 
 impl Download {
     /// The seat's body, broken off when `ended` is; the lease is given back at its end.
     pub(crate) fn new(
         incoming: Incoming,
-        lease: Lease,
+        (lease, place): (Lease, ExchangePlace),
         ended: impl Future<Output = ()> + Send + 'static,
     ) -> Self {
         let mut download = Self {
             incoming,
             ended: Box::pin(ended),
             lease: Some(lease),
+            _place: place,
         };
         download.give_back_at_end();
         download

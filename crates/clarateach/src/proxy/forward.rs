@@ -16,7 +16,8 @@ use super::connections::{Lease, connect};
 use super::error::ProxyError;
 use super::headers::{Onward, clean_request, clean_response};
 use super::{Exchange, Gateway};
-use crate::directory::Incarnation;
+use crate::directory::{ExchangePlace, Incarnation};
+use crate::server::Arriving;
 
 /// Where one request goes.
 pub(crate) struct Upstream {
@@ -24,6 +25,8 @@ pub(crate) struct Upstream {
     pub(crate) service: Service,
     pub(crate) address: SocketAddr,
     pub(crate) host: HeaderValue,
+    /// One of the seat's, as long as the exchange goes on.
+    pub(crate) place: ExchangePlace,
 }
 
 impl Gateway {
@@ -39,11 +42,14 @@ impl Gateway {
             Service::Files => endpoints.files,
         };
         let host = HeaderValue::try_from(address.to_string()).expect("an address is ASCII");
+        let limit = self.limits.exchanges;
+        let place = grant.entry.begin_exchange(limit);
         Ok(Upstream {
             incarnation,
             service: route.service,
             address,
             host,
+            place: place.ok_or(ProxyError::SeatBusy)?,
         })
     }
 
@@ -85,7 +91,7 @@ impl Gateway {
     pub(super) async fn forward(
         &self,
         onward: Request<()>,
-        body: Incoming,
+        body: Arriving,
         grant: &Grant,
         upstream: Upstream,
     ) -> Result<Response<Body>, ProxyError> {
@@ -111,7 +117,7 @@ impl Gateway {
         // What hyper keeps of the seat's head: reason phrase, spelling of names.
         head.extensions.clear();
         let ended = self.until_ended(grant, &upstream.incarnation);
-        let download = Download::new(incoming, lease, ended);
+        let download = Download::new(incoming, (lease, upstream.place), ended);
         Ok(Response::from_parts(head, Body::new(download)))
     }
 

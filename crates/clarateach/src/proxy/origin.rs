@@ -21,12 +21,12 @@ mod visit;
 
 use std::sync::Arc;
 
+use crate::server::Arriving;
 use axum::body::Body;
 use clarateach_protocol::id::SeatKey;
 use clarateach_protocol::origin::{SeatPort, Target};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Request, Response, request};
-use hyper::body::Incoming;
 
 use super::error::ProxyError;
 use super::upgrade;
@@ -85,7 +85,7 @@ impl Gateway {
     pub async fn handle_own(
         &self,
         own: &OwnHost,
-        request: Request<Incoming>,
+        request: Request<Arriving>,
         received: Received<'_>,
     ) -> Response<Body> {
         let (parts, body) = request.into_parts();
@@ -115,7 +115,7 @@ impl Gateway {
         &self,
         origins: &OwnOrigins,
         asked: &Asked<'_>,
-        body: Incoming,
+        body: Arriving,
     ) -> Result<Response<Body>, ProxyError> {
         let Asked { own, request, .. } = asked;
         if let Some(below) = request.uri.path().strip_prefix(enter::PREFIX) {

@@ -35,6 +35,7 @@ use super::forward::Upstream;
 use super::frames::InputWatch;
 use super::headers::{clean_response, tokens};
 use crate::attendance::Attending;
+use crate::directory::ExchangePlace;
 
 /// A client's opening handshake, checked.
 pub(crate) struct Handshake {
@@ -145,7 +146,7 @@ impl Gateway {
         let ended = self.until_ended(grant, &upstream.incarnation);
         if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
             let lease = Lease::new(sender, upstream.service, upstream.incarnation.clone());
-            return Ok(refused(answer, lease, ended));
+            return Ok(refused(answer, (lease, upstream.place), ended));
         }
         let response = handshake.accept(answer.headers())?;
         let seat = hyper::upgrade::on(&mut answer);
@@ -160,7 +161,11 @@ impl Gateway {
         let attending =
             (grant.claims.role == Role::Learner).then(|| grant.entry.attendance().begin());
         let half_open = self.limits.half_open;
-        let pumping = pump((downstream, seat), attending, half_open, ended);
+        let place = upstream.place;
+        let pumping = async move {
+            pump((downstream, seat), attending, half_open, ended).await;
+            drop(place);
+        };
         self.tasks.spawn(pumping.in_current_span());
         Ok(response)
     }
@@ -169,7 +174,7 @@ impl Gateway {
 /// The seat's refusal, as an ordinary answer.
 fn refused(
     answer: Response<Incoming>,
-    lease: Lease,
+    lease: (Lease, ExchangePlace),
     ended: impl Future<Output = ()> + Send + 'static,
 ) -> Response<Body> {
     let (mut head, incoming) = answer.into_parts();

@@ -22,7 +22,8 @@ pub(super) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[Cidr]
         .map_or(peer, |address| address.to_canonical())
 }
 
-fn is_trusted(peer: IpAddr, trusted: &[Cidr]) -> bool {
+/// Whether `X-Forwarded-For` of that peer is believed.
+pub(super) fn is_trusted(peer: IpAddr, trusted: &[Cidr]) -> bool {
     match peer {
         IpAddr::V4(ip) => trusted.iter().any(|network| network.contains(ip)),
         IpAddr::V6(_) => false,

@@ -40,6 +40,7 @@ mod room;
 mod scenes;
 #[cfg(test)]
 mod schedule;
+mod stand_in;
 #[cfg(test)]
 mod standby;
 #[cfg(test)]

@@ -25,6 +25,12 @@ impl WorkshopLoop {
                 let key = self.key(seat);
                 self.begin_on_seat(seat, move |hands| async move { hands.stop(&key).await });
             }
+            Action::SetBrowser { seat, want } => {
+                let key = self.key(seat);
+                self.begin_on_seat(seat, move |hands| async move {
+                    hands.set_browser(&key, want).await
+                });
+            }
             Action::Destroy { seat, why } => {
                 tracing::info!(workshop = %self.id, %seat, ?why, "removing a seat");
                 let key = self.key(seat);
@@ -247,6 +253,7 @@ impl WorkshopLoop {
             Acted::Created(Ok(instance)) => track.created(instance, now, &settings),
             Acted::Destroyed(Ok(())) => track.destroyed(),
             Acted::Stopped(Ok(())) => track.stopped(),
+            Acted::BrowserSet(Ok(instance)) => track.browser_set(instance, now, &settings),
             Acted::Discarded(Ok(())) => {
                 track.discarded();
                 self.look_wanted = true;
@@ -261,6 +268,11 @@ impl WorkshopLoop {
                 tracing::warn!(seat = %key, %error, "cannot remove a seat");
                 self.look_wanted = true;
                 track.not_destroyed(error.reason(), now, &settings);
+            }
+            Acted::BrowserSet(Err(error)) => {
+                tracing::warn!(seat = %key, %error, "cannot change the browser of a seat");
+                self.look_wanted = true;
+                track.browser_not_set(now, &settings);
             }
             Acted::Probed(answer) => {
                 if let Err(error) = &answer.result {

@@ -22,6 +22,8 @@ use super::super::forward::{Upstream, broken};
 use super::super::upgrade::pump;
 use super::super::{Gateway, Handshake, seconds_since_1970};
 use super::{Asked, Program, Visit};
+use crate::directory::ExchangePlace;
+use crate::server::Arriving;
 
 /// A program that is being debugged may take its time: so many times what a seat's server may.
 const PATIENCE: u32 = 10;
@@ -33,7 +35,7 @@ impl Gateway {
         program: &Program<'_>,
         visit: &Visit,
         mut onward: Request<()>,
-        (asked, body, is_upgrade): (&Asked<'_>, Incoming, bool),
+        (asked, body, is_upgrade): (&Asked<'_>, Arriving, bool),
     ) -> Result<Response<Body>, ProxyError> {
         let upstream = self.files_of(visit)?;
         if is_upgrade {
@@ -62,7 +64,7 @@ impl Gateway {
             });
         }
         let ended = visit.until_ended(&upstream.incarnation);
-        Ok(answer(program, response, lease, ended))
+        Ok(answer(program, response, (lease, upstream.place), ended))
     }
 
     /// Passes a handshake on; upon the program's own `101` both sides are connected.
@@ -93,7 +95,7 @@ impl Gateway {
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             let line = Line::Program(program.port);
             let lease = Lease::new(sender, line, upstream.incarnation.clone());
-            return Ok(answer(program, response, lease, ended));
+            return Ok(answer(program, response, (lease, upstream.place), ended));
         }
         let accepted = handshake.accept(response.headers())?;
         let seat = hyper::upgrade::on(&mut response);
@@ -105,7 +107,11 @@ impl Gateway {
             }
         };
         // A page's socket is the page's, and says nothing of whether its learner is there.
-        let pumping = pump((downstream, seat), None, self.limits.half_open, ended);
+        let (place, half_open) = (upstream.place, self.limits.half_open);
+        let pumping = async move {
+            pump((downstream, seat), None, half_open, ended).await;
+            drop(place);
+        };
         self.tasks.spawn(pumping.in_current_span());
         Ok(accepted)
     }
@@ -196,7 +202,9 @@ impl Gateway {
     fn files_of(&self, visit: &Visit) -> Result<Upstream, ProxyError> {
         let (incarnation, endpoints) = visit.entry.upstream().ok_or(ProxyError::SeatUnavailable)?;
         let address = endpoints.files;
+        let place = visit.entry.begin_exchange(self.limits.exchanges);
         Ok(Upstream {
+            place: place.ok_or(ProxyError::SeatBusy)?,
             incarnation,
             service: Service::Files,
             address,
@@ -213,7 +221,7 @@ impl Gateway {
 fn answer(
     program: &Program<'_>,
     response: Response<Incoming>,
-    lease: Lease,
+    lease: (Lease, ExchangePlace),
     ended: impl Future<Output = ()> + Send + 'static,
 ) -> Response<Body> {
     let (mut head, incoming) = response.into_parts();
