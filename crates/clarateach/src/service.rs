@@ -182,6 +182,8 @@ struct Inner {
     scheduled: schedule::Table,
     standby: Standby,
     overcommit: Overcommit,
+    /// Held from finding that seats fit until they are stored.
+    admitting: tokio::sync::Mutex<()>,
     /// Told after a session or a token ended before its time.
     revoked: watch::Sender<()>,
 }
@@ -208,6 +210,7 @@ impl Service {
                 scheduled: schedule::Table::default(),
                 standby: defaults.standby,
                 overcommit: defaults.overcommit,
+                admitting: tokio::sync::Mutex::default(),
                 setup: instructors::Setup::default(),
                 changes: TaskTracker::new(),
                 readiness: tokio::sync::Mutex::default(),

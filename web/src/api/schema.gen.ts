@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/api/capacity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What this machine can hold, with every seat at its limits; and what is made ahead. */
+        get: operations["get_capacity"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/events": {
         parameters: {
             query?: never;
@@ -182,7 +199,11 @@ export interface paths {
          *     answers at once (RFC 7240, section 4.1).
          */
         post: operations["create_workshop"];
-        delete?: never;
+        /**
+         * Ends every workshop, whoever made it. Answers when nothing of them is left; with
+         *     `Prefer: respond-async` it answers at once.
+         */
+        delete: operations["delete_workshops"];
         options?: never;
         head?: never;
         patch?: never;
@@ -229,6 +250,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/workshops/{id}/extend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sets when a workshop ends: a time, or so many minutes later than it would. */
+        post: operations["extend_workshop"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/workshops/{id}/join-qr.svg": {
         parameters: {
             query?: never;
@@ -263,6 +301,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/workshops/{id}/seats/{number}/lock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Locks a seat: nobody is seated there, and its learner is shut out until it is unlocked. Files and
+         *     processes stay, and instructors still get in. Twice is fine.
+         */
+        post: operations["lock_seat"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/workshops/{id}/seats/{number}/release": {
         parameters: {
             query?: never;
@@ -272,7 +330,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Ends a learner's assignment and makes the seat anew. */
+        /** Ends a learner's assignment and makes the seat anew. It can't be undone: nobody gets what was another's. */
         post: operations["release_seat"];
         delete?: never;
         options?: never;
@@ -289,7 +347,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Makes a seat anew; its learner stays. */
+        /** Makes a seat anew; its learner stays. Its files are kept for 30 minutes, so that it can be undone. */
         post: operations["reset_seat"];
         delete?: never;
         options?: never;
@@ -331,17 +389,65 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/workshops/{id}/seats/{number}/undo-reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Gives a seat the files back that it had before its last reset, as long as `undo_reset_until` of the
+         *     seat says; what was made since goes. The learner stays.
+         */
+        post: operations["undo_reset_seat"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workshops/{id}/seats/{number}/unlock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets a locked seat's learner in again. Twice is fine. */
+        post: operations["unlock_seat"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /** @description More seats. */
         AddSeats: {
+            /** @description Make them although the machine can't give every seat all that its limits allow. */
+            allow_overcommit?: boolean;
             /**
              * Format: int32
              * @description How many.
              */
             count: number;
+        };
+        /** @description Memory, disk and processes of seats, at their limits. */
+        Amounts: {
+            /** Format: int64 */
+            disk_mb: number;
+            /** Format: int64 */
+            memory_mb: number;
+            /** Format: int64 */
+            pids: number;
         };
         /** @description An API token, without its text. */
         ApiToken: {
@@ -360,6 +466,19 @@ export interface components {
          * @enum {string}
          */
         Browser: "on_demand" | "always" | "off";
+        /** @description What this machine can hold. */
+        Capacity: {
+            for_seats?: components["schemas"]["Amounts"] | null;
+            /**
+             * Format: int64
+             * @description Seats of the default size that fit beside those; absent where nothing limits them.
+             */
+            seats_left?: number | null;
+            /** @description Workshops made ahead; they are in nobody's way. */
+            standby: components["schemas"]["StandbyWorkshop"][];
+            /** @description What the seats of all workshops may use. */
+            taken: components["schemas"]["Amounts"];
+        };
         /** @description An instructor opening a seat. */
         CreateSeatToken: {
             /** @description To look, or to help. */
@@ -372,6 +491,8 @@ export interface components {
         };
         /** @description A workshop to make. */
         CreateWorkshop: {
+            /** @description Make it although the machine can't give every seat all that its limits allow. */
+            allow_overcommit?: boolean;
             /** @description A key for an AI service; shells get it as `ANTHROPIC_API_KEY` or `api_key_name`. */
             api_key?: string | null;
             /** @description The variable's name for the key. */
@@ -428,7 +549,7 @@ export interface components {
              * @description Stable, snake_case; what a client matches on.
              * @enum {string}
              */
-            code: "ambiguous_request" | "bad_body" | "bad_credentials" | "bad_handshake" | "bad_host" | "bad_path" | "bad_setup_secret" | "bad_target" | "bad_token" | "body_stalled" | "browser_off" | "deadline" | "disk_full" | "ended" | "engine_error" | "engine_unreachable" | "forbidden" | "idempotency_conflict" | "image_missing" | "internal" | "invalid_input" | "isolation_unavailable" | "method_not_allowed" | "no_pages" | "no_preview_ports" | "no_seats" | "not_entered" | "not_found" | "not_ready" | "nothing_listens" | "origins_off" | "port_not_open" | "released" | "reset" | "seat_protocol_error" | "seat_timeout" | "seat_unavailable" | "seat_unreachable" | "setup_required" | "stopping" | "token_expired" | "too_large" | "too_many_attempts" | "too_many_ports" | "unauthenticated" | "unknown_code" | "unknown_reconnect_code" | "unsupported_media_type" | "upload_stalled" | "websocket_version" | "wrong_host" | "wrong_origin";
+            code: "ambiguous_request" | "bad_body" | "bad_credentials" | "bad_handshake" | "bad_host" | "bad_path" | "bad_setup_secret" | "bad_target" | "bad_token" | "body_stalled" | "browser_off" | "deadline" | "disk_full" | "ended" | "engine_error" | "engine_unreachable" | "forbidden" | "idempotency_conflict" | "image_missing" | "internal" | "invalid_input" | "isolation_unavailable" | "method_not_allowed" | "no_pages" | "no_preview_ports" | "no_seats" | "not_entered" | "not_found" | "not_ready" | "nothing_listens" | "nothing_to_undo" | "origins_off" | "overcommit" | "overloaded" | "port_not_open" | "released" | "reset" | "seat_busy" | "seat_locked" | "seat_protocol_error" | "seat_timeout" | "seat_unavailable" | "seat_unreachable" | "setup_required" | "stopping" | "token_expired" | "too_large" | "too_many_attempts" | "too_many_ports" | "unauthenticated" | "unknown_code" | "unknown_reconnect_code" | "unsupported_media_type" | "upload_stalled" | "websocket_version" | "wrong_host" | "wrong_origin";
             /** @description The input field that was wrong. */
             field?: string | null;
             /** @description A sentence that names the thing and the remedy. */
@@ -471,6 +592,17 @@ export interface components {
             /** @description Which workshop. */
             workshop: string;
         } | {
+            /** Format: date-time */
+            ends_at: string;
+            /** Format: int64 */
+            id: number;
+            /** Format: int32 */
+            minutes: number;
+            /** @enum {string} */
+            type: "warning";
+            /** @description Which workshop. */
+            workshop: string;
+        } | {
             /** Format: int64 */
             id: number;
             /** @enum {string} */
@@ -486,6 +618,19 @@ export interface components {
         } | {
             /** @enum {string} */
             type: "heartbeat";
+        };
+        /** @description A new end: one of the two. */
+        ExtendWorkshop: {
+            /**
+             * Format: date-time
+             * @description When it ends.
+             */
+            ends_at?: string | null;
+            /**
+             * Format: int32
+             * @description So much later than it would; from now on where it has no end. At most a week.
+             */
+            minutes?: number | null;
         };
         /** @description The server runs. */
         Health: {
@@ -524,6 +669,11 @@ export interface components {
         };
         /** @description The workshop that was joined. */
         JoinedWorkshop: {
+            /**
+             * Format: date-time
+             * @description When it ends by itself; the seat's session route tells when that changes.
+             */
+            ends_at?: string | null;
             id: string;
             name: string;
         };
@@ -632,10 +782,20 @@ export interface components {
              */
             generation: number;
             learner?: components["schemas"]["Learner"] | null;
+            /**
+             * Format: date-time
+             * @description Since when nobody is seated here and its learner is shut out; absent while it is open.
+             */
+            locked_at?: string | null;
             /** Format: int32 */
             number: number;
             reason?: components["schemas"]["Reason"] | null;
             status: components["schemas"]["SeatStatus"];
+            /**
+             * Format: date-time
+             * @description Until when its last reset can be undone; absent when there is none.
+             */
+            undo_reset_until?: string | null;
         };
         /**
          * @description A seat's state.
@@ -673,9 +833,24 @@ export interface components {
             /** @description The password. */
             password: string;
         };
+        /** @description A workshop made ahead, that nobody asked for yet. */
+        StandbyWorkshop: {
+            id: string;
+            /** Format: int32 */
+            seats: number;
+            status: components["schemas"]["WorkshopStatus"];
+        };
         /** @description The instructor's API tokens. */
         TokenList: {
             tokens: components["schemas"]["ApiToken"][];
+        };
+        /** @description An end that is near. */
+        Warning: {
+            /**
+             * Format: int32
+             * @description No more than so many minutes are left: 15, 5 or 1.
+             */
+            minutes: number;
         };
         /** @description A workshop with its seats. */
         Workshop: {
@@ -700,6 +875,7 @@ export interface components {
             /** Format: date-time */
             starts_at?: string | null;
             status: components["schemas"]["WorkshopStatus"];
+            warning?: components["schemas"]["Warning"] | null;
         };
         /** @description Every workshop that has not ended. */
         WorkshopList: {
@@ -719,6 +895,41 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    get_capacity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Capacity"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     all_events: {
         parameters: {
             query?: {
@@ -846,6 +1057,15 @@ export interface operations {
             };
             /** @description `ended` */
             410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description `seat_locked` */
+            423: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1310,6 +1530,48 @@ export interface operations {
             };
         };
     };
+    delete_workshops: {
+        parameters: {
+            query: {
+                /** @description `true`: that all are meant is said, not slipped into */
+                all: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     get_workshop: {
         parameters: {
             query?: never;
@@ -1457,6 +1719,63 @@ export interface operations {
             };
         };
     };
+    extend_workshop: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExtendWorkshop"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Workshop"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     get_join_qr: {
         parameters: {
             query?: never;
@@ -1541,7 +1860,54 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description `overcommit` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    lock_seat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Seat"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1703,6 +2069,99 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SeatToken"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    undo_reset_seat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Seat"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description `nothing_to_undo` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    unlock_seat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Seat"];
                 };
             };
             401: {

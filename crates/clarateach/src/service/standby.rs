@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::workshops::next_change;
-use super::{Error, Service, tenancy};
+use super::{Error, Overcommit, Service, tenancy};
 use crate::auth::secret::random_bytes;
 use crate::model::{
     AtStop, BrowserPolicy, EgressPolicy, Resources, Secrets, StandbyPlan, Workshop, WorkshopKind,
@@ -46,17 +46,20 @@ pub struct StandbyView {
 }
 
 impl Service {
-    /// Gives out a standby workshop that is like `workshop`, if there is one.
+    /// Gives out a standby workshop that is like `new`, if there is one and it fits.
     pub(super) async fn claim(
         &self,
-        workshop: Workshop,
-        seats: u16,
+        new: NewWorkshop,
         key: Option<RequestKey>,
+        overcommit: Overcommit,
     ) -> Result<Claimed, Error> {
-        let env = workshop.env.clone();
-        let ends_at = workshop.ends_at;
-        let new = NewWorkshop { workshop, seats };
+        let (seats, env) = (new.seats, new.workshop.env.clone());
+        let ends_at = new.workshop.ends_at;
+        let in_order = self.inner.admitting.lock().await;
+        self.admit(seats, new.workshop.spec.resources, overcommit)
+            .await?;
         let claimed = self.inner.store.claim_standby(new, key).await?;
+        drop(in_order);
         if let Claimed::Taken {
             workshop: id,
             seats_before,

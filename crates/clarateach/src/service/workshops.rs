@@ -142,12 +142,11 @@ impl Service {
     ) -> Result<WorkshopView, Error> {
         let workshop = self.new_workshop(owner, &request)?;
         if workshop.status == WorkshopStatus::Provisioning {
-            self.admit(request.seats, workshop.spec.resources, request.overcommit)
-                .await?;
-            match self
-                .claim(workshop.clone(), request.seats, key.clone())
-                .await?
-            {
+            let new = NewWorkshop {
+                workshop: workshop.clone(),
+                seats: request.seats,
+            };
+            match self.claim(new, key.clone(), request.overcommit).await? {
                 Claimed::Taken { workshop: id, .. } => return self.workshop(id).await,
                 Claimed::Repeat {
                     workshop: id,
@@ -164,7 +163,14 @@ impl Service {
             .preflight(&workshop.spec)
             .await
             .map_err(|error| Error::Unavailable(error.reason()))?;
-        let id = match self.insert(workshop, request.seats, key.clone()).await? {
+        let in_order = self.inner.admitting.lock().await;
+        if workshop.status == WorkshopStatus::Provisioning {
+            self.admit(request.seats, workshop.spec.resources, request.overcommit)
+                .await?;
+        }
+        let inserted = self.insert(workshop, request.seats, key.clone()).await?;
+        drop(in_order);
+        let id = match inserted {
             Ok(id) => id,
             // The same request came twice at once, and the other one was first.
             Err((id, body_hash)) => {
@@ -425,6 +431,7 @@ impl Service {
         if before.workshop.status == WorkshopStatus::Ending {
             return Err(Error::Ended);
         }
+        let _until_stored = self.inner.admitting.lock().await;
         self.admit(count, before.workshop.spec.resources, overcommit)
             .await?;
         if self

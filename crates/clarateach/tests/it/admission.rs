@@ -77,6 +77,7 @@ async fn more_than_fits_needs_a_yes_and_says_the_arithmetic() {
             instructor.get("/api/capacity").await.json()["seats_left"],
             3
         );
+        drop(app);
     })
     .await;
 }
