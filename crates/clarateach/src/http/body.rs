@@ -143,7 +143,7 @@ pub(super) fn overcommit(is_allowed: bool) -> Overcommit {
     }
 }
 
-/// Memory, disk and processes of seats, at their limits.
+/// Memory and processes of seats at their limits, and the quarter of their disks that is counted.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Amounts {
     memory_mb: u64,

@@ -42,7 +42,7 @@ pub(super) async fn get_ready(
     (status, Json(Ready { ready, reasons }))
 }
 
-/// What this machine can hold, with every seat at its limits; and what is made ahead.
+/// What this machine can hold, and what is made ahead.
 #[utoipa::path(get, path = "/api/capacity", tag = "system", responses((status = 200, body = Capacity), (status = 401, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(super) async fn get_capacity(
     State(state): State<ApiState>,

@@ -5,6 +5,9 @@ use std::iter::Sum;
 
 use super::Resources;
 
+/// A seat counts with one of so many parts of its disk.
+const DISK_PART: u64 = 4;
+
 /// Memory, disk and processes: a machine's, or what seats may use together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Amounts {
@@ -17,12 +20,13 @@ pub struct Amounts {
 }
 
 impl Amounts {
-    /// What so many seats may use up to their limits.
+    /// What so many seats count with: memory and processes up to their limits, a part of their disks,
+    /// which take room only as they fill.
     #[must_use]
     pub fn of(seats: u64, each: Resources) -> Self {
         Self {
             memory_mib: seats * u64::from(each.memory_mib),
-            disk_mib: seats * u64::from(each.disk_mib),
+            disk_mib: seats * u64::from(each.disk_mib).div_ceil(DISK_PART),
             pids: seats * u64::from(each.pids),
         }
     }
@@ -98,7 +102,7 @@ impl Capacity {
         }
     }
 
-    /// Whether `more` fits beside what is `taken`, with each seat at its limits.
+    /// Whether `more` fits beside what is `taken`, with every seat counted as [`Amounts::of`] does.
     #[must_use]
     pub fn admits(&self, taken: Amounts, more: Amounts) -> bool {
         self.for_seats.holds([taken, more].into_iter().sum())
@@ -108,7 +112,8 @@ impl Capacity {
     #[must_use]
     pub fn seats_left(&self, taken: Amounts, each: Resources) -> u64 {
         let left = self.for_seats.without(taken);
-        let fit = |left: u64, each: u32| left / u64::from(each.max(1));
+        let each = Amounts::of(1, each);
+        let fit = |left: u64, each: u64| left / each.max(1);
         fit(left.memory_mib, each.memory_mib)
             .min(fit(left.disk_mib, each.disk_mib))
             .min(fit(left.pids, each.pids))
@@ -121,7 +126,7 @@ mod tests {
 
     const MACHINE: Amounts = Amounts {
         memory_mib: 16 * 1024,
-        disk_mib: 101 * 1024,
+        disk_mib: 26 * 1024,
         pids: 32_768,
     };
 

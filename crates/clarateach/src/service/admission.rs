@@ -1,7 +1,7 @@
 //! Admission: what this machine can hold, as the API, `doctor` and creating workshops know it.
 //!
-//! Every seat counts with its limits, used or not: nothing inside its own limit is ever killed for
-//! another. More than fits needs an explicit yes.
+//! Every seat counts with its limits of memory and processes, used or not: nothing inside its own limit
+//! is ever killed for another; and with a part of its disk, which is sparse. More than fits needs an explicit yes.
 
 use super::{Error, Service, StandbyView};
 use crate::model::{Amounts, Capacity, Resources, WorkshopKind};
@@ -69,7 +69,7 @@ impl Service {
         Err(Error::Conflict {
             code: "overcommit",
             message: format!(
-                "{seats} more seats may use {more}; this machine has {} for seats, and those that are there may use {taken}: {left} more fit. Take fewer seats or smaller limits, end a workshop, or say that it may be overcommitted",
+                "{seats} more seats need {more}; this machine has {} for seats, and those that are there need {taken}: {left} more fit. Take fewer seats or smaller limits, end a workshop, or say that it may be overcommitted",
                 machine.for_seats
             ),
         })

@@ -161,7 +161,7 @@ impl Service {
                     self.end_standby(id).await?;
                 }
             }
-            making |= is_busy(&workshop);
+            making |= is_busy(workshop);
         }
         let next = missing.into_iter().filter(|(_, count)| *count > 0);
         let Some((seats, _)) = next.min() else {

@@ -85,7 +85,7 @@ impl Store {
         .await
     }
 
-    /// What the seats of workshops may use together, up to their limits. Scheduled ones hold nothing yet.
+    /// What the seats of workshops count with together. Scheduled ones hold nothing yet.
     ///
     /// # Errors
     /// When the read fails.

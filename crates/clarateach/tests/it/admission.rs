@@ -25,7 +25,7 @@ async fn more_than_fits_needs_a_yes_and_says_the_arithmetic() {
         assert_eq!(capacity["seats_left"], 1);
         assert_eq!(
             capacity["taken"],
-            json!({"memory_mb": 2048, "disk_mb": 4096, "pids": 1024})
+            json!({"memory_mb": 2048, "disk_mb": 1024, "pids": 1024})
         );
         assert_eq!(capacity["for_seats"]["memory_mb"], 3584);
 
@@ -40,7 +40,7 @@ async fn more_than_fits_needs_a_yes_and_says_the_arithmetic() {
             .unwrap()
             .to_owned();
         for figure in [
-            "2 more seats may use 2.0 GiB memory",
+            "2 more seats need 2.0 GiB memory",
             "3.5 GiB memory",
             "1 more fit",
         ] {
