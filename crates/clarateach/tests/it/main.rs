@@ -40,6 +40,7 @@ mod room;
 mod scenes;
 #[cfg(test)]
 mod schedule;
+#[cfg(test)]
 mod stand_in;
 #[cfg(test)]
 mod standby;
