@@ -115,6 +115,12 @@ impl App {
                 image: config.image.clone(),
                 length: config.default_length.limit(),
                 schedule: config.schedule,
+                standby: config.standby.clone(),
+                overcommit: if config.allow_overcommit {
+                    service::Overcommit::Allow
+                } else {
+                    service::Overcommit::Refuse
+                },
             },
         );
         if let Some(path) = &config.instructor_password_file {
@@ -129,6 +135,11 @@ impl App {
         let schedule = service.clone().keep_schedule(stop.clone());
         tasks.spawn(async move {
             schedule.await;
+            Ok(())
+        });
+        let standby = service.clone().keep_standby(stop.clone());
+        tasks.spawn(async move {
+            standby.await;
             Ok(())
         });
         if let Some(link) = &setup_link {

@@ -2,22 +2,23 @@
 
 mod limits;
 mod read;
+mod values;
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
 use crate::feed::FeedTimes;
 use crate::limits::{SeatLimits, ServerLimits};
-use crate::model::{Cidr, PresenceTimes, ScheduleTimes};
+use crate::model::{Cidr, PresenceTimes, ScheduleTimes, Standby};
 use crate::origins::PreviewPorts;
 use crate::room::{Machine, Room, RoomChoice, RoomError};
 use read::{cidr_from_text, cidrs_from_texts, from_text};
+pub use values::{Length, StandbyAtStop, StandbyPlans};
 
 /// Why the configuration can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -73,59 +74,6 @@ pub enum LogFormat {
     Json,
 }
 
-/// How long a workshop lasts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Length {
-    /// So long from its start.
-    For(Duration),
-    /// Until somebody deletes it.
-    UntilDeleted,
-}
-
-impl Default for Length {
-    fn default() -> Self {
-        Self::For(Duration::from_secs(7 * 24 * 60 * 60))
-    }
-}
-
-impl Length {
-    /// The time; `None` without an end.
-    #[must_use]
-    pub fn limit(self) -> Option<Duration> {
-        match self {
-            Self::For(time) => Some(time),
-            Self::UntilDeleted => None,
-        }
-    }
-}
-
-impl std::str::FromStr for Length {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text == "none" {
-            return Ok(Self::UntilDeleted);
-        }
-        let wrong = || format!("{text:?} is no length: write 90m, 12h, 7d or none");
-        let unit = text.chars().next_back().ok_or_else(wrong)?;
-        let seconds = match unit {
-            'm' => 60,
-            'h' => 60 * 60,
-            'd' => 24 * 60 * 60,
-            _ => return Err(wrong()),
-        };
-        let number: u32 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
-        let time = Duration::from_secs(u64::from(number) * seconds);
-        if time.is_zero() || time > LONGEST {
-            return Err(format!("{text:?} is out of range: 1m to 365d, or none"));
-        }
-        Ok(Self::For(time))
-    }
-}
-
-/// The longest default length of a workshop.
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-
 /// Settings as given: by flag or environment, and again as the file's content.
 #[derive(Debug, Clone, Default, Args, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
@@ -154,14 +102,26 @@ pub struct Settings {
     /// Image of seats whose workshop names none [default: clarateach/workspace:latest]
     #[arg(long, env = "CLARATEACH_IMAGE", value_name = "IMAGE")]
     pub image: Option<String>,
-    /// Image of seats' browsers [default: clarateach/browser:latest]
-    #[arg(long, env = "CLARATEACH_BROWSER_IMAGE", value_name = "IMAGE")]
-    pub browser_image: Option<String>,
     /// How long a workshop lasts that names no end: as in `90m`, `12h` or `7d`; `none`: until it is
     /// deleted [default: 7d]
     #[arg(long, env = "CLARATEACH_DEFAULT_LENGTH", value_name = "TIME")]
     #[serde(default, deserialize_with = "from_text")]
     pub default_length: Option<Length>,
+    /// Make seats even where the machine can't give each of them all that its limits allow: the kernel
+    /// may kill some then, and disks may fill
+    #[arg(long, env = "CLARATEACH_ALLOW_OVERCOMMIT", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub allow_overcommit: Option<bool>,
+    /// Workshops made ahead with the defaults, so that who asks for one has it at once: SEATSxWORKSHOPS,
+    /// comma-separated, as in `10x1` [default: none]
+    #[arg(long, env = "CLARATEACH_STANDBY", value_name = "SEATSxWORKSHOPS")]
+    #[serde(default, deserialize_with = "from_text")]
+    pub standby: Option<StandbyPlans>,
+    /// What becomes of those that nobody asked for when the server stops [default: keep]
+    #[arg(long, env = "CLARATEACH_STANDBY_AT_STOP")]
+    pub standby_at_stop: Option<StandbyAtStop>,
+    /// Image of seats' browsers [default: clarateach/browser:latest]
+    #[arg(long, env = "CLARATEACH_BROWSER_IMAGE", value_name = "IMAGE")]
+    pub browser_image: Option<String>,
     /// File with the instructor's password, read at every start; sets it without the set-up link
     #[arg(long, env = "CLARATEACH_INSTRUCTOR_PASSWORD_FILE", value_name = "FILE")]
     pub instructor_password_file: Option<PathBuf>,
@@ -244,12 +204,16 @@ pub struct Config {
     pub provider: ProviderKind,
     /// The default image.
     pub image: String,
-    /// Image of seats' browsers.
-    pub browser_image: String,
     /// How long a workshop lasts that names no end.
     pub default_length: Length,
+    /// What is made ahead.
+    pub standby: Standby,
+    /// Whether seats that don't fit may be made without a word each time.
+    pub allow_overcommit: bool,
     /// When the schedule acts; nobody sets it but tests.
     pub schedule: ScheduleTimes,
+    /// Image of seats' browsers.
+    pub browser_image: String,
     /// The operator's password file.
     pub instructor_password_file: Option<PathBuf>,
     /// Pool of the seats' subnets.
@@ -302,8 +266,11 @@ impl Settings {
             data_dir: self.data_dir.or(file.data_dir),
             provider: self.provider.or(file.provider),
             image: self.image.or(file.image),
-            browser_image: self.browser_image.or(file.browser_image),
             default_length: self.default_length.or(file.default_length),
+            allow_overcommit: self.allow_overcommit.or(file.allow_overcommit),
+            standby: self.standby.or(file.standby),
+            standby_at_stop: self.standby_at_stop.or(file.standby_at_stop),
+            browser_image: self.browser_image.or(file.browser_image),
             instructor_password_file: self
                 .instructor_password_file
                 .or(file.instructor_password_file),
@@ -400,10 +367,15 @@ impl Settings {
             provider,
             image: not_empty(self.image)
                 .unwrap_or_else(|| "clarateach/workspace:latest".to_owned()),
+            default_length: self.default_length.unwrap_or_default(),
+            standby: Standby {
+                plans: self.standby.unwrap_or_default().0,
+                at_stop: self.standby_at_stop.unwrap_or_default().into(),
+            },
+            allow_overcommit: self.allow_overcommit == Some(true),
+            schedule: ScheduleTimes::default(),
             browser_image: not_empty(self.browser_image)
                 .unwrap_or_else(|| "clarateach/browser:latest".to_owned()),
-            default_length: self.default_length.unwrap_or_default(),
-            schedule: ScheduleTimes::default(),
             instructor_password_file: self.instructor_password_file,
             seat_networks,
             isolation: if self.allow_weak_isolation == Some(true) {

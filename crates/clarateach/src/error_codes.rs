@@ -51,6 +51,7 @@ pub const LISTED: &[Listed] = &[
     listed(409, "idempotency_conflict", "the `Idempotency-Key` came with another body before"),
     listed(409, "no_seats", "every seat that works is taken"),
     listed(409, "nothing_to_undo", "no reset of this learner's seat can be undone any more"),
+    listed(409, "overcommit", "so many seats don't fit on the machine; the message has the arithmetic, `allow_overcommit` makes them all the same"),
     listed(409, "too_many_ports", "the seat has as many open ports, or numbers, as one may"),
     listed(410, "ended", "the workshop is over"),
     listed(410, "released", "the seat was released"),

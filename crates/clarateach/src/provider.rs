@@ -19,7 +19,7 @@ use clarateach_protocol::id::{Generation, SeatKey, SeatNumber, WorkshopId};
 use futures_util::stream::BoxStream;
 use sha2::{Digest, Sha256};
 
-use crate::model::{BrowserPolicy, EgressPolicy, Reason, Resources, WorkshopSpec};
+use crate::model::{BrowserPolicy, Capacity, EgressPolicy, Reason, Resources, WorkshopSpec};
 
 /// Makes, finds and removes seats.
 #[async_trait]
@@ -81,6 +81,9 @@ pub trait Provider: Send + Sync {
 
     /// Seats that something happened to: hints only, reconcile decides.
     fn changes(&self) -> BoxStream<'static, SeatKey>;
+
+    /// What the machine has for seats; `None` where nothing limits them.
+    async fn capacity(&self) -> Result<Option<Capacity>, ProviderError>;
 
     /// What works, what doesn't, and what to do.
     async fn check(&self) -> Result<ProviderReport, ProviderError>;

@@ -1,5 +1,7 @@
 //! What settings make of each other.
 
+use std::time::Duration;
+
 use super::*;
 
 #[test]
@@ -59,6 +61,20 @@ fn lengths_have_units() {
     assert_eq!(length("none"), Ok(None));
     for wrong in ["", "m", "90", "0h", "-1h", "1h30m", "400d", "1µ"] {
         assert!(length(wrong).is_err(), "{wrong:?} was taken");
+    }
+}
+
+#[test]
+fn standby_plans_name_seats_and_workshops() {
+    let plans = |text: &str| {
+        let plans = text.parse::<StandbyPlans>()?.0.into_iter();
+        Ok::<_, String>(plans.map(|it| (it.seats, it.workshops)).collect::<Vec<_>>())
+    };
+    assert_eq!(plans("10x1"), Ok(vec![(10, 1)]));
+    assert_eq!(plans("10x1, 30x2"), Ok(vec![(10, 1), (30, 2)]));
+    assert_eq!(plans("none"), Ok(vec![]));
+    for wrong in ["10", "0x1", "10x0", "201x1", "10x1x1", "10x99", "x"] {
+        assert!(plans(wrong).is_err(), "{wrong:?} was taken");
     }
 }
 

@@ -6,7 +6,9 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 
 use super::ApiState;
-use super::body::{Health, Ready, ReadyReason};
+use super::body::{Capacity, ErrorBody, Health, Ready, ReadyReason};
+use super::error::ApiError;
+use super::extract::SignedIn;
 use crate::server::Condition;
 
 /// The process answers.
@@ -38,6 +40,15 @@ pub(super) async fn get_ready(
         StatusCode::SERVICE_UNAVAILABLE
     };
     (status, Json(Ready { ready, reasons }))
+}
+
+/// What this machine can hold, and what is made ahead.
+#[utoipa::path(get, path = "/api/capacity", tag = "system", responses((status = 200, body = Capacity), (status = 401, body = ErrorBody), (status = 503, body = ErrorBody)))]
+pub(super) async fn get_capacity(
+    State(state): State<ApiState>,
+    _: SignedIn,
+) -> Result<Json<Capacity>, ApiError> {
+    Ok(Json(state.service.capacity().await?.into()))
 }
 
 /// Why the server turns clients away, if it does.

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::probe::{self, ProbeError};
 use super::seat_client::SeatClient;
 use super::settings::Settings;
-use crate::model::{DesiredWorkshop, Seat, Workshop, WorkshopSpec};
+use crate::model::{Capacity, DesiredWorkshop, Seat, Workshop, WorkshopKind, WorkshopSpec};
 use crate::provider::{
     BrowserState, Instance, Progress, Provider, ProviderError, ProviderReport, SeatSpec,
 };
@@ -28,6 +28,8 @@ pub(super) struct Hands {
     pub(super) settings: Arc<Settings>,
     /// One for each action on a seat that may be under way.
     pub(super) permits: Arc<Semaphore>,
+    /// The same for workshops that nobody waits for.
+    pub(super) patient_permits: Arc<Semaphore>,
 }
 
 /// What came of an outward call.
@@ -104,6 +106,15 @@ pub(super) enum RemovalError {
 }
 
 impl Hands {
+    /// Hands that leave the others room, where nobody waits for the workshop.
+    pub(super) fn of(&self, kind: WorkshopKind) -> Self {
+        let mut hands = self.clone();
+        if kind == WorkshopKind::Standby {
+            hands.permits = Arc::clone(&self.patient_permits);
+        }
+        hands
+    }
+
     /// Everything that the store or the provider know of.
     ///
     /// The provider is asked first: what it has by then, the store knew before.
@@ -135,6 +146,11 @@ impl Hands {
     pub(super) async fn check(&self) -> Result<ProviderReport, ProviderError> {
         let after = self.settings.deadlines.check;
         within("checking the provider", after, self.provider.check()).await
+    }
+
+    pub(super) async fn capacity(&self) -> Result<Option<Capacity>, ProviderError> {
+        let after = self.settings.deadlines.check;
+        within("looking how much fits", after, self.provider.capacity()).await
     }
 
     /// What should be and what is of one workshop; what was told of it where that is asked for.

@@ -185,6 +185,14 @@ impl SeatTrack {
             && instance.status == InstanceStatus::Running
     }
 
+    /// Digest of what it is bound to, while it is live.
+    pub(super) fn bound(&self) -> Option<&str> {
+        match &self.liveness {
+            Liveness::Proven { bound, .. } if self.is_live() => Some(bound),
+            _ => None,
+        }
+    }
+
     /// Whether the gateway can reach it.
     pub(super) fn reach(&self) -> Reach {
         let ours = |instance: &&Instance| instance.generation == self.generation;

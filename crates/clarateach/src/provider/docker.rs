@@ -6,6 +6,7 @@
 
 mod accounts;
 mod browser;
+mod capacity;
 mod check;
 mod command;
 mod config;
@@ -50,7 +51,7 @@ pub use self::residue::residue;
 use super::{
     BrowserState, Instance, Phase, Progress, Provider, ProviderError, ProviderReport, SeatSpec,
 };
-use crate::model::WorkshopSpec;
+use crate::model::{Capacity, WorkshopSpec};
 
 /// Tries at a container's name that a cut-off call is about to use, and the pause between two.
 const NAME_ATTEMPTS: usize = 10;
@@ -70,6 +71,8 @@ pub struct DockerProvider {
     /// Networks asserted by this process.
     subnets: Mutex<HashMap<WorkshopId, Subnet>>,
     seats: SeatLocks,
+    /// The engine's machine's, MiB.
+    memory: tokio::sync::OnceCell<u64>,
 }
 
 impl DockerProvider {
@@ -86,6 +89,7 @@ impl DockerProvider {
             choosing_network: tokio::sync::Mutex::default(),
             subnets: Mutex::default(),
             seats: SeatLocks::default(),
+            memory: tokio::sync::OnceCell::new(),
         }
     }
 
@@ -377,6 +381,10 @@ impl Provider for DockerProvider {
 
     fn changes(&self) -> BoxStream<'static, SeatKey> {
         observe::changes(self.connector.clone(), self.config.instance.clone())
+    }
+
+    async fn capacity(&self) -> Result<Option<Capacity>, ProviderError> {
+        self.machine().await.map(Some)
     }
 
     async fn check(&self) -> Result<ProviderReport, ProviderError> {

@@ -31,7 +31,7 @@ use super::{
     BrowserState, Finding, Instance, Level, Phase, Progress, Provider, ProviderError,
     ProviderReport, SeatSpec,
 };
-use crate::model::{Reason, WorkshopSpec};
+use crate::model::{Capacity, Reason, WorkshopSpec};
 pub use fault::{Failure, Fault};
 use fault::{Script, Step};
 use files::FileTree;
@@ -59,6 +59,7 @@ struct State {
     script: Script,
     creations: BTreeMap<SeatKey, u32>,
     starts: u64,
+    capacity: Option<Capacity>,
 }
 
 struct Workshop {
@@ -156,6 +157,11 @@ impl SimulatedProvider {
     pub fn remove_by_hand(&self, key: &SeatKey) {
         self.take(key);
         self.changed(*key);
+    }
+
+    /// Lets the machine be so large.
+    pub fn limit(&self, capacity: Capacity) {
+        self.state().capacity = Some(capacity);
     }
 
     /// How often a seat was made or started.
@@ -441,6 +447,10 @@ impl Provider for SimulatedProvider {
             }
         })
         .boxed()
+    }
+
+    async fn capacity(&self) -> Result<Option<Capacity>, ProviderError> {
+        Ok(self.state().capacity)
     }
 
     async fn check(&self) -> Result<ProviderReport, ProviderError> {

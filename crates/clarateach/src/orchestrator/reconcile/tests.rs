@@ -34,6 +34,7 @@ fn desired(wanted: Wanted, seats: u16) -> DesiredWorkshop {
             egress: EgressPolicy::Open,
             browser: BrowserPolicy::Off,
         },
+        kind: crate::model::WorkshopKind::Class,
         wanted,
         seats: (1..=seats)
             .map(|seat| DesiredSeat {

@@ -10,7 +10,7 @@ use super::super::progress::ProgressPhase;
 use super::super::reconcile::{self, Action, Groundwork};
 use super::super::seat::{Retry, SeatTrack};
 use super::{Attempts, Goal, Work, WorkshopLoop};
-use crate::model::{DesiredSeat, Reason, Wanted};
+use crate::model::{DesiredSeat, Reason, Wanted, WorkshopKind};
 use crate::provider::{Instance, Phase, Progress, ProviderError};
 
 impl WorkshopLoop {
@@ -131,7 +131,8 @@ impl WorkshopLoop {
         entry.track.begin();
         entry.touched = now;
         let generation = entry.track.generation();
-        let acting = act(self.hands.clone());
+        let kind = self.present().map_or(WorkshopKind::Class, |it| it.kind);
+        let acting = act(self.hands.of(kind));
         self.spawn(Work::Seat(number), async move {
             Outcome::Acted(number, generation, acting.await)
         });
