@@ -182,7 +182,11 @@ export interface paths {
          *     answers at once (RFC 7240, section 4.1).
          */
         post: operations["create_workshop"];
-        delete?: never;
+        /**
+         * Ends every workshop, whoever made it. Answers when nothing of them is left; with
+         *     `Prefer: respond-async` it answers at once.
+         */
+        delete: operations["delete_workshops"];
         options?: never;
         head?: never;
         patch?: never;
@@ -223,6 +227,23 @@ export interface paths {
         get: operations["workshop_events"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workshops/{id}/extend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sets when a workshop ends: a time, or so many minutes later than it would. */
+        post: operations["extend_workshop"];
         delete?: never;
         options?: never;
         head?: never;
@@ -528,6 +549,17 @@ export interface components {
             /** @description Which workshop. */
             workshop: string;
         } | {
+            /** Format: date-time */
+            ends_at: string;
+            /** Format: int64 */
+            id: number;
+            /** Format: int32 */
+            minutes: number;
+            /** @enum {string} */
+            type: "warning";
+            /** @description Which workshop. */
+            workshop: string;
+        } | {
             /** Format: int64 */
             id: number;
             /** @enum {string} */
@@ -543,6 +575,19 @@ export interface components {
         } | {
             /** @enum {string} */
             type: "heartbeat";
+        };
+        /** @description A new end: one of the two. */
+        ExtendWorkshop: {
+            /**
+             * Format: date-time
+             * @description When it ends.
+             */
+            ends_at?: string | null;
+            /**
+             * Format: int32
+             * @description So much later than it would; from now on where it has no end. At most a week.
+             */
+            minutes?: number | null;
         };
         /** @description The server runs. */
         Health: {
@@ -581,6 +626,11 @@ export interface components {
         };
         /** @description The workshop that was joined. */
         JoinedWorkshop: {
+            /**
+             * Format: date-time
+             * @description When it ends by itself; the seat's session route tells when that changes.
+             */
+            ends_at?: string | null;
             id: string;
             name: string;
         };
@@ -744,6 +794,14 @@ export interface components {
         TokenList: {
             tokens: components["schemas"]["ApiToken"][];
         };
+        /** @description An end that is near. */
+        Warning: {
+            /**
+             * Format: int32
+             * @description No more than so many minutes are left: 15, 5 or 1.
+             */
+            minutes: number;
+        };
         /** @description A workshop with its seats. */
         Workshop: {
             browser: components["schemas"]["Browser"];
@@ -767,6 +825,7 @@ export interface components {
             /** Format: date-time */
             starts_at?: string | null;
             status: components["schemas"]["WorkshopStatus"];
+            warning?: components["schemas"]["Warning"] | null;
         };
         /** @description Every workshop that has not ended. */
         WorkshopList: {
@@ -1386,6 +1445,48 @@ export interface operations {
             };
         };
     };
+    delete_workshops: {
+        parameters: {
+            query: {
+                /** @description `true`: that all are meant is said, not slipped into */
+                all: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     get_workshop: {
         parameters: {
             query?: never;
@@ -1524,6 +1625,63 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    extend_workshop: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExtendWorkshop"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Workshop"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            410: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -46,6 +46,21 @@ export function presenceHint({ presence, presence_since: since, joined_at: joine
   }
 }
 
+/** A moment as `datetime-local` fields have it, in this machine's time zone. */
+export function inLocalTime(moment: string | null): string {
+  if (moment === null) return ''
+  const date = new Date(moment)
+  const two = (value: number) => String(value).padStart(2, '0')
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
+  return `${day}T${two(date.getHours())}:${two(date.getMinutes())}`
+}
+
+/** And back, as the API has it; `null` for what is no time. */
+export function momentOf(localTime: string): string | null {
+  const date = new Date(localTime)
+  return localTime === '' || Number.isNaN(date.getTime()) ? null : date.toISOString()
+}
+
 /** A moment that the API tells, as people say it. */
 export function timeOfDay(moment: string | null | undefined, now = new Date()): string {
   return moment ? timeOf(new Date(moment), now) : ''
