@@ -52,12 +52,13 @@ export function WorkshopEnd({ workshop }: { workshop: Workshop }) {
             </Button>
           }
         >
-          {LONGER.map(({ minutes: more, label }) => (
-            <MenuItem key={more} onSelect={() => extend.mutate({ minutes: more })}>
-              <Icon name="add" /> {label}
-            </MenuItem>
-          ))}
-          <MenuSeparator />
+          {endsAt &&
+            LONGER.map(({ minutes: more, label }) => (
+              <MenuItem key={more} onSelect={() => extend.mutate({ minutes: more })}>
+                <Icon name="add" /> {label}
+              </MenuItem>
+            ))}
+          {endsAt && <MenuSeparator />}
           <MenuItem onSelect={() => setChoosing(true)}>
             <Icon name="edit" /> Choose a time…
           </MenuItem>
