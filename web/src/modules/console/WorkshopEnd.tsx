@@ -9,7 +9,7 @@ import { Icon } from '../../components/Icon'
 import { Menu, MenuItem, MenuSeparator } from '../../components/Menu'
 import { Notice } from '../../components/Notice'
 import { useMinutesLeft } from '../../components/useMinutesLeft'
-import { inLocalTime, momentOf, timeOfDay } from './words'
+import { inLocalTime, minutesToWarnOf, momentOf, timeOfDay } from './words'
 import styles from './console.module.css'
 
 const LONGER = [
@@ -24,8 +24,7 @@ export function WorkshopEnd({ workshop }: { workshop: Workshop }) {
   const [choosing, setChoosing] = useState(false)
   const extend = useExtendWorkshop(workshop.id)
   const left = useMinutesLeft(endsAt)
-  // The server's clock says that it is near, this machine's how near.
-  const minutes = warning ? Math.min(left ?? warning.minutes, warning.minutes) : null
+  const minutes = minutesToWarnOf(warning, left)
   return (
     <>
       {minutes !== null && (
