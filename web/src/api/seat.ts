@@ -38,8 +38,11 @@ export async function openSeatSession(address: SeatAddress, token?: string): Pro
   )
 }
 
+/** Asked because something broke: the connection that it is asked on may be broken too. */
+const CHECK_PATIENCE_MS = 5_000
+
 export async function checkSeatSession(address: SeatAddress): Promise<SeatSessionAnswer> {
-  return parseSession(await sendJson<unknown>(seatUrl(address, 'session')))
+  return parseSession(await sendJson<unknown>(seatUrl(address, 'session'), { patienceMs: CHECK_PATIENCE_MS }))
 }
 
 /** Says that the learner leaves; the cookie goes, the seat stays theirs. */

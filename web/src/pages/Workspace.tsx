@@ -56,7 +56,7 @@ export function Workspace({ record, session, state, generation, endsAt }: Props)
   const live = useLiveFiles({
     address: record,
     generation,
-    check: () => session.check(),
+    check: () => session.mayTry(),
     onEvents: (events) => void editor.outside(events),
   })
   const [storage] = useState(() => seatStorage(record))

@@ -89,6 +89,24 @@ describe('a seat session', () => {
     session.stop()
   })
 
+  it('is_worth_an_attempt_while_it_cannot_be_asked_at_all', async () => {
+    const { session, asked } = scene({ check: [refusal(0, 'network_error'), answer()] })
+    expect(await session.mayTry()).toBe(true)
+    expect(session.getState().phase).toBe('waiting')
+    expect(await session.check()).toBe(true)
+    expect(asked).toEqual(['check', 'check'])
+    session.stop()
+  })
+
+  it('is_worth_none_while_the_seat_says_that_it_is_not_up', async () => {
+    const { session } = scene({ check: [refusal(503, 'seat_unavailable'), answer()] })
+    const states: string[] = []
+    const tried = session.mayTry().then(() => states.push(session.getState().phase))
+    await tried
+    expect(states).toEqual(['ready'])
+    session.stop()
+  })
+
   it('learns_within_a_minute_that_the_workshop_ends_at_another_time', async () => {
     vi.useFakeTimers()
     const [before, after] = ['2026-11-22T09:00:00Z', '2026-11-22T09:15:00Z']

@@ -37,6 +37,8 @@ export class SeatSession {
   private readonly listeners = new Set<() => void>()
   private life = new AbortController()
   private checking: Promise<boolean> | null = null
+  /** Told when a call was not answered at all. */
+  private unanswered: (() => void)[] = []
   private renewal: ReturnType<typeof setTimeout> | undefined
   private plannedFor: string | null = null
   private nextLook: ReturnType<typeof setTimeout> | undefined
@@ -79,6 +81,17 @@ export class SeatSession {
     return checking
   }
 
+  /** As `check`, but a seat that could not be asked at all is worth an attempt: a new connection may go where the old
+   * one, on which it was asked, does not. */
+  mayTry(): Promise<boolean> {
+    return Promise.race([
+      this.check(),
+      new Promise<boolean>((resolve) => {
+        this.unanswered.push(() => resolve(true))
+      }),
+    ])
+  }
+
   private async untilAnswered(): Promise<boolean> {
     const { signal } = this.life
     let entering = false
@@ -89,6 +102,7 @@ export class SeatSession {
         const answer = await (entering ? this.calls.enterAgain() : this.calls.check())
         if (signal.aborted) return false
         if (!entering) {
+          this.unanswered = []
           this.entered(answer)
           return true
         }
@@ -112,6 +126,7 @@ export class SeatSession {
           this.set({ phase: 'waiting', why: 'resetting' })
         } else {
           wait = verdict.afterMs ?? wait
+          if (verdict.why === 'offline') this.unanswered.splice(0).forEach((tell) => tell())
           const message = reset ? undefined : verdict.message
           const why = reset && verdict.why !== 'locked' ? 'resetting' : verdict.why
           this.set({ phase: 'waiting', why, ...(message ? { message } : {}) })
