@@ -95,10 +95,8 @@ export function CreateWorkshopDialog({ open, onOpenChange, onCreated }: Props) {
         <details open={moreOpen} onToggle={(event) => setMoreOpen(event.currentTarget.open)}>
           <summary>More options</summary>
           <div className={styles.more}>
-            <div className={styles.times}>
-              <Field label="Opens at" type="datetime-local" hint="Empty: at once." {...input('startsAt')} />
-              <Field label="Ends at" type="datetime-local" hint="You can change it later." {...input('endsAt')} />
-            </div>
+            <Field label="Opens at" type="datetime-local" hint="Empty: at once." {...input('startsAt')} />
+            <Field label="Ends at" type="datetime-local" hint="You can change it later." {...input('endsAt')} />
             <Field
               label="Image"
               placeholder="clarateach/workspace:latest"
