@@ -23,11 +23,11 @@ use crate::provider::docker::{self, DockerConfig, DockerProvider, WeakIsolation}
 use crate::provider::residue::Residue;
 use crate::provider::simulated::SimulatedProvider;
 use crate::proxy::origin::{Numbers, OwnOrigins};
-use crate::proxy::{Gateway, GatewayConfig, Limits};
+use crate::proxy::{Gateway, GatewayConfig};
 use crate::reach::Reach;
 use crate::room::Room;
 use crate::seat_runtime;
-use crate::server::{Server, ServerLimits};
+use crate::server::Server;
 use crate::service::{self, Service};
 use crate::store::Store;
 
@@ -115,6 +115,12 @@ impl App {
                 image: config.image.clone(),
                 length: config.default_length.limit(),
                 schedule: config.schedule,
+                standby: config.standby.clone(),
+                overcommit: if config.allow_overcommit {
+                    service::Overcommit::Allow
+                } else {
+                    service::Overcommit::Refuse
+                },
             },
         );
         if let Some(path) = &config.instructor_password_file {
@@ -129,6 +135,11 @@ impl App {
         let schedule = service.clone().keep_schedule(stop.clone());
         tasks.spawn(async move {
             schedule.await;
+            Ok(())
+        });
+        let standby = service.clone().keep_standby(stop.clone());
+        tasks.spawn(async move {
+            standby.await;
             Ok(())
         });
         if let Some(link) = &setup_link {
@@ -148,7 +159,7 @@ impl App {
             signing: Arc::clone(&keys.signing),
             verifying: keys.signing.verifying_keys(),
             cookie_name: format!("clarateach-seat-{}", keys.cookie_suffix),
-            limits: Limits::default(),
+            limits: config.seat_limits,
         });
         let book: Arc<dyn OriginBook> = Arc::new(service.clone());
         let numbers = Arc::new(Numbers::new(listen.ip(), config.preview_ports));
@@ -180,7 +191,7 @@ impl App {
             gateway,
             platform: http::router(api),
             trusted_proxies: config.trusted_proxies,
-            limits: ServerLimits::default(),
+            limits: config.server_limits.within_open_files(),
         };
         let stop_listening = stop.clone();
         tasks.spawn(async move {
@@ -256,6 +267,7 @@ pub fn provider(config: &Config, keys: &PlatformKeys) -> anyhow::Result<Arc<dyn 
                     Isolation::Required => WeakIsolation::Refuse,
                     Isolation::Weak => WeakIsolation::Allow,
                 },
+                browser_image: config.browser_image.clone(),
                 resolvers: Vec::new(),
             };
             Ok(Arc::new(DockerProvider::new(docker)))

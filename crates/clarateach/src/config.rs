@@ -1,18 +1,25 @@
 //! What the operator sets: flags, then `CLARATEACH_*`, then `clarateach.toml`. Read once.
 
+mod limits;
+mod read;
+mod values;
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
 use crate::feed::FeedTimes;
-use crate::model::{Cidr, PresenceTimes, ScheduleTimes};
+use crate::model::{Cidr, PresenceTimes, ScheduleTimes, Standby};
 use crate::origins::PreviewPorts;
+use crate::proxy::Limits as SeatLimits;
 use crate::room::{Machine, Room, RoomChoice, RoomError};
+use crate::server::ServerLimits;
+use read::{cidr_from_text, cidrs_from_texts, from_text};
+pub use values::{Length, StandbyAtStop, StandbyPlans};
 
 /// Why the configuration can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -68,59 +75,6 @@ pub enum LogFormat {
     Json,
 }
 
-/// How long a workshop lasts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Length {
-    /// So long from its start.
-    For(Duration),
-    /// Until somebody deletes it.
-    UntilDeleted,
-}
-
-impl Default for Length {
-    fn default() -> Self {
-        Self::For(Duration::from_secs(7 * 24 * 60 * 60))
-    }
-}
-
-impl Length {
-    /// The time; `None` without an end.
-    #[must_use]
-    pub fn limit(self) -> Option<Duration> {
-        match self {
-            Self::For(time) => Some(time),
-            Self::UntilDeleted => None,
-        }
-    }
-}
-
-impl std::str::FromStr for Length {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text == "none" {
-            return Ok(Self::UntilDeleted);
-        }
-        let wrong = || format!("{text:?} is no length: write 90m, 12h, 7d or none");
-        let unit = text.chars().next_back().ok_or_else(wrong)?;
-        let seconds = match unit {
-            'm' => 60,
-            'h' => 60 * 60,
-            'd' => 24 * 60 * 60,
-            _ => return Err(wrong()),
-        };
-        let number: u32 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
-        let time = Duration::from_secs(u64::from(number) * seconds);
-        if time.is_zero() || time > LONGEST {
-            return Err(format!("{text:?} is out of range: 1m to 365d, or none"));
-        }
-        Ok(Self::For(time))
-    }
-}
-
-/// The longest default length of a workshop.
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-
 /// Settings as given: by flag or environment, and again as the file's content.
 #[derive(Debug, Clone, Default, Args, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
@@ -154,6 +108,21 @@ pub struct Settings {
     #[arg(long, env = "CLARATEACH_DEFAULT_LENGTH", value_name = "TIME")]
     #[serde(default, deserialize_with = "from_text")]
     pub default_length: Option<Length>,
+    /// Make seats even where the machine can't give each of them all that its limits allow: the kernel
+    /// may kill some then, and disks may fill
+    #[arg(long, env = "CLARATEACH_ALLOW_OVERCOMMIT", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub allow_overcommit: Option<bool>,
+    /// Workshops made ahead with the defaults, so that who asks for one has it at once: SEATSxWORKSHOPS,
+    /// comma-separated, as in `10x1` [default: none]
+    #[arg(long, env = "CLARATEACH_STANDBY", value_name = "SEATSxWORKSHOPS")]
+    #[serde(default, deserialize_with = "from_text")]
+    pub standby: Option<StandbyPlans>,
+    /// What becomes of those that nobody asked for when the server stops [default: keep]
+    #[arg(long, env = "CLARATEACH_STANDBY_AT_STOP")]
+    pub standby_at_stop: Option<StandbyAtStop>,
+    /// Image of seats' browsers [default: clarateach/browser:latest]
+    #[arg(long, env = "CLARATEACH_BROWSER_IMAGE", value_name = "IMAGE")]
+    pub browser_image: Option<String>,
     /// File with the instructor's password, read at every start; sets it without the set-up link
     #[arg(long, env = "CLARATEACH_INSTRUCTOR_PASSWORD_FILE", value_name = "FILE")]
     pub instructor_password_file: Option<PathBuf>,
@@ -188,36 +157,35 @@ pub struct Settings {
     )]
     #[serde(default, deserialize_with = "cidrs_from_texts")]
     pub trusted_proxies: Option<Vec<Cidr>>,
+    /// Connections at a time; a few more are told to come back, the rest closed. Fewer where the limit
+    /// of open files says so [default: 20000]
+    #[arg(long, env = "CLARATEACH_MAX_CONNECTIONS", value_name = "COUNT")]
+    pub max_connections: Option<usize>,
+    /// Connections of one client address at a time; a class behind one router is one address
+    /// [default: 10000]
+    #[arg(
+        long,
+        env = "CLARATEACH_MAX_CONNECTIONS_PER_ADDRESS",
+        value_name = "COUNT"
+    )]
+    pub max_connections_per_address: Option<usize>,
+    /// Requests and live connections of one seat at a time; all who look at a port that is open to the
+    /// class count there [default: 1024]
+    #[arg(
+        long,
+        env = "CLARATEACH_MAX_CONNECTIONS_PER_SEAT",
+        value_name = "COUNT"
+    )]
+    pub max_connections_per_seat: Option<usize>,
+    /// Requests that wait for their answers at a time; more are answered 503 [default: 4096]
+    #[arg(long, env = "CLARATEACH_MAX_REQUESTS", value_name = "COUNT")]
+    pub max_requests: Option<usize>,
     /// How to write the log [default: text on a terminal, otherwise json]
     #[arg(long, env = "CLARATEACH_LOG_FORMAT")]
     pub log_format: Option<LogFormat>,
     /// What to log, as in `info` or `clarateach=debug` [default: info]
     #[arg(long, env = "CLARATEACH_LOG", value_name = "FILTER")]
     pub log: Option<String>,
-}
-
-fn cidr_from_text<'de, D: serde::Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Cidr>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    text.parse().map(Some).map_err(serde::de::Error::custom)
-}
-
-fn from_text<'de, D: serde::Deserializer<'de>, T: std::str::FromStr<Err = String>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    text.parse().map(Some).map_err(serde::de::Error::custom)
-}
-
-fn cidrs_from_texts<'de, D: serde::Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Vec<Cidr>>, D::Error> {
-    let texts = Vec::<String>::deserialize(deserializer)?;
-    let networks = texts
-        .iter()
-        .map(|text| text.parse().map_err(serde::de::Error::custom));
-    networks.collect::<Result<_, _>>().map(Some)
 }
 
 /// The configuration in force.
@@ -239,8 +207,14 @@ pub struct Config {
     pub image: String,
     /// How long a workshop lasts that names no end.
     pub default_length: Length,
+    /// What is made ahead.
+    pub standby: Standby,
+    /// Whether seats that don't fit may be made without a word each time.
+    pub allow_overcommit: bool,
     /// When the schedule acts; nobody sets it but tests.
     pub schedule: ScheduleTimes,
+    /// Image of seats' browsers.
+    pub browser_image: String,
     /// The operator's password file.
     pub instructor_password_file: Option<PathBuf>,
     /// Pool of the seats' subnets.
@@ -253,6 +227,10 @@ pub struct Config {
     pub preview_ports: PreviewPorts,
     /// Proxies whose word on the client's address is believed.
     pub trusted_proxies: Vec<Cidr>,
+    /// What clients may take.
+    pub server_limits: ServerLimits,
+    /// What one seat may take, and how long it may take.
+    pub seat_limits: SeatLimits,
     /// An in-seat server from outside this binary.
     pub workspace_binary: Option<PathBuf>,
     /// From when on a learner's silence means something; nobody sets it but tests.
@@ -290,6 +268,10 @@ impl Settings {
             provider: self.provider.or(file.provider),
             image: self.image.or(file.image),
             default_length: self.default_length.or(file.default_length),
+            allow_overcommit: self.allow_overcommit.or(file.allow_overcommit),
+            standby: self.standby.or(file.standby),
+            standby_at_stop: self.standby_at_stop.or(file.standby_at_stop),
+            browser_image: self.browser_image.or(file.browser_image),
             instructor_password_file: self
                 .instructor_password_file
                 .or(file.instructor_password_file),
@@ -300,6 +282,14 @@ impl Settings {
             seat_ca_file: self.seat_ca_file.or(file.seat_ca_file),
             preview_ports: self.preview_ports.or(file.preview_ports),
             trusted_proxies: self.trusted_proxies.or(file.trusted_proxies),
+            max_connections: self.max_connections.or(file.max_connections),
+            max_connections_per_address: self
+                .max_connections_per_address
+                .or(file.max_connections_per_address),
+            max_connections_per_seat: self
+                .max_connections_per_seat
+                .or(file.max_connections_per_seat),
+            max_requests: self.max_requests.or(file.max_requests),
             log_format: self.log_format.or(file.log_format),
             log: self.log.or(file.log),
         }
@@ -351,6 +341,7 @@ impl Settings {
                 problem: format!("{seat_networks} is too small: each workshop takes a /24"),
             });
         }
+        let (server_limits, seat_limits) = self.limits()?;
         let listen = self
             .listen
             .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080)));
@@ -378,7 +369,14 @@ impl Settings {
             image: not_empty(self.image)
                 .unwrap_or_else(|| "clarateach/workspace:latest".to_owned()),
             default_length: self.default_length.unwrap_or_default(),
+            standby: Standby {
+                plans: self.standby.unwrap_or_default().0,
+                at_stop: self.standby_at_stop.unwrap_or_default().into(),
+            },
+            allow_overcommit: self.allow_overcommit == Some(true),
             schedule: ScheduleTimes::default(),
+            browser_image: not_empty(self.browser_image)
+                .unwrap_or_else(|| "clarateach/browser:latest".to_owned()),
             instructor_password_file: self.instructor_password_file,
             seat_networks,
             isolation: if self.allow_weak_isolation == Some(true) {
@@ -389,6 +387,8 @@ impl Settings {
             seat_ca_file: self.seat_ca_file,
             preview_ports: self.preview_ports.unwrap_or_default(),
             trusted_proxies: self.trusted_proxies.unwrap_or_default(),
+            server_limits,
+            seat_limits,
             workspace_binary: self.workspace_binary,
             presence: PresenceTimes::default(),
             feed: FeedTimes::default(),
@@ -451,8 +451,15 @@ impl fmt::Display for Config {
         writeln!(f, "data_dir        {}", self.data_dir.display())?;
         writeln!(f, "provider        {:?}", self.provider)?;
         writeln!(f, "image           {}", self.image)?;
+        writeln!(f, "browser_image   {}", self.browser_image)?;
         writeln!(f, "seat_networks   {}", self.seat_networks)?;
         writeln!(f, "preview_ports   {}", self.preview_ports)?;
+        let (server, seat) = (&self.server_limits, &self.seat_limits);
+        writeln!(
+            f,
+            "connections     {}, {} an address, {} a seat; {} requests",
+            server.connections, server.connections_per_address, seat.exchanges, server.requests
+        )?;
         write!(f, "isolation       {:?}", self.isolation)
     }
 }

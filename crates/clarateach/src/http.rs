@@ -138,6 +138,7 @@ fn api() -> OpenApiRouter<ApiState> {
         .routes(routes!(reach::get_reach))
         .routes(routes!(system::get_health))
         .routes(routes!(system::get_ready))
+        .routes(routes!(system::get_capacity))
 }
 
 /// The API's description, OpenAPI 3.1, as pretty JSON.

@@ -3,6 +3,7 @@
 //! Knows nothing of HTTP, SQL or any provider. Ids and codes come from `clarateach_protocol`.
 //! Start at [`WorkshopSpec`] (what is made) and [`DesiredWorkshop`] (what should exist).
 
+mod capacity;
 mod cidr;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,7 @@ use clarateach_protocol::id::{Generation, SeatKey, SeatNumber, WorkshopId};
 use clarateach_protocol::seat::Binding;
 use time::OffsetDateTime;
 
+pub use capacity::{Amounts, Capacity};
 pub use cidr::{Cidr, CidrError};
 
 /// Seats of one workshop at the most.
@@ -140,6 +142,8 @@ impl Reason {
 pub struct DesiredWorkshop {
     /// What its seats have in common.
     pub spec: WorkshopSpec,
+    /// Whether somebody waits for it.
+    pub kind: WorkshopKind,
     /// Whether it should exist at all.
     pub wanted: Wanted,
     /// Its seats, ordered by number.
@@ -272,6 +276,34 @@ impl Default for ScheduleTimes {
     }
 }
 
+/// So many workshops of so many seats each, made ahead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StandbyPlan {
+    /// Seats of each.
+    pub seats: u16,
+    /// How many.
+    pub workshops: u16,
+}
+
+/// What becomes of workshops that nobody claimed when the server stops.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AtStop {
+    /// They stay, and the next start adopts them.
+    #[default]
+    Keep,
+    /// They are removed first.
+    Drain,
+}
+
+/// Workshops made ahead.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standby {
+    /// How many of which size.
+    pub plans: Vec<StandbyPlan>,
+    /// What becomes of them when the server stops.
+    pub at_stop: AtStop,
+}
+
 /// A learner on a seat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assignment {
@@ -285,6 +317,15 @@ pub struct Assignment {
     pub joined_at: OffsetDateTime,
 }
 
+/// Whose a workshop is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorkshopKind {
+    /// Somebody's who asked for it.
+    Class,
+    /// Nobody's yet: made ahead, for whoever asks next. Nobody sees or joins it.
+    Standby,
+}
+
 /// A workshop as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workshop {
@@ -292,6 +333,8 @@ pub struct Workshop {
     pub spec: WorkshopSpec,
     /// Its title.
     pub name: String,
+    /// Whose it is.
+    pub kind: WorkshopKind,
     /// What learners type to join.
     pub code: JoinCode,
     /// The instructor who made it.

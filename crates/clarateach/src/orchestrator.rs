@@ -26,7 +26,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::directory::Directory;
-use crate::model::WorkshopSpec;
+use crate::model::{Capacity, WorkshopSpec};
 use crate::provider::{Provider, ProviderError, ProviderReport};
 use crate::store::Store;
 use hands::Hands;
@@ -71,6 +71,7 @@ impl Orchestrator {
             store: parts.store,
             key: parts.key,
             permits: Arc::new(Semaphore::new(settings.parallel)),
+            patient_permits: Arc::new(Semaphore::new(settings.parallel_ahead)),
             settings: Arc::new(settings),
         };
         let supervisor = Supervisor::new(
@@ -107,6 +108,14 @@ impl Orchestrator {
         self.hands.check().await
     }
 
+    /// What the machine has for seats; `None` where nothing limits them.
+    ///
+    /// # Errors
+    /// When the provider can't tell.
+    pub async fn capacity(&self) -> Result<Option<Capacity>, ProviderError> {
+        self.hands.capacity().await
+    }
+
     /// Says that what is wanted of a workshop may have changed; call it after the commit. Whoever
     /// subscribed hears of it too.
     pub fn wake(&self, workshop: WorkshopId) {
@@ -123,6 +132,12 @@ impl Orchestrator {
     #[must_use]
     pub fn progress(&self, workshop: WorkshopId) -> Option<ProgressView> {
         self.board.view(&workshop)
+    }
+
+    /// Whether each of the first `seats` seats is live and has this binding.
+    #[must_use]
+    pub fn is_bound(&self, workshop: WorkshopId, seats: u16, digest: &str) -> bool {
+        self.board.is_bound(&workshop, seats, digest)
     }
 
     /// Workshops of which something changed that can be observed or is wanted, from now on. Who lags reads again.

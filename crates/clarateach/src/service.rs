@@ -4,6 +4,7 @@
 //! the directory (what the proxy lets through) and to the orchestrator (what should exist). Start at
 //! [`Service`]; `join`, `workshops`, `seats` and `instructors` hold a resource each.
 
+mod admission;
 mod budget;
 mod input;
 mod instructors;
@@ -11,6 +12,7 @@ mod join;
 mod origins;
 mod schedule;
 mod seats;
+mod standby;
 mod standing;
 mod tokens;
 mod workshops;
@@ -28,15 +30,17 @@ use tracing::Instrument;
 
 use crate::auth::keys::PlatformKeys;
 use crate::directory::{Directory, Tenancy};
-use crate::model::{Reason, ScheduleTimes, Seat, SeatLock, Workshop};
+use crate::model::{Reason, ScheduleTimes, Seat, SeatLock, Standby, Workshop, WorkshopKind};
 use crate::orchestrator::Orchestrator;
 use crate::provider::Level;
 use crate::store::{Store, StoreError};
 
 pub use crate::store::Occupancy;
+pub use admission::{CapacityView, Overcommit};
 pub use instructors::SignedIn;
 pub use join::{JoinRequest, Joined};
 pub use schedule::NewEnd;
+pub use standby::StandbyView;
 pub use standing::{Credential, Standing};
 pub use workshops::{CreateWorkshop, Idempotency, SeatView, WorkshopView};
 
@@ -133,6 +137,10 @@ pub struct Defaults {
     pub length: Option<Duration>,
     /// How far the schedule looks ahead.
     pub schedule: ScheduleTimes,
+    /// What is made ahead.
+    pub standby: Standby,
+    /// What becomes of seats that don't fit.
+    pub overcommit: Overcommit,
 }
 
 /// How long a look at readiness counts.
@@ -172,6 +180,10 @@ struct Inner {
     /// How long a workshop lasts that names no end; `None`: until it is deleted.
     default_length: Option<Duration>,
     scheduled: schedule::Table,
+    standby: Standby,
+    overcommit: Overcommit,
+    /// Held from finding that seats fit until they are stored.
+    admitting: tokio::sync::Mutex<()>,
     /// Told after a session or a token ended before its time.
     revoked: watch::Sender<()>,
 }
@@ -196,6 +208,9 @@ impl Service {
                 schedule: defaults.schedule,
                 default_length: defaults.length,
                 scheduled: schedule::Table::default(),
+                standby: defaults.standby,
+                overcommit: defaults.overcommit,
+                admitting: tokio::sync::Mutex::default(),
                 setup: instructors::Setup::default(),
                 changes: TaskTracker::new(),
                 readiness: tokio::sync::Mutex::default(),
@@ -295,11 +310,15 @@ impl Service {
     }
 
     async fn workshop_of(&self, key: SeatKey) -> Result<Workshop, Error> {
-        self.inner
-            .store
-            .workshop(key.workshop)
+        self.class(key.workshop)
             .await?
             .ok_or(Error::NotFound("workshop"))
+    }
+
+    /// A workshop of somebody's, ended ones included.
+    async fn class(&self, id: WorkshopId) -> Result<Option<Workshop>, StoreError> {
+        let workshop = self.inner.store.workshop(id).await?;
+        Ok(workshop.filter(|it| it.kind == WorkshopKind::Class))
     }
 }
 

@@ -12,6 +12,7 @@ mod origins;
 mod rows;
 mod schema;
 mod seats;
+mod standby;
 mod tokens;
 mod workshops;
 mod writer;
@@ -27,6 +28,7 @@ pub use idempotency::{Inserted, RequestKey};
 pub use instructors::TokenHash;
 pub use origins::{Noted, NumberWish};
 pub use seats::{Occupancy, Undone};
+pub use standby::Claimed;
 pub use workshops::NewWorkshop;
 
 /// How long a reader or the writer waits for a lock that another process holds.

@@ -73,6 +73,9 @@ struct Add {
     /// How many seats more; a workshop has 200 at the most
     #[arg(value_parser = clap::value_parser!(u16).range(1..=200))]
     count: u16,
+    /// Make them although the machine can't give every seat all that its limits allow
+    #[arg(long)]
+    allow_overcommit: bool,
     /// Don't wait for them
     #[arg(long)]
     no_wait: bool,
@@ -227,7 +230,10 @@ async fn add_seats(client: &Client, output: &Output, add: Add) -> anyhow::Result
     let line = Line::new(output);
     let path = format!("/api/workshops/{id}/seats");
     let mut workshop = client
-        .post(&path, Some(json!({"count": add.count})))
+        .post(
+            &path,
+            Some(json!({"count": add.count, "allow_overcommit": add.allow_overcommit})),
+        )
         .await?;
     // The new ones are last in the answer; more may be added while this waits.
     let all = seats_of(&workshop).len();

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::client::Remote;
 use super::failure::{EXIT_CODES, Exit, Failure};
-use super::table::{Output, Paper, plain};
+use super::table::{Output, Paper, plain, plain_text};
 use super::workshop::workshops_table;
 use crate::app;
 use crate::auth::keys;
@@ -54,18 +54,28 @@ impl StatusArgs {
 struct Status {
     /// The server's list, or why there is none.
     workshops: Result<Value, anyhow::Error>,
+    /// Workshops that the server made ahead.
+    standby: Vec<Value>,
     /// What is on this machine, where it is the server's.
     residue: Option<Residue>,
 }
 
 pub(super) async fn run(args: StatusArgs, remote: &Remote) -> anyhow::Result<()> {
     let workshops = workshops(remote).await;
+    let standby = match &workshops {
+        Ok(_) => standby(remote).await,
+        Err(_) => Vec::new(),
+    };
     let data_dir = data_dir(args.data_dir, remote, workshops.is_ok())?;
     let residue = match &data_dir {
         Some(data_dir) => Some(app::residue(data_dir).await?),
         None => None,
     };
-    let status = Status { workshops, residue };
+    let status = Status {
+        workshops,
+        standby,
+        residue,
+    };
     if let Err(error) = &status.workshops {
         // A server that is there and refuses, or that is elsewhere: only it could tell.
         let failure = error.downcast_ref::<Failure>();
@@ -118,13 +128,25 @@ async fn workshops(remote: &Remote) -> anyhow::Result<Value> {
         .context("the server's list of workshops is none. Hint: is that a ClaraTeach server?")
 }
 
+/// None where the server can't tell what fits: what it has is on its machine all the same.
+async fn standby(remote: &Remote) -> Vec<Value> {
+    let capacity = match remote.client() {
+        Ok(client) => client.get("/api/capacity").await.ok(),
+        Err(_) => None,
+    };
+    let standby = capacity.and_then(|capacity| capacity["standby"].as_array().cloned());
+    standby.unwrap_or_default()
+}
+
 impl Status {
     fn is_safe(&self) -> bool {
         let no_workshops = match &self.workshops {
             Ok(workshops) => workshops.as_array().is_some_and(Vec::is_empty),
             Err(_) => true,
         };
-        no_workshops && self.residue.as_ref().is_none_or(Residue::is_nothing)
+        no_workshops
+            && self.standby.is_empty()
+            && self.residue.as_ref().is_none_or(Residue::is_nothing)
     }
 
     fn for_scripts(&self, is_safe: bool) -> Value {
@@ -132,6 +154,7 @@ impl Status {
             "safe_to_power_off": is_safe,
             "server": if self.workshops.is_ok() { "up" } else { "down" },
             "workshops": self.workshops.as_ref().ok(),
+            "standby": self.standby,
         });
         if let Some(residue) = &self.residue {
             let Residue {
@@ -164,13 +187,17 @@ impl Status {
             }
             Err(_) => text += "no server runs; looked at this machine instead\n",
         }
+        for ahead in &self.standby {
+            let (id, seats) = (plain_text(&ahead["id"]), &ahead["seats"]);
+            text += &format!("made ahead: {id} with {seats} seats, for whoever asks next\n");
+        }
         let left = self.residue.as_ref().map(left).unwrap_or_default();
         // What a workshop that is listed has is no news.
         let has_workshops = self
             .workshops
             .as_ref()
             .is_ok_and(|workshops| workshops.as_array().is_some_and(|list| !list.is_empty()));
-        if !has_workshops && !left.is_empty() {
+        if !has_workshops && self.standby.is_empty() && !left.is_empty() {
             text += &left;
             text += &match (&self.workshops, data_dir) {
                 (Err(_), Some(data_dir)) => format!(

@@ -136,6 +136,9 @@ struct CreateArgs {
     /// When it ends by itself (RFC 3339)
     #[arg(long, value_name = "TIME")]
     ends_at: Option<String>,
+    /// Make it although the machine can't give every seat all that its limits allow
+    #[arg(long)]
+    allow_overcommit: bool,
     /// Don't wait for the seats
     #[arg(long)]
     no_wait: bool,
@@ -354,6 +357,9 @@ fn body(args: CreateArgs) -> anyhow::Result<Value> {
     let mut resources = Map::new();
     body.insert("name".to_owned(), args.name.into());
     body.insert("seats".to_owned(), args.seats.into());
+    if args.allow_overcommit {
+        body.insert("allow_overcommit".to_owned(), true.into());
+    }
     let texts = [
         ("image", args.image),
         ("api_key_name", args.api_key_name),

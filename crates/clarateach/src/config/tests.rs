@@ -1,5 +1,7 @@
 //! What settings make of each other.
 
+use std::time::Duration;
+
 use super::*;
 
 #[test]
@@ -63,6 +65,20 @@ fn lengths_have_units() {
 }
 
 #[test]
+fn standby_plans_name_seats_and_workshops() {
+    let plans = |text: &str| {
+        let plans = text.parse::<StandbyPlans>()?.0.into_iter();
+        Ok::<_, String>(plans.map(|it| (it.seats, it.workshops)).collect::<Vec<_>>())
+    };
+    assert_eq!(plans("10x1"), Ok(vec![(10, 1)]));
+    assert_eq!(plans("10x1, 30x2"), Ok(vec![(10, 1), (30, 2)]));
+    assert_eq!(plans("none"), Ok(vec![]));
+    for wrong in ["10", "0x1", "10x0", "201x1", "10x1x1", "10x99", "x"] {
+        assert!(plans(wrong).is_err(), "{wrong:?} was taken");
+    }
+}
+
+#[test]
 fn wrong_settings_are_named() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("clarateach.toml");
@@ -88,4 +104,31 @@ fn wrong_settings_are_named() {
         ..Settings::default()
     };
     assert!(small.resolve().is_err());
+}
+
+#[test]
+fn limits_are_settings() {
+    let limits = |all, address, seat| {
+        let settings = Settings {
+            max_connections: all,
+            max_connections_per_address: address,
+            max_connections_per_seat: seat,
+            ..Settings::default()
+        };
+        let config = settings.resolve()?;
+        let server = config.server_limits;
+        Ok::<_, ConfigError>((
+            server.connections,
+            server.connections_per_address,
+            config.seat_limits.exchanges,
+        ))
+    };
+    assert_eq!(limits(None, None, None).unwrap(), (20_000, 10_000, 1024));
+    assert_eq!(limits(Some(300), None, None).unwrap(), (300, 150, 1024));
+    assert_eq!(limits(Some(300), Some(7), Some(9)).unwrap(), (300, 7, 9));
+    let error = limits(None, Some(0), None).unwrap_err().to_string();
+    assert!(
+        error.starts_with("max_connections_per_address: 0"),
+        "{error}"
+    );
 }

@@ -27,7 +27,9 @@ fn differences(before: Option<&WorkshopView>, after: &Arc<WorkshopView>) -> Vec<
     let numbers = |view: &WorkshopView| -> Vec<_> {
         view.seats.iter().map(|shown| shown.seat.key.seat).collect()
     };
-    if numbers(before) != numbers(after) || !is_same(&before.workshop, &after.workshop) {
+    let unwarned = before.warning.is_some() && after.warning.is_none();
+    if unwarned || numbers(before) != numbers(after) || !is_same(&before.workshop, &after.workshop)
+    {
         return whole();
     }
     let workshop = after.workshop.spec.id;

@@ -13,7 +13,8 @@ use utoipa::ToSchema;
 
 use super::error::ApiError;
 use crate::addresses::{Addresses, HostKind};
-use crate::service::{Joined, NewEnd, SignedIn};
+use crate::model;
+use crate::service::{CapacityView, Joined, NewEnd, Overcommit, SignedIn};
 
 /// Minutes in a week.
 const MAX_MINUTES: u16 = 7 * 24 * 60;
@@ -129,6 +130,74 @@ pub(super) struct AddSeats {
     /// How many.
     #[schema(minimum = 1, maximum = 200)]
     pub(super) count: u16,
+    /// Make them although the machine can't give every seat all that its limits allow.
+    #[serde(default)]
+    pub(super) allow_overcommit: bool,
+}
+
+pub(super) fn overcommit(is_allowed: bool) -> Overcommit {
+    if is_allowed {
+        Overcommit::Allow
+    } else {
+        Overcommit::Refuse
+    }
+}
+
+/// Memory and processes of seats at their limits, and the quarter of their disks that is counted.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Amounts {
+    memory_mb: u64,
+    disk_mb: u64,
+    pids: u64,
+}
+
+impl From<model::Amounts> for Amounts {
+    fn from(amounts: model::Amounts) -> Self {
+        Self {
+            memory_mb: amounts.memory_mib,
+            disk_mb: amounts.disk_mib,
+            pids: amounts.pids,
+        }
+    }
+}
+
+/// What this machine can hold.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Capacity {
+    /// What it has for seats; absent where nothing limits them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    for_seats: Option<Amounts>,
+    /// What the seats of all workshops may use.
+    taken: Amounts,
+    /// Seats of the default size that fit beside those; absent where nothing limits them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seats_left: Option<u64>,
+    /// Workshops made ahead; they are in nobody's way.
+    standby: Vec<StandbyWorkshop>,
+}
+
+/// A workshop made ahead, that nobody asked for yet.
+#[derive(Serialize, ToSchema)]
+struct StandbyWorkshop {
+    id: String,
+    seats: u16,
+    status: workshop::WorkshopStatus,
+}
+
+impl From<CapacityView> for Capacity {
+    fn from(view: CapacityView) -> Self {
+        let standby = view.standby.into_iter().map(|it| StandbyWorkshop {
+            id: it.id.to_string(),
+            seats: it.seats,
+            status: it.status.into(),
+        });
+        Self {
+            for_seats: view.machine.map(|machine| machine.for_seats.into()),
+            taken: view.taken.into(),
+            seats_left: view.seats_left,
+            standby: standby.collect(),
+        }
+    }
 }
 
 /// An instructor opening a seat.

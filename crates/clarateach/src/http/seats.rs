@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 
 use super::ApiState;
-use super::body::{AddSeats, CreateSeatToken, ErrorBody, Seat, SeatToken, Workshop};
+use super::body::{AddSeats, CreateSeatToken, ErrorBody, Seat, SeatToken, Workshop, overcommit};
 use super::error::ApiError;
 use super::extract::{Body, From, SeatPath, SignedIn, WorkshopPath};
 use crate::addresses::HostKind;
@@ -14,7 +14,7 @@ use crate::service::Occupancy;
 /// Adds seats; they are made in the background.
 #[utoipa::path(post, path = "/api/workshops/{id}/seats", tag = "workshops", params(("id" = String, Path)), request_body = AddSeats, responses(
     (status = 200, body = Workshop), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
-    (status = 404, body = ErrorBody), (status = 410, body = ErrorBody),
+    (status = 404, body = ErrorBody), (status = 409, body = ErrorBody, description = "`overcommit`"), (status = 410, body = ErrorBody),
 ))]
 pub(super) async fn add_seats(
     State(state): State<ApiState>,
@@ -23,7 +23,8 @@ pub(super) async fn add_seats(
     WorkshopPath(id): WorkshopPath,
     Body(request): Body<AddSeats>,
 ) -> Result<Json<Workshop>, ApiError> {
-    let view = state.service.add_seats(id, request.count).await?;
+    let allowed = overcommit(request.allow_overcommit);
+    let view = state.service.add_seats(id, request.count, allowed).await?;
     Ok(Json(Workshop::new(view, &state.addresses, &from.host)))
 }
 

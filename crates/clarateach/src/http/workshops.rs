@@ -7,7 +7,7 @@ use axum::response::IntoResponse;
 use clarateach_protocol::id::WorkshopId;
 
 use super::ApiState;
-use super::body::{CreateWorkshop, ErrorBody, ExtendWorkshop, Workshop, WorkshopList};
+use super::body::{CreateWorkshop, ErrorBody, ExtendWorkshop, Workshop, WorkshopList, overcommit};
 use super::error::ApiError;
 use super::extract::{Body, From, HashedBody, SignedIn, WorkshopPath};
 use crate::{qr, service};
@@ -65,6 +65,7 @@ pub(super) async fn create_workshop(
         egress,
         starts_at: request.starts_at,
         ends_at: request.ends_at,
+        overcommit: overcommit(request.allow_overcommit),
     };
     let created = state
         .service

@@ -13,8 +13,10 @@ use tokio::time::timeout;
 use super::probe::{self, ProbeError};
 use super::seat_client::SeatClient;
 use super::settings::Settings;
-use crate::model::{DesiredWorkshop, Seat, Workshop, WorkshopSpec};
-use crate::provider::{Instance, Progress, Provider, ProviderError, ProviderReport, SeatSpec};
+use crate::model::{Capacity, DesiredWorkshop, Seat, Workshop, WorkshopKind, WorkshopSpec};
+use crate::provider::{
+    BrowserState, Instance, Progress, Provider, ProviderError, ProviderReport, SeatSpec,
+};
 use crate::store::{Store, StoreError};
 
 /// What outward calls need.
@@ -26,6 +28,8 @@ pub(super) struct Hands {
     pub(super) settings: Arc<Settings>,
     /// One for each action on a seat that may be under way.
     pub(super) permits: Arc<Semaphore>,
+    /// The same for workshops that nobody waits for.
+    pub(super) patient_permits: Arc<Semaphore>,
 }
 
 /// What came of an outward call.
@@ -41,6 +45,7 @@ pub(super) enum Outcome {
 pub(super) enum Acted {
     Created(Result<Instance, ProviderError>),
     Stopped(Result<(), ProviderError>),
+    BrowserSet(Result<Instance, ProviderError>),
     Probed(Answer),
     Bound(Answer),
     Destroyed(Result<(), ProviderError>),
@@ -101,6 +106,15 @@ pub(super) enum RemovalError {
 }
 
 impl Hands {
+    /// Hands that leave the others room, where nobody waits for the workshop.
+    pub(super) fn of(&self, kind: WorkshopKind) -> Self {
+        let mut hands = self.clone();
+        if kind == WorkshopKind::Standby {
+            hands.permits = Arc::clone(&self.patient_permits);
+        }
+        hands
+    }
+
     /// Everything that the store or the provider know of.
     ///
     /// The provider is asked first: what it has by then, the store knew before.
@@ -132,6 +146,11 @@ impl Hands {
     pub(super) async fn check(&self) -> Result<ProviderReport, ProviderError> {
         let after = self.settings.deadlines.check;
         within("checking the provider", after, self.provider.check()).await
+    }
+
+    pub(super) async fn capacity(&self) -> Result<Option<Capacity>, ProviderError> {
+        let after = self.settings.deadlines.check;
+        within("looking how much fits", after, self.provider.capacity()).await
     }
 
     /// What should be and what is of one workshop; what was told of it where that is asked for.
@@ -181,6 +200,13 @@ impl Hands {
         let _permit = self.permits.acquire().await;
         let after = self.settings.deadlines.stop;
         Acted::Stopped(within("stopping the seat", after, self.provider.stop(seat)).await)
+    }
+
+    pub(super) async fn set_browser(&self, seat: &SeatKey, want: BrowserState) -> Acted {
+        let _permit = self.permits.acquire().await;
+        let after = self.settings.deadlines.create;
+        let call = self.provider.set_browser(seat, want);
+        Acted::BrowserSet(within("changing the browser", after, call).await)
     }
 
     pub(super) async fn destroy(&self, seat: &SeatKey) -> Acted {

@@ -1,9 +1,9 @@
 //! How far a workshop is, for whoever waits; and a call to look again whenever anything changed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 
-use clarateach_protocol::id::WorkshopId;
+use clarateach_protocol::id::{SeatNumber, WorkshopId};
 use tokio::sync::broadcast;
 
 /// Changes that a slow subscriber can be behind before it is told that it missed some.
@@ -33,9 +33,13 @@ pub struct ProgressView {
     pub total: u16,
 }
 
+/// What each live seat is bound to, by digest.
+pub(super) type Bindings = BTreeMap<SeatNumber, String>;
+
 /// The progress of every workshop that is on its way.
 pub(super) struct Board {
     views: Mutex<HashMap<WorkshopId, ProgressView>>,
+    bindings: Mutex<HashMap<WorkshopId, Bindings>>,
     changes: broadcast::Sender<WorkshopId>,
 }
 
@@ -43,6 +47,7 @@ impl Board {
     pub(super) fn new() -> Self {
         Self {
             views: Mutex::new(HashMap::new()),
+            bindings: Mutex::new(HashMap::new()),
             changes: broadcast::Sender::new(BEHIND_AT_MOST),
         }
     }
@@ -77,6 +82,32 @@ impl Board {
         if before != view {
             self.announce(workshop);
         }
+    }
+
+    /// Says what a workshop's live seats are bound to; announces it when that changed. Without any it
+    /// is forgotten.
+    pub(super) fn set_bindings(&self, workshop: WorkshopId, bound: Bindings) {
+        let changed = {
+            let mut all = self.bindings.lock().unwrap_or_else(PoisonError::into_inner);
+            if bound.is_empty() {
+                all.remove(&workshop).is_some()
+            } else if all.get(&workshop) == Some(&bound) {
+                false
+            } else {
+                all.insert(workshop, bound);
+                true
+            }
+        };
+        if changed {
+            self.announce(workshop);
+        }
+    }
+
+    pub(super) fn is_bound(&self, workshop: &WorkshopId, seats: u16, digest: &str) -> bool {
+        let all = self.bindings.lock().unwrap_or_else(PoisonError::into_inner);
+        let bound = all.get(workshop).into_iter().flatten();
+        let right = bound.filter(|(number, bound)| number.get() <= seats && *bound == digest);
+        right.count() == usize::from(seats)
     }
 
     /// Sets the phase of a workshop that is on its way; others have none.

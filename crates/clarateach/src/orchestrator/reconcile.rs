@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clarateach_protocol::id::{Generation, SeatNumber};
 
-use crate::model::{DesiredSeat, DesiredWorkshop, Wanted};
-use crate::provider::{Instance, InstanceStatus, SeatSpec};
+use crate::model::{BrowserPolicy, DesiredSeat, DesiredWorkshop, Wanted};
+use crate::provider::{BrowserState, BrowserStatus, Instance, InstanceStatus, SeatSpec};
 
 /// One thing to do. At most one a seat in a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,6 +41,15 @@ pub enum Action {
     Bind {
         /// Which seat.
         seat: SeatNumber,
+    },
+    /// Bring a seat's browser to a state.
+    /// Legal on a running instance that was probed in this incarnation, has its binding, and whose
+    /// browser is in another state.
+    SetBrowser {
+        /// Which seat.
+        seat: SeatNumber,
+        /// To which state.
+        want: BrowserState,
     },
     /// Remove a seat; with its files but those that are wanted or kept. Never legal on a healthy instance of the wanted generation and
     /// spec.
@@ -105,6 +114,18 @@ pub struct SeatObservation {
     pub liveness: Liveness,
     /// What stands in the way of acting.
     pub hold: Hold,
+    /// What stands in the way of acting on its browser alone: a seat without one is a seat.
+    pub browser_hold: BrowserHold,
+}
+
+/// What stands in the way of acting on a seat's browser.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum BrowserHold {
+    /// Nothing.
+    #[default]
+    Free,
+    /// The last action failed; the next waits for its time.
+    Waiting,
 }
 
 /// Whether a seat answers.
@@ -216,7 +237,7 @@ fn plan_seat(
             why: DestroyReason::Damaged,
         }),
         InstanceStatus::Stopped { .. } => create,
-        InstanceStatus::Running => plan_running(wanted, instance, &seen.liveness).or_else(|| {
+        InstanceStatus::Running => plan_running(desired, wanted, instance, seen).or_else(|| {
             let useless = !instance.files.is_subset(&files_kept(wanted));
             useless.then_some(Action::Discard { seat })
         }),
@@ -244,15 +265,39 @@ fn misfit(
     (instance.spec_digest != spec.digest()).then_some(DestroyReason::OtherSpec)
 }
 
-fn plan_running(wanted: &DesiredSeat, instance: &Instance, liveness: &Liveness) -> Option<Action> {
+fn plan_running(
+    desired: &DesiredWorkshop,
+    wanted: &DesiredSeat,
+    instance: &Instance,
+    seen: &SeatObservation,
+) -> Option<Action> {
     let seat = wanted.number;
-    match liveness {
+    match &seen.liveness {
         Liveness::Silent => Some(Action::Stop { seat }),
         Liveness::Proven { incarnation, bound } if *incarnation == instance.incarnation => {
-            (*bound != wanted.binding.digest()).then_some(Action::Bind { seat })
+            if *bound != wanted.binding.digest() {
+                return Some(Action::Bind { seat });
+            }
+            plan_browser(desired.spec.browser, instance, seen.browser_hold)
         }
         Liveness::Proven { .. } | Liveness::Unproven => Some(Action::Probe { seat }),
     }
+}
+
+/// One that can't be used goes, also where the next is made only when somebody asks for it.
+fn plan_browser(policy: BrowserPolicy, instance: &Instance, hold: BrowserHold) -> Option<Action> {
+    let stale = matches!(instance.browser, BrowserStatus::Stale { .. });
+    let want = match policy {
+        BrowserPolicy::Off => BrowserState::Absent,
+        BrowserPolicy::Always => BrowserState::Running,
+        BrowserPolicy::OnDemand if stale => BrowserState::Absent,
+        BrowserPolicy::OnDemand => return None,
+    };
+    let due = hold == BrowserHold::Free && !instance.browser.is(want);
+    due.then_some(Action::SetBrowser {
+        seat: instance.seat,
+        want,
+    })
 }
 
 /// What a wanted seat is made from.

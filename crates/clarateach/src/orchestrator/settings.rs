@@ -9,6 +9,8 @@ pub struct Settings {
     pub reconcile_every: Duration,
     /// Actions on seats under way at once, over all workshops.
     pub parallel: usize,
+    /// The same for workshops that are made ahead, for nobody yet.
+    pub parallel_ahead: usize,
     /// Tries at making a seat before it is given up.
     pub attempts: u32,
     /// Pauses between tries.
@@ -64,6 +66,7 @@ impl Default for Settings {
         Self {
             reconcile_every: Duration::from_secs(30),
             parallel: 10,
+            parallel_ahead: 2,
             attempts: 3,
             backoff: Backoff {
                 first: Duration::from_secs(1),

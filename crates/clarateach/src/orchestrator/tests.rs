@@ -135,6 +135,7 @@ fn workshop(id: WorkshopId) -> Workshop {
             browser: BrowserPolicy::Off,
         },
         name: "A class".to_owned(),
+        kind: crate::model::WorkshopKind::Class,
         code: JoinCode::from_random([4; 8]),
         owner: "in-1".to_owned(),
         status: WorkshopStatus::Provisioning,

@@ -5,6 +5,8 @@
 //! Start at [`DockerProvider`]; what a seat is made of is in `docker/container.rs`.
 
 mod accounts;
+mod browser;
+mod capacity;
 mod check;
 mod command;
 mod config;
@@ -22,6 +24,7 @@ mod observe;
 mod residue;
 mod resolvers;
 mod seccomp;
+mod sidecar;
 mod tar;
 mod versions;
 
@@ -43,12 +46,12 @@ use self::image::Images;
 use self::locks::SeatLocks;
 pub use self::names::{InstanceId, InstanceIdError};
 use self::network::Subnet;
-use self::observe::{Found, Phase as ContainerPhase};
+use self::observe::Phase as ContainerPhase;
 pub use self::residue::residue;
 use super::{
     BrowserState, Instance, Phase, Progress, Provider, ProviderError, ProviderReport, SeatSpec,
 };
-use crate::model::WorkshopSpec;
+use crate::model::{Capacity, WorkshopSpec};
 
 /// Tries at a container's name that a cut-off call is about to use, and the pause between two.
 const NAME_ATTEMPTS: usize = 10;
@@ -68,6 +71,8 @@ pub struct DockerProvider {
     /// Networks asserted by this process.
     subnets: Mutex<HashMap<WorkshopId, Subnet>>,
     seats: SeatLocks,
+    /// The engine's machine's, MiB.
+    memory: tokio::sync::OnceCell<u64>,
 }
 
 impl DockerProvider {
@@ -84,6 +89,7 @@ impl DockerProvider {
             choosing_network: tokio::sync::Mutex::default(),
             subnets: Mutex::default(),
             seats: SeatLocks::default(),
+            memory: tokio::sync::OnceCell::new(),
         }
     }
 
@@ -125,33 +131,31 @@ impl DockerProvider {
         let engine = self.engine().await?;
         let key = seat.key();
         let found = observe::seat(engine, &self.config.instance, &key).await?;
-        let Some(Found {
-            instance, phase, ..
-        }) = found
-        else {
+        let Some(found) = found else {
             return self.make(seat).await;
         };
+        let instance = &found.instance;
         let same = instance.generation == seat.generation && instance.spec_digest == seat.digest();
         if !same {
-            return Err(ProviderError::Conflict(Box::new(self.with_files(instance))));
+            return Err(ProviderError::Conflict(Box::new(
+                self.with_files(found.instance),
+            )));
         }
-        match phase {
+        match found.phase {
             ContainerPhase::Running => {
                 self.subnet(&seat.workshop).await?;
                 self.isolate_ports(&key.workshop)?;
-                Ok(instance)
+                Ok(found.instance)
             }
             ContainerPhase::Paused => {
                 container::unpause(engine, &instance.id).await?;
                 self.started(seat).await
             }
-            ContainerPhase::Exited => self.restart(seat, &instance).await,
-            ContainerPhase::Unusable | ContainerPhase::Removing => {
-                self.remake(seat, &instance).await
-            }
+            ContainerPhase::Exited => self.restart(seat, &found).await,
+            ContainerPhase::Unusable | ContainerPhase::Removing => self.remake(seat, &found).await,
             ContainerPhase::Detached => {
                 self.lock_subnets().remove(&key.workshop);
-                self.remake(seat, &instance).await
+                self.remake(seat, &found).await
             }
         }
     }
@@ -163,7 +167,8 @@ impl DockerProvider {
             names::filter(names::WORKSHOP, seat.workshop),
             names::filter(names::SEAT, seat.seat),
         ];
-        for id in container::ids(engine, labels.to_vec()).await? {
+        let (browsers, others) = observe::apart(engine, labels.to_vec()).await?;
+        for id in browsers.into_iter().chain(others) {
             container::remove(engine, &id).await?;
         }
         Ok(())
@@ -262,7 +267,8 @@ impl Provider for DockerProvider {
             .ensure(engine, &self.config.instance, &workshop.image)
             .await?;
         progress.begin(Phase::Network);
-        self.assert_network(workshop).await.map(drop)
+        self.assert_network(workshop).await?;
+        self.remove_orphans(&workshop.id).await
     }
 
     async fn create(&self, seat: &SeatSpec) -> Result<Instance, ProviderError> {
@@ -282,21 +288,26 @@ impl Provider for DockerProvider {
         seat: &SeatKey,
         want: BrowserState,
     ) -> Result<Instance, ProviderError> {
-        let engine = self.engine().await?;
-        let found = observe::seat(engine, &self.config.instance, seat).await?;
-        match (want, found) {
-            (BrowserState::Absent, Some(found)) => Ok(self.with_files(found.instance)),
-            _ => Err(ProviderError::Unsupported {
-                what: "a browser in seats",
-            }),
+        let _alone = self.seats.lock(seat).await;
+        for _ in 1..NAME_ATTEMPTS {
+            match self.bring_browser(seat, want).await {
+                // As in `create`.
+                Err(error) if connect::is_taken(&error) => tokio::time::sleep(NAME_PAUSE).await,
+                result => return result.map(|seat| self.with_files(seat)),
+            }
         }
+        let brought = self.bring_browser(seat, want).await;
+        brought.map(|seat| self.with_files(seat))
     }
 
     async fn stop(&self, seat: &SeatKey) -> Result<(), ProviderError> {
         let engine = self.engine().await?;
         let _alone = self.seats.lock(seat).await;
         match observe::seat(engine, &self.config.instance, seat).await? {
-            Some(found) => container::stop(engine, &found.instance.id).await,
+            Some(found) => {
+                make::remove_sidecar(engine, &found).await?;
+                container::stop(engine, &found.instance.id).await
+            }
             None => Ok(()),
         }
     }
@@ -334,14 +345,16 @@ impl Provider for DockerProvider {
             names::filter(names::INSTANCE, instance),
             names::filter(names::WORKSHOP, workshop),
         ];
-        let containers = container::ids(engine, labels.to_vec()).await?;
-        let removals: Vec<Result<(), ProviderError>> = stream::iter(containers)
-            .map(|id| async move { container::remove(engine, &id).await })
-            .buffer_unordered(REMOVALS)
-            .collect()
-            .await;
-        // All of them are tried before the first error counts.
-        removals.into_iter().collect::<Result<(), _>>()?;
+        let (browsers, others) = observe::apart(engine, labels.to_vec()).await?;
+        for containers in [browsers, others] {
+            let removals: Vec<Result<(), ProviderError>> = stream::iter(containers)
+                .map(|id| async move { container::remove(engine, &id).await })
+                .buffer_unordered(REMOVALS)
+                .collect()
+                .await;
+            // All of them are tried before the first error counts.
+            removals.into_iter().collect::<Result<(), _>>()?;
+        }
         network::remove(engine, instance, workshop).await?;
         let removed = firewall::remove(instance, workshop).await;
         self.or_weak("remove the firewall's rules", removed)?;
@@ -368,6 +381,10 @@ impl Provider for DockerProvider {
 
     fn changes(&self) -> BoxStream<'static, SeatKey> {
         observe::changes(self.connector.clone(), self.config.instance.clone())
+    }
+
+    async fn capacity(&self) -> Result<Option<Capacity>, ProviderError> {
+        self.machine().await.map(Some)
     }
 
     async fn check(&self) -> Result<ProviderReport, ProviderError> {

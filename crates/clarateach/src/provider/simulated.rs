@@ -4,6 +4,7 @@
 //! Every seat has a loopback address of its own and the real ports, like a seat on a bridge. Nothing
 //! survives the process. Start at [`SimulatedProvider::new`]; faults are in [`Fault`].
 
+mod browser;
 mod events;
 mod fault;
 mod files;
@@ -30,7 +31,7 @@ use super::{
     BrowserState, Finding, Instance, Level, Phase, Progress, Provider, ProviderError,
     ProviderReport, SeatSpec,
 };
-use crate::model::{Reason, WorkshopSpec};
+use crate::model::{Capacity, Reason, WorkshopSpec};
 pub use fault::{Failure, Fault};
 use fault::{Script, Step};
 use files::FileTree;
@@ -58,6 +59,7 @@ struct State {
     script: Script,
     creations: BTreeMap<SeatKey, u32>,
     starts: u64,
+    capacity: Option<Capacity>,
 }
 
 struct Workshop {
@@ -155,6 +157,11 @@ impl SimulatedProvider {
     pub fn remove_by_hand(&self, key: &SeatKey) {
         self.take(key);
         self.changed(*key);
+    }
+
+    /// Lets the machine be so large.
+    pub fn limit(&self, capacity: Capacity) {
+        self.state().capacity = Some(capacity);
     }
 
     /// How often a seat was made or started.
@@ -341,10 +348,19 @@ impl Provider for SimulatedProvider {
         want: BrowserState,
     ) -> Result<Instance, ProviderError> {
         self.reach()?;
-        match (want, self.seat(seat)) {
-            (BrowserState::Absent, Some(seat)) => Ok(seat.instance()),
-            _ => Err(ProviderError::Unsupported { what: "a browser" }),
+        let there = self.seat(seat).ok_or(ProviderError::NoSeat(*seat))?;
+        let could = there
+            .set_browser(want)
+            .map_err(|source| ProviderError::Engine {
+                operation: "start the browser",
+                subject: format!("of {seat}"),
+                source: source.into(),
+            })?;
+        if !could {
+            return Err(ProviderError::NotRunning(*seat));
         }
+        self.changed(*seat);
+        Ok(there.instance())
     }
 
     async fn stop(&self, key: &SeatKey) -> Result<(), ProviderError> {
@@ -431,6 +447,10 @@ impl Provider for SimulatedProvider {
             }
         })
         .boxed()
+    }
+
+    async fn capacity(&self) -> Result<Option<Capacity>, ProviderError> {
+        Ok(self.state().capacity)
     }
 
     async fn check(&self) -> Result<ProviderReport, ProviderError> {

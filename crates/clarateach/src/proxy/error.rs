@@ -104,6 +104,9 @@ pub enum ProxyError {
     /// Upstream: the seat is being made or brought back.
     #[error("the seat is not ready; it is being made or brought back")]
     SeatUnavailable,
+    /// Downstream: as many exchanges with the seat as there may be.
+    #[error("the seat has as many requests and connections as one may; try again in a moment")]
+    SeatBusy,
     /// Upstream: no connection.
     #[error("the seat could not be reached")]
     Connect(#[source] std::io::Error),
@@ -189,6 +192,7 @@ impl ProxyError {
                 BookError::Failed(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
             },
             Self::SeatUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "seat_unavailable"),
+            Self::SeatBusy => (StatusCode::SERVICE_UNAVAILABLE, "seat_busy"),
             Self::Connect(_) | Self::ConnectDeadline { .. } => {
                 (StatusCode::BAD_GATEWAY, "seat_unreachable")
             }
@@ -233,6 +237,7 @@ impl ProxyError {
         match self {
             Self::Locked
             | Self::SeatUnavailable
+            | Self::SeatBusy
             | Self::NothingListens { .. }
             | Self::Book(BookError::NoneFree) => {
                 headers.insert(RETRY_AFTER, HeaderValue::from(SEAT_RETRY_SECONDS));

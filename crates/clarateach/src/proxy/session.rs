@@ -57,7 +57,7 @@ impl Gateway {
         let claims = SeatClaims {
             issued_at: exchange.now,
             expires_at: expiry(grant.entry.tenancy(), exchange.now),
-            ..grant.claims.clone()
+            ..SeatClaims::clone(&grant.claims)
         };
         let token = claims.sign(&self.signing);
         let lifetime = claims.expires_at.saturating_sub(exchange.now);

@@ -92,6 +92,7 @@ impl Service {
         self.to_the_end(async move {
             let inner = &service.inner;
             let _in_order = inner.locking.lock().await;
+            service.workshop_of(key).await?;
             let seat = inner.store.lock_seat(key, lock).await?;
             let seat = seat.ok_or(Error::NotFound("seat"))?;
             inner.directory.set_lock(key, lock);

@@ -9,14 +9,14 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
-use super::{Error, Service, input};
+use super::{Error, Overcommit, Service, input};
 use crate::auth::secret::random_bytes;
 use crate::model::{
     BrowserPolicy, EgressPolicy, EndWarning, Instructor, MAX_SEATS, Presence, Resources, Seat,
-    Workshop, WorkshopSpec, WorkshopStatus,
+    Workshop, WorkshopKind, WorkshopSpec, WorkshopStatus,
 };
 use crate::orchestrator::ProgressView;
-use crate::store::{Inserted, NewWorkshop, RequestKey};
+use crate::store::{Claimed, Inserted, NewWorkshop, RequestKey};
 
 /// What an instructor asks for.
 #[derive(Debug, Clone)]
@@ -43,6 +43,8 @@ pub struct CreateWorkshop {
     pub starts_at: Option<OffsetDateTime>,
     /// When it ends by itself.
     pub ends_at: Option<OffsetDateTime>,
+    /// What to do where it doesn't fit.
+    pub overcommit: Overcommit,
 }
 
 /// What tells a repeat of a request from a second one.
@@ -139,12 +141,36 @@ impl Service {
         key: Option<RequestKey>,
     ) -> Result<WorkshopView, Error> {
         let workshop = self.new_workshop(owner, &request)?;
+        if workshop.status == WorkshopStatus::Provisioning {
+            let new = NewWorkshop {
+                workshop: workshop.clone(),
+                seats: request.seats,
+            };
+            match self.claim(new, key.clone(), request.overcommit).await? {
+                Claimed::Taken { workshop: id, .. } => return self.workshop(id).await,
+                Claimed::Repeat {
+                    workshop: id,
+                    body_hash,
+                } => {
+                    let key = key.expect("only a request with a key is a repeat");
+                    return self.repeated(&key, id, body_hash).await;
+                }
+                Claimed::None => {}
+            }
+        }
         self.inner
             .orchestrator
             .preflight(&workshop.spec)
             .await
             .map_err(|error| Error::Unavailable(error.reason()))?;
-        let id = match self.insert(workshop, request.seats, key.clone()).await? {
+        let in_order = self.inner.admitting.lock().await;
+        if workshop.status == WorkshopStatus::Provisioning {
+            self.admit(request.seats, workshop.spec.resources, request.overcommit)
+                .await?;
+        }
+        let inserted = self.insert(workshop, request.seats, key.clone()).await?;
+        drop(in_order);
+        let id = match inserted {
             Ok(id) => id,
             // The same request came twice at once, and the other one was first.
             Err((id, body_hash)) => {
@@ -200,6 +226,7 @@ impl Service {
                 browser: request.browser,
             },
             name: input::name("name", &request.name)?,
+            kind: WorkshopKind::Class,
             code: JoinCode::from_random(random_bytes()),
             owner: owner.id.clone(),
             status: if scheduled {
@@ -292,7 +319,7 @@ impl Service {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn workshop(&self, id: WorkshopId) -> Result<WorkshopView, Error> {
-        let workshop = self.inner.store.workshop(id).await?;
+        let workshop = self.class(id).await?;
         match workshop.filter(|workshop| workshop.status != WorkshopStatus::Ended) {
             Some(workshop) => self.view(workshop).await,
             None => Err(Error::NotFound("workshop")),
@@ -361,6 +388,9 @@ impl Service {
     }
 
     async fn end(&self, id: WorkshopId) -> Result<(), Error> {
+        if self.class(id).await?.is_none() {
+            return Err(Error::NotFound("workshop"));
+        }
         match self.inner.store.end_workshop(id).await? {
             None => Err(Error::NotFound("workshop")),
             Some(false) => Ok(()),
@@ -376,20 +406,34 @@ impl Service {
     /// Adds seats to a workshop; they are made in the background.
     ///
     /// # Errors
-    /// [`Error::Invalid`] when there would be more than [`MAX_SEATS`], [`Error::Ended`].
-    pub async fn add_seats(&self, id: WorkshopId, count: u16) -> Result<WorkshopView, Error> {
+    /// [`Error::Invalid`] when there would be more than [`MAX_SEATS`], [`Error::Conflict`] when they
+    /// don't fit, [`Error::Ended`].
+    pub async fn add_seats(
+        &self,
+        id: WorkshopId,
+        count: u16,
+        overcommit: Overcommit,
+    ) -> Result<WorkshopView, Error> {
         let service = self.clone();
-        self.to_the_end(async move { service.add(id, count).await })
+        self.to_the_end(async move { service.add(id, count, overcommit).await })
             .await
     }
 
-    async fn add(&self, id: WorkshopId, count: u16) -> Result<WorkshopView, Error> {
+    async fn add(
+        &self,
+        id: WorkshopId,
+        count: u16,
+        overcommit: Overcommit,
+    ) -> Result<WorkshopView, Error> {
         check_seats("count", count)?;
         let _in_order = self.inner.locking.lock().await;
         let before = self.workshop(id).await?;
         if before.workshop.status == WorkshopStatus::Ending {
             return Err(Error::Ended);
         }
+        let _until_stored = self.inner.admitting.lock().await;
+        self.admit(count, before.workshop.spec.resources, overcommit)
+            .await?;
         if self
             .inner
             .store
@@ -429,7 +473,7 @@ fn check_seats(field: &'static str, count: u16) -> Result<(), Error> {
 }
 
 /// Waits for a change of this workshop, or for any when some were missed.
-async fn next_change(changes: &mut broadcast::Receiver<WorkshopId>, id: WorkshopId) {
+pub(super) async fn next_change(changes: &mut broadcast::Receiver<WorkshopId>, id: WorkshopId) {
     loop {
         match changes.recv().await {
             Ok(changed) if changed != id => {}

@@ -25,7 +25,7 @@ impl Store {
     /// When a read fails.
     pub async fn desired_all(&self) -> Result<Vec<DesiredWorkshop>, StoreError> {
         let mut all = Vec::new();
-        for workshop in self.workshops().await? {
+        for workshop in self.all_workshops().await? {
             let seats = self.seats(workshop.spec.id).await?;
             all.extend(desired(workshop, seats));
         }
@@ -61,6 +61,7 @@ fn desired(workshop: Workshop, seats: Vec<Seat>) -> Option<DesiredWorkshop> {
     };
     Some(DesiredWorkshop {
         spec: workshop.spec,
+        kind: workshop.kind,
         wanted,
         seats,
     })

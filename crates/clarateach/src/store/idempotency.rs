@@ -65,16 +65,8 @@ impl Store {
                 return Ok(Inserted::Taken);
             }
             insert_seats(db, &id, 1..=new.seats)?;
-            if let Some(key) = key {
-                db.execute(
-                    "DELETE FROM idempotency_keys WHERE created_at <= ?1",
-                    [millis(now - REMEMBERED)],
-                )?;
-                db.execute(
-                    "INSERT INTO idempotency_keys (instructor, key, body_hash, workshop, created_at)
-                     VALUES (?1, ?2, ?3, ?4, ?5)",
-                    params![key.instructor, key.key, key.body_hash, id.to_string(), millis(now)],
-                )?;
+            if let Some(key) = &key {
+                remember(db, key, &id, now)?;
             }
             Ok(Inserted::Stored)
         })
@@ -95,7 +87,32 @@ impl Store {
     }
 }
 
-fn find(
+/// Notes which workshop a request of this key made; forgets keys that are too old.
+pub(super) fn remember(
+    db: &Connection,
+    key: &RequestKey,
+    workshop: &WorkshopId,
+    now: OffsetDateTime,
+) -> rusqlite::Result<()> {
+    db.execute(
+        "DELETE FROM idempotency_keys WHERE created_at <= ?1",
+        [millis(now - REMEMBERED)],
+    )?;
+    db.execute(
+        "INSERT INTO idempotency_keys (instructor, key, body_hash, workshop, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![
+            key.instructor,
+            key.key,
+            key.body_hash,
+            workshop.to_string(),
+            millis(now)
+        ],
+    )?;
+    Ok(())
+}
+
+pub(super) fn find(
     db: &Connection,
     key: &RequestKey,
     now: OffsetDateTime,

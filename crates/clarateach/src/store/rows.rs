@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 
 use crate::model::{
     Assignment, BrowserPolicy, EgressPolicy, ObservedSeat, Reason, Resources, Seat, SeatCondition,
-    Secrets, Workshop, WorkshopSpec, WorkshopStatus,
+    Secrets, Workshop, WorkshopKind, WorkshopSpec, WorkshopStatus,
 };
 
 /// Milliseconds since 1970 UTC.
@@ -116,22 +116,31 @@ fn reason(row: &Row<'_>) -> rusqlite::Result<Option<Reason>> {
     }))
 }
 
+pub(super) fn resources(row: &Row<'_>) -> rusqlite::Result<Resources> {
+    Ok(Resources {
+        memory_mib: row.get("memory_mib")?,
+        cpu_millis: row.get("cpu_millis")?,
+        pids: row.get("pids")?,
+        disk_mib: row.get("disk_mib")?,
+    })
+}
+
 pub(super) fn workshop(row: &Row<'_>) -> rusqlite::Result<Workshop> {
     let optional_time = |column| row.get::<_, Option<i64>>(column)?.map(time).transpose();
     Ok(Workshop {
         spec: WorkshopSpec {
             id: parse(row, "id")?,
             image: row.get("image")?,
-            resources: Resources {
-                memory_mib: row.get("memory_mib")?,
-                cpu_millis: row.get("cpu_millis")?,
-                pids: row.get("pids")?,
-                disk_mib: row.get("disk_mib")?,
-            },
+            resources: resources(row)?,
             egress: read_egress(&row.get::<_, String>("egress")?)?,
             browser: read_browser(&row.get::<_, String>("browser")?)?,
         },
         name: row.get("name")?,
+        kind: if row.get("standby")? {
+            WorkshopKind::Standby
+        } else {
+            WorkshopKind::Class
+        },
         code: parse::<JoinCode>(row, "code")?,
         owner: row.get("owner")?,
         status: read_workshop_status(&row.get::<_, String>("status")?)?,

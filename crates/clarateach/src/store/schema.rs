@@ -133,8 +133,11 @@ CREATE TABLE kept_disks (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// Workshops that are made ahead and nobody's yet.
+const STANDBY: &str = "ALTER TABLE workshops ADD COLUMN standby INTEGER NOT NULL DEFAULT 0;";
+
 pub(super) fn migrate(mut connection: Connection, path: &Path) -> Result<Connection, StoreError> {
-    let migrations = [TABLES, API_ACCESS, OWN_ORIGINS, LOCKS, KEPT_DISKS];
+    let migrations = [TABLES, API_ACCESS, OWN_ORIGINS, LOCKS, KEPT_DISKS, STANDBY];
     let migrations = Migrations::new(migrations.into_iter().map(M::up).collect());
     match migrations.to_latest(&mut connection) {
         Ok(()) => Ok(connection),

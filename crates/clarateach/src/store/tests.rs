@@ -22,6 +22,7 @@ fn a_workshop(id: [u8; 8], seats: u16) -> NewWorkshop {
                 browser: BrowserPolicy::OnDemand,
             },
             name: "Rust for poets".to_owned(),
+            kind: crate::model::WorkshopKind::Class,
             code: JoinCode::from_random(id),
             owner: "in-1".to_owned(),
             status: WorkshopStatus::Ready,

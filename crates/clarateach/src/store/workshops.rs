@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use super::rows;
 use super::{Store, StoreError};
-use crate::model::{Reason, Workshop, WorkshopStatus};
+use crate::model::{Amounts, Reason, Workshop, WorkshopKind, WorkshopStatus};
 
 /// A workshop to insert, with its seats.
 #[derive(Debug, Clone)]
@@ -53,24 +53,59 @@ impl Store {
     /// When the read fails.
     pub async fn workshop_of_code(&self, code: JoinCode) -> Result<Option<Workshop>, StoreError> {
         self.read("look up the join code", move |db| {
-            db.prepare_cached("SELECT * FROM workshops WHERE code = ?1")?
+            db.prepare_cached("SELECT * FROM workshops WHERE code = ?1 AND standby = 0")?
                 .query_row([code.to_string()], rows::workshop)
                 .optional()
         })
         .await
     }
 
-    /// Every workshop that has not ended, newest first.
+    /// Every class that has not ended, newest first.
     ///
     /// # Errors
     /// When the read fails.
     pub async fn workshops(&self) -> Result<Vec<Workshop>, StoreError> {
+        let mut all = self.all_workshops().await?;
+        all.retain(|workshop| workshop.kind == WorkshopKind::Class);
+        Ok(all)
+    }
+
+    /// The same with those that nobody asked for yet.
+    ///
+    /// # Errors
+    /// When the read fails.
+    pub async fn all_workshops(&self) -> Result<Vec<Workshop>, StoreError> {
         self.read("list the workshops", |db| {
             db.prepare_cached(
                 "SELECT * FROM workshops WHERE status <> 'ended' ORDER BY created_at DESC, id",
             )?
             .query_map([], rows::workshop)?
             .collect()
+        })
+        .await
+    }
+
+    /// What the seats of workshops count with together. Scheduled ones hold nothing yet.
+    ///
+    /// # Errors
+    /// When the read fails.
+    pub async fn taken(&self, kind: WorkshopKind) -> Result<Amounts, StoreError> {
+        self.read("add up what seats may use", move |db| {
+            let sizes = db
+                .prepare_cached(
+                    "SELECT count(*) AS seats, memory_mib, cpu_millis, pids, disk_mib
+                     FROM workshops w JOIN seats s ON s.workshop = w.id
+                     WHERE w.status IN ('provisioning', 'ready', 'failed') AND w.standby = ?1
+                     GROUP BY w.id",
+                )?
+                .query_map([kind == WorkshopKind::Standby], |row| {
+                    Ok(Amounts::of(
+                        row.get::<_, u32>("seats")?.into(),
+                        rows::resources(row)?,
+                    ))
+                })?
+                .collect::<rusqlite::Result<Vec<_>>>()?;
+            Ok(sizes.into_iter().sum())
         })
         .await
     }
@@ -244,9 +279,9 @@ pub(super) fn insert_row(db: &Connection, workshop: &Workshop) -> rusqlite::Resu
     let inserted = db
         .prepare_cached(
             "INSERT INTO workshops (id, name, code, owner, status, image, memory_mib, cpu_millis, pids, disk_mib,
-                                    egress, browser, env, created_at, starts_at, ends_at)
+                                    egress, browser, env, created_at, starts_at, ends_at, standby)
              VALUES (:id, :name, :code, :owner, :status, :image, :memory_mib, :cpu_millis, :pids, :disk_mib,
-                     :egress, :browser, :env, :created_at, :starts_at, :ends_at)
+                     :egress, :browser, :env, :created_at, :starts_at, :ends_at, :standby)
              ON CONFLICT DO NOTHING",
         )?
         .execute(named_params! {
@@ -266,6 +301,7 @@ pub(super) fn insert_row(db: &Connection, workshop: &Workshop) -> rusqlite::Resu
             ":created_at": rows::millis(workshop.created_at),
             ":starts_at": workshop.starts_at.map(rows::millis),
             ":ends_at": workshop.ends_at.map(rows::millis),
+            ":standby": workshop.kind == WorkshopKind::Standby,
         })?;
     Ok(inserted > 0)
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use clarateach::app::App;
 use clarateach::config::{Config, ProviderKind, Settings};
+use clarateach::provider::Provider;
 use clarateach::provider::simulated::SimulatedProvider;
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
@@ -63,6 +64,19 @@ impl TestApp {
         });
         let app = Self::of(app.await.unwrap());
         (app, seats.unwrap())
+    }
+
+    /// A server on seats that outlive it.
+    pub(crate) async fn start_on(
+        config: Config,
+        seats: &mut Option<Arc<SimulatedProvider>>,
+    ) -> Self {
+        let app = App::start_on(config, |_, keys| {
+            let make = || Arc::new(SimulatedProvider::new(keys.signing.verifying_keys()));
+            let seats: Arc<dyn Provider> = seats.get_or_insert_with(make).clone();
+            Ok(seats)
+        });
+        Self::of(app.await.unwrap())
     }
 
     fn of(app: App) -> Self {

@@ -1,6 +1,8 @@
 //! Integration tests of the server crate: the real server, real sockets, real engines; one binary.
 
 #[cfg(test)]
+mod admission;
+#[cfg(test)]
 mod api;
 #[cfg(test)]
 mod app;
@@ -38,6 +40,10 @@ mod room;
 mod scenes;
 #[cfg(test)]
 mod schedule;
+#[cfg(test)]
+mod stand_in;
+#[cfg(test)]
+mod standby;
 #[cfg(test)]
 mod tokens;
 #[cfg(test)]

@@ -188,7 +188,8 @@ async fn a_server_that_was_away_at_the_end_leaves_time_to_extend() {
     LocalSet::new()
         .run_until(async {
             let dir = tempfile::tempdir().unwrap();
-            let app = TestApp::start(dir.path()).await;
+            let mut seats = None;
+            let app = TestApp::start_on(config(dir.path()), &mut seats).await;
             let instructor = app.instructor().await;
             let first = create(&instructor, json!({"ends_at": in_seconds(2)})).await;
             let second = create(&instructor, json!({"ends_at": in_seconds(2)})).await;
@@ -199,10 +200,12 @@ async fn a_server_that_was_away_at_the_end_leaves_time_to_extend() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
 
-            let app = TestApp::start_with(hasty(config(dir.path()))).await;
+            let app = TestApp::start_on(hasty(config(dir.path())), &mut seats).await;
             let mut instructor = app.client();
             instructor.cookie = cookie;
-            let postponed = |shown: &Value| time(&shown["ends_at"]) > over;
+            let postponed = |shown: &Value| {
+                time(&shown["ends_at"]) > over && shown["seats"][0]["status"] == "ready"
+            };
             instructor.until(&path(&first), postponed).await;
             let joined = app.client().join(&first, "Ada").await.json();
             let session = format!(

@@ -41,6 +41,9 @@ pub(in crate::http) struct CreateWorkshop {
     /// When it ends by itself (RFC 3339).
     #[serde(default, with = "time::serde::rfc3339::option")]
     pub(in crate::http) ends_at: Option<OffsetDateTime>,
+    /// Make it although the machine can't give every seat all that its limits allow.
+    #[serde(default)]
+    pub(in crate::http) allow_overcommit: bool,
 }
 
 /// When a seat's browser runs.

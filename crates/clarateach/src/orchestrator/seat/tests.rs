@@ -25,6 +25,7 @@ fn instance(incarnation: &str, status: InstanceStatus) -> Instance {
             files: address,
             browser: None,
         },
+        browser: BrowserStatus::Absent,
         files: std::collections::BTreeSet::new(),
     }
 }

@@ -10,7 +10,7 @@ use super::super::progress::ProgressPhase;
 use super::super::reconcile::{self, Action, Groundwork};
 use super::super::seat::{Retry, SeatTrack};
 use super::{Attempts, Goal, Work, WorkshopLoop};
-use crate::model::{DesiredSeat, Reason, Wanted};
+use crate::model::{DesiredSeat, Reason, Wanted, WorkshopKind};
 use crate::provider::{Instance, Phase, Progress, ProviderError};
 
 impl WorkshopLoop {
@@ -24,6 +24,12 @@ impl WorkshopLoop {
             Action::Stop { seat } => {
                 let key = self.key(seat);
                 self.begin_on_seat(seat, move |hands| async move { hands.stop(&key).await });
+            }
+            Action::SetBrowser { seat, want } => {
+                let key = self.key(seat);
+                self.begin_on_seat(seat, move |hands| async move {
+                    hands.set_browser(&key, want).await
+                });
             }
             Action::Destroy { seat, why } => {
                 tracing::info!(workshop = %self.id, %seat, ?why, "removing a seat");
@@ -125,7 +131,8 @@ impl WorkshopLoop {
         entry.track.begin();
         entry.touched = now;
         let generation = entry.track.generation();
-        let acting = act(self.hands.clone());
+        let kind = self.present().map_or(WorkshopKind::Class, |it| it.kind);
+        let acting = act(self.hands.of(kind));
         self.spawn(Work::Seat(number), async move {
             Outcome::Acted(number, generation, acting.await)
         });
@@ -246,6 +253,7 @@ impl WorkshopLoop {
             Acted::Created(Ok(instance)) => track.created(instance, now, &settings),
             Acted::Destroyed(Ok(())) => track.destroyed(),
             Acted::Stopped(Ok(())) => track.stopped(),
+            Acted::BrowserSet(Ok(instance)) => track.browser_set(instance, now, &settings),
             Acted::Discarded(Ok(())) => {
                 track.discarded();
                 self.look_wanted = true;
@@ -260,6 +268,11 @@ impl WorkshopLoop {
                 tracing::warn!(seat = %key, %error, "cannot remove a seat");
                 self.look_wanted = true;
                 track.not_destroyed(error.reason(), now, &settings);
+            }
+            Acted::BrowserSet(Err(error)) => {
+                tracing::warn!(seat = %key, %error, "cannot change the browser of a seat");
+                self.look_wanted = true;
+                track.browser_not_set(now, &settings);
             }
             Acted::Probed(answer) => {
                 if let Err(error) = &answer.result {

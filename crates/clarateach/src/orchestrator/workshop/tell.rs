@@ -22,6 +22,7 @@ struct News {
 impl WorkshopLoop {
     pub(super) async fn tell(&mut self) {
         self.tell_directory();
+        self.tell_bindings();
         self.show_progress();
         if self.present().is_none() || self.telling.is_waiting(Instant::now()) {
             return;
@@ -57,6 +58,18 @@ impl WorkshopLoop {
             self.directory.set_reach(key, generation, &reach);
             entry.reach = Some(reach);
         }
+    }
+
+    fn tell_bindings(&self) {
+        let bound = |(number, entry): (&SeatNumber, &super::SeatEntry)| {
+            entry
+                .track
+                .bound()
+                .map(|digest| (*number, digest.to_owned()))
+        };
+        let bound = self.seats.iter().filter_map(bound);
+        let bound = bound.filter(|_| self.present().is_some()).collect();
+        self.board.set_bindings(self.id, bound);
     }
 
     /// Seats first, then the workshop: who sees it ready finds its seats as they are.

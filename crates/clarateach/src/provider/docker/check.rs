@@ -8,6 +8,7 @@ use bollard::models::{SystemInfo, SystemVersion};
 
 use super::connect::{Engine, READ};
 use super::{DockerProvider, firewall, network, resolvers, versions};
+use crate::model::{Amounts, Resources};
 use crate::provider::{Finding, Level, ProviderError, ProviderReport};
 
 /// What workshops use that name no image.
@@ -32,6 +33,7 @@ impl DockerProvider {
             self.firewall().await,
             self.disks_with_a_size().await,
             self.room(),
+            self.seats_that_fit().await,
             inotify(),
             self.name_servers(),
         ]);
@@ -105,6 +107,34 @@ impl DockerProvider {
                 code,
                 message,
                 "make room, or set CLARATEACH_DATA_DIR to a larger disk",
+            )
+        }
+    }
+
+    async fn seats_that_fit(&self) -> Finding {
+        let code = "capacity";
+        let machine = match self.machine().await {
+            Ok(machine) => machine,
+            Err(error) => {
+                return weak(
+                    code,
+                    format!("cannot tell how many seats fit: {error}"),
+                    "see to the engine first",
+                );
+            }
+        };
+        let fit = machine.seats_left(Amounts::default(), Resources::default());
+        let message = format!(
+            "{fit} seats of the default size fit on this machine ({} for seats)",
+            machine.for_seats
+        );
+        if fit > 0 {
+            good(code, message)
+        } else {
+            weak(
+                code,
+                message,
+                "give seats smaller limits, or use a larger machine",
             )
         }
     }

@@ -15,9 +15,12 @@ pub(super) const INSTANCE: &str = "clarateach.instance";
 pub(super) const GENERATION: &str = "clarateach.generation";
 pub(super) const SPEC: &str = "clarateach.spec";
 pub(super) const IMAGE: &str = "clarateach.image";
+/// `<container>@<StartedAt>`: the start of the seat that a browser belongs to.
+pub(super) const PARENT: &str = "clarateach.parent";
 
 /// Values of the label [`TYPE`].
 pub(super) const TYPE_WORKSPACE: &str = "workspace";
+pub(super) const TYPE_BROWSER: &str = "browser";
 pub(super) const TYPE_NETWORK: &str = "workshop-network";
 pub(super) const TYPE_INSPECTION: &str = "inspection";
 
@@ -57,6 +60,11 @@ impl fmt::Display for InstanceId {
 /// The workspace container of a seat.
 pub(super) fn container(seat: &SeatKey) -> String {
     seat.to_string()
+}
+
+/// The browser's container of a seat.
+pub(super) fn browser(seat: &SeatKey) -> String {
+    format!("{seat}-browser")
 }
 
 /// The network of a workshop.

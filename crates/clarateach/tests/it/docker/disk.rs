@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::slice::from_ref;
 
 use clarateach::provider::{Provider, SeatSpec};
 use clarateach_protocol::id::Generation;
@@ -63,7 +64,7 @@ async fn kept_files_come_back_and_the_others_room_is_given_back() {
 
         let second = world.provider.create(&seat(&spec, 1, 2)).await.unwrap();
         assert_eq!(second.files, generations(&[1, 2]));
-        assert_eq!(world.provider.list(None).await.unwrap(), [second.clone()]);
+        assert_eq!(world.provider.list(None).await.unwrap(), from_ref(&second));
         world.sh(&second, "test ! -e /workspace/file").await.ok();
         world
             .provider
@@ -85,7 +86,7 @@ async fn kept_files_come_back_and_the_others_room_is_given_back() {
             .discard(&key, &generations(&[1]))
             .await
             .unwrap();
-        assert_eq!(world.provider.list(None).await.unwrap(), [third.clone()]);
+        assert_eq!(world.provider.list(None).await.unwrap(), from_ref(&third));
         assert_eq!(world.sh(&third, "cat /workspace/file").await.ok(), "kept");
     })
     .await;

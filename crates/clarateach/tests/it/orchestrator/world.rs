@@ -6,7 +6,7 @@ use std::time::Duration;
 use clarateach::directory::Directory;
 use clarateach::model::{
     BrowserPolicy, EgressPolicy, Reason, Resources, Seat, SeatCondition, Secrets, Workshop,
-    WorkshopSpec, WorkshopStatus,
+    WorkshopKind, WorkshopSpec, WorkshopStatus,
 };
 use clarateach::orchestrator::seat_client::SeatClient;
 use clarateach::orchestrator::{Backoff, Deadlines, HealthSettings, Orchestrator, Parts, Settings};
@@ -108,6 +108,7 @@ impl World {
         let workshop = Workshop {
             spec: spec(id),
             name: "A class".to_owned(),
+            kind: WorkshopKind::Class,
             code: JoinCode::from_random(random),
             owner: "in-1".to_owned(),
             status: WorkshopStatus::Provisioning,

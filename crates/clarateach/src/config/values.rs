@@ -1,0 +1,119 @@
+//! Settings whose text has a form of its own.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::model::{AtStop, MAX_SEATS, StandbyPlan};
+
+/// How long a workshop lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Length {
+    /// So long from its start.
+    For(Duration),
+    /// Until somebody deletes it.
+    UntilDeleted,
+}
+
+impl Default for Length {
+    fn default() -> Self {
+        Self::For(Duration::from_secs(7 * 24 * 60 * 60))
+    }
+}
+
+impl Length {
+    /// The time; `None` without an end.
+    #[must_use]
+    pub fn limit(self) -> Option<Duration> {
+        match self {
+            Self::For(time) => Some(time),
+            Self::UntilDeleted => None,
+        }
+    }
+}
+
+impl FromStr for Length {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "none" {
+            return Ok(Self::UntilDeleted);
+        }
+        let wrong = || format!("{text:?} is no length: write 90m, 12h, 7d or none");
+        let unit = text.chars().next_back().ok_or_else(wrong)?;
+        let seconds = match unit {
+            'm' => 60,
+            'h' => 60 * 60,
+            'd' => 24 * 60 * 60,
+            _ => return Err(wrong()),
+        };
+        let number: u32 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
+        let time = Duration::from_secs(u64::from(number) * seconds);
+        if time.is_zero() || time > LONGEST {
+            return Err(format!("{text:?} is out of range: 1m to 365d, or none"));
+        }
+        Ok(Self::For(time))
+    }
+}
+
+/// The longest default length of a workshop.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// Workshops made ahead, as written: `10x1,30x2`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StandbyPlans(pub Vec<StandbyPlan>);
+
+impl FromStr for StandbyPlans {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.is_empty() || text == "none" {
+            return Ok(Self::default());
+        }
+        text.split(',')
+            .map(plan)
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+}
+
+fn plan(text: &str) -> Result<StandbyPlan, String> {
+    let wrong = || {
+        format!(
+            "{text:?} is no plan: write SEATSxWORKSHOPS, as in 10x1; 1 to {MAX_SEATS} seats, 1 to {MOST} workshops"
+        )
+    };
+    let (seats, workshops) = text.trim().split_once('x').ok_or_else(wrong)?;
+    let number = |text: &str, most: u16| {
+        let number = text.parse().ok();
+        number
+            .filter(|it| (1..=most).contains(it))
+            .ok_or_else(wrong)
+    };
+    Ok(StandbyPlan {
+        seats: number(seats, MAX_SEATS)?,
+        workshops: number(workshops, MOST)?,
+    })
+}
+
+/// Workshops of one size that are made ahead, at the most.
+const MOST: u16 = 20;
+
+/// What becomes of them when the server stops.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StandbyAtStop {
+    /// They stay, and the next start adopts them.
+    #[default]
+    Keep,
+    /// They are removed first.
+    Drain,
+}
+
+impl From<StandbyAtStop> for AtStop {
+    fn from(word: StandbyAtStop) -> Self {
+        match word {
+            StandbyAtStop::Keep => Self::Keep,
+            StandbyAtStop::Drain => Self::Drain,
+        }
+    }
+}

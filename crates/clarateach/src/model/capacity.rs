@@ -1,0 +1,166 @@
+//! What a machine can hold: the arithmetic of admission, and nothing else.
+
+use std::fmt;
+use std::iter::Sum;
+
+use super::Resources;
+
+/// A seat counts with one of so many parts of its disk.
+const DISK_PART: u64 = 4;
+
+/// Memory, disk and processes: a machine's, or what seats may use together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Amounts {
+    /// MiB.
+    pub memory_mib: u64,
+    /// MiB.
+    pub disk_mib: u64,
+    /// Processes and threads.
+    pub pids: u64,
+}
+
+impl Amounts {
+    /// What so many seats count with: memory and processes up to their limits, a part of their disks,
+    /// which take room only as they fill.
+    #[must_use]
+    pub fn of(seats: u64, each: Resources) -> Self {
+        Self {
+            memory_mib: seats * u64::from(each.memory_mib),
+            disk_mib: seats * u64::from(each.disk_mib).div_ceil(DISK_PART),
+            pids: seats * u64::from(each.pids),
+        }
+    }
+
+    fn without(self, other: Self) -> Self {
+        Self {
+            memory_mib: self.memory_mib.saturating_sub(other.memory_mib),
+            disk_mib: self.disk_mib.saturating_sub(other.disk_mib),
+            pids: self.pids.saturating_sub(other.pids),
+        }
+    }
+
+    fn holds(self, other: Self) -> bool {
+        self.memory_mib >= other.memory_mib
+            && self.disk_mib >= other.disk_mib
+            && self.pids >= other.pids
+    }
+}
+
+impl Sum for Amounts {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, next| Self {
+            memory_mib: sum.memory_mib + next.memory_mib,
+            disk_mib: sum.disk_mib + next.disk_mib,
+            pids: sum.pids + next.pids,
+        })
+    }
+}
+
+impl fmt::Display for Amounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let gib = |mib: u64| {
+            format!(
+                "{:.1}",
+                f64::from(u32::try_from(mib).unwrap_or(u32::MAX)) / 1024.0
+            )
+        };
+        write!(
+            f,
+            "{} GiB memory, {} GiB disk, {} processes",
+            gib(self.memory_mib),
+            gib(self.disk_mib),
+            self.pids
+        )
+    }
+}
+
+/// What a machine has for seats; what it needs for itself is taken off already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capacity {
+    /// For all seats together.
+    pub for_seats: Amounts,
+}
+
+impl Capacity {
+    /// Memory that the machine, its engine and this server keep, MiB; and at least a tenth.
+    const MEMORY_KEPT: u64 = 1024;
+    /// Disk that stays free, MiB.
+    const DISK_KEPT: u64 = 1024;
+    /// Processes that the machine itself may have.
+    const PIDS_KEPT: u64 = 2048;
+
+    /// Of a machine that has `whole`: memory and processes in all, disk that seats use or could use.
+    #[must_use]
+    pub fn of_machine(whole: Amounts) -> Self {
+        let kept = Amounts {
+            memory_mib: Self::MEMORY_KEPT.max(whole.memory_mib / 10),
+            disk_mib: Self::DISK_KEPT,
+            pids: Self::PIDS_KEPT,
+        };
+        Self {
+            for_seats: whole.without(kept),
+        }
+    }
+
+    /// Whether `more` fits beside what is `taken`, with every seat counted as [`Amounts::of`] does.
+    #[must_use]
+    pub fn admits(&self, taken: Amounts, more: Amounts) -> bool {
+        self.for_seats.holds([taken, more].into_iter().sum())
+    }
+
+    /// How many seats more it holds.
+    #[must_use]
+    pub fn seats_left(&self, taken: Amounts, each: Resources) -> u64 {
+        let left = self.for_seats.without(taken);
+        let each = Amounts::of(1, each);
+        let fit = |left: u64, each: u64| left / each.max(1);
+        fit(left.memory_mib, each.memory_mib)
+            .min(fit(left.disk_mib, each.disk_mib))
+            .min(fit(left.pids, each.pids))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MACHINE: Amounts = Amounts {
+        memory_mib: 16 * 1024,
+        disk_mib: 26 * 1024,
+        pids: 32_768,
+    };
+
+    #[test]
+    fn what_runs_out_first_decides() {
+        let machine = Capacity::of_machine(MACHINE);
+        let each = Resources::default();
+        assert_eq!(machine.seats_left(Amounts::default(), each), 14);
+        let small = Resources {
+            memory_mib: 128,
+            ..each
+        };
+        assert_eq!(machine.seats_left(Amounts::default(), small), 50, "disk");
+        let tiny = Resources {
+            disk_mib: 64,
+            ..small
+        };
+        assert_eq!(
+            machine.seats_left(Amounts::default(), tiny),
+            60,
+            "processes"
+        );
+    }
+
+    #[test]
+    fn the_last_seat_that_fits_is_admitted_and_no_other() {
+        let machine = Capacity::of_machine(MACHINE);
+        let each = Resources::default();
+        for taken in 0..=14 {
+            let taken_by = Amounts::of(taken, each);
+            let left = machine.seats_left(taken_by, each);
+            assert_eq!(left, 14 - taken);
+            assert!(machine.admits(taken_by, Amounts::of(left, each)));
+            assert!(!machine.admits(taken_by, Amounts::of(left + 1, each)));
+        }
+    }
+}

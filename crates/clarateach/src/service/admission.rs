@@ -1,0 +1,96 @@
+//! Admission: what this machine can hold, as the API, `doctor` and creating workshops know it.
+//!
+//! Every seat counts with its limits of memory and processes, used or not: nothing inside its own limit
+//! is ever killed for another; and with a part of its disk, which is sparse. More than fits needs an explicit yes.
+
+use super::{Error, Service, StandbyView};
+use crate::model::{Amounts, Capacity, Resources, WorkshopKind};
+
+/// What to do with seats that don't fit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Overcommit {
+    /// Refuse them, with the arithmetic.
+    #[default]
+    Refuse,
+    /// Make them all the same.
+    Allow,
+}
+
+/// What the machine holds and could hold.
+#[derive(Debug, Clone)]
+pub struct CapacityView {
+    /// For seats in all; `None` where nothing limits them.
+    pub machine: Option<Capacity>,
+    /// Taken by workshops.
+    pub taken: Amounts,
+    /// How many seats of the default size fit beside those.
+    pub seats_left: Option<u64>,
+    /// Workshops made ahead: they make room when it is asked for.
+    pub standby: Vec<StandbyView>,
+}
+
+impl Service {
+    /// What the machine holds and could hold.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the provider can't tell.
+    pub async fn capacity(&self) -> Result<CapacityView, Error> {
+        let machine = self.machine().await?;
+        let taken = self.inner.store.taken(WorkshopKind::Class).await?;
+        let left = |machine: Capacity| machine.seats_left(taken, Resources::default());
+        Ok(CapacityView {
+            seats_left: machine.map(left),
+            machine,
+            taken,
+            standby: self.standby().await?,
+        })
+    }
+
+    /// Whether so many seats more fit, or were asked for although they don't.
+    pub(super) async fn admit(
+        &self,
+        seats: u16,
+        each: Resources,
+        overcommit: Overcommit,
+    ) -> Result<(), Error> {
+        let allowed = [overcommit, self.inner.overcommit].contains(&Overcommit::Allow);
+        if allowed {
+            return Ok(());
+        }
+        let Some(machine) = self.machine().await? else {
+            return Ok(());
+        };
+        let taken = self.inner.store.taken(WorkshopKind::Class).await?;
+        let more = Amounts::of(u64::from(seats), each);
+        if machine.admits(taken, more) {
+            return Ok(());
+        }
+        let left = machine.seats_left(taken, each);
+        Err(Error::Conflict {
+            code: "overcommit",
+            message: format!(
+                "{seats} more seats need {more}; this machine has {} for seats, and those that are there need {taken}: {left} more fit. Take fewer seats or smaller limits, end a workshop, or say that it may be overcommitted",
+                machine.for_seats
+            ),
+        })
+    }
+
+    /// Whether a workshop made ahead fits beside everything else.
+    pub(super) async fn has_room_ahead(&self, seats: u16) -> Result<bool, Error> {
+        let Some(machine) = self.machine().await? else {
+            return Ok(true);
+        };
+        let store = &self.inner.store;
+        let taken = [
+            store.taken(WorkshopKind::Class).await?,
+            store.taken(WorkshopKind::Standby).await?,
+        ];
+        let more = Amounts::of(u64::from(seats), Resources::default());
+        Ok(machine.admits(taken.into_iter().sum(), more))
+    }
+
+    async fn machine(&self) -> Result<Option<Capacity>, Error> {
+        let machine = self.inner.orchestrator.capacity().await;
+        machine.map_err(|error| Error::Unavailable(error.reason()))
+    }
+}
