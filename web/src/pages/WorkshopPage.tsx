@@ -15,6 +15,7 @@ import { ConsoleShell } from '../modules/console/ConsoleShell'
 import { DeleteWorkshopDialog } from '../modules/console/DeleteWorkshop'
 import { JoinCard } from '../modules/console/JoinCard'
 import { SeatCard } from '../modules/console/SeatCard'
+import { WorkshopEnd } from '../modules/console/WorkshopEnd'
 import { StreamNote } from '../modules/console/StreamNote'
 import { WORKSHOP_STATUS } from '../modules/console/words'
 import { WorkshopProgress } from '../modules/console/WorkshopProgress'
@@ -103,6 +104,7 @@ function WorkshopView({ workshop, deletion, stream }: ViewProps) {
           Not deleted: {messageOf(deletion.error)}
         </Notice>
       )}
+      {!isOver && workshop.status !== 'failed' && <WorkshopEnd workshop={workshop} />}
       <WorkshopProgress workshop={workshop} />
       {!isOver && <JoinCard workshop={workshop} />}
       {!isOver && failed > 0 && workshop.status === 'ready' && (

@@ -38,7 +38,7 @@ export function CreateWorkshopDialog({ open, onOpenChange, onCreated }: Props) {
 
   function showErrors(found: FieldErrors) {
     setErrors(found)
-    if (found.image ?? found.apiKey ?? found.apiKeyName) setMoreOpen(true)
+    if (found.startsAt ?? found.endsAt ?? found.image ?? found.apiKey ?? found.apiKeyName) setMoreOpen(true)
   }
 
   function submit(event: FormEvent) {
@@ -95,6 +95,8 @@ export function CreateWorkshopDialog({ open, onOpenChange, onCreated }: Props) {
         <details open={moreOpen} onToggle={(event) => setMoreOpen(event.currentTarget.open)}>
           <summary>More options</summary>
           <div className={styles.more}>
+            <Field label="Opens at" type="datetime-local" hint="Empty: at once." {...input('startsAt')} />
+            <Field label="Ends at" type="datetime-local" hint="You can change it later." {...input('endsAt')} />
             <Field
               label="Image"
               placeholder="clarateach/workspace:latest"
