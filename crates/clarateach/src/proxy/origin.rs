@@ -31,7 +31,7 @@ use hyper::body::Incoming;
 use super::error::ProxyError;
 use super::upgrade;
 use super::{Gateway, Received, cors, seconds_since_1970};
-use crate::addresses::{Naming, OwnHost, Scheme};
+use crate::addresses::{Naming, OwnHost};
 use crate::origins::OriginBook;
 use asker::Asker;
 use fields::Program;
@@ -228,13 +228,4 @@ fn refuse_ours(
         });
     }
     Ok(())
-}
-
-/// Attributes of our cookies at an own origin: in a frame of another site only the first work, and a
-/// plain address has no other site and no `Secure`.
-fn cookie_attributes(own: &OwnHost) -> &'static str {
-    match (own.naming, own.origin.scheme()) {
-        (Naming::Names, Scheme::Http | Scheme::Https) => "SameSite=None; Secure; Partitioned",
-        (Naming::Numbers, _) => "SameSite=Lax",
-    }
 }
