@@ -301,7 +301,7 @@ impl TerminalClient {
             ServerFrame::Title { title } => self.titles.push(title.clone()),
             ServerFrame::Resized { cols, rows } => self.sizes.push((*cols, *rows)),
             ServerFrame::Exited { code } => self.exit_code = Some(*code),
-            ServerFrame::Attached { .. } => {}
+            ServerFrame::Attached { .. } | ServerFrame::Pong => {}
         }
     }
 

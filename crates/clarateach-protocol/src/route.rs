@@ -2,6 +2,9 @@
 
 use crate::token::Scope;
 
+/// The port inside the seat at which its browser's engine answers; no route of the in-seat server.
+pub const BROWSER_PORT: u16 = 3003;
+
 /// Which of the in-seat server's two listeners serves a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Service {

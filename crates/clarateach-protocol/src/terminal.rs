@@ -113,6 +113,8 @@ pub enum ServerFrame {
         /// Its exit code; 128 + signal when a signal ended it.
         code: i32,
     },
+    /// The answer to [`ClientFrame::Ping`]; several may be answered by one.
+    Pong,
 }
 
 /// Text frames from the client.
@@ -131,6 +133,9 @@ pub enum ClientFrame {
         /// Position in the output, in bytes.
         offset: u64,
     },
+    /// "Are you there?" Pages see nothing of WebSocket's own pings (RFC 6455, section 5.5.2) and would take
+    /// a connection that died without a word for a quiet one. No sign of a person's.
+    Ping {},
 }
 
 /// `GET /terminals`
@@ -207,6 +212,10 @@ mod tests {
         );
         let text = serde_json::to_string(&ServerFrame::Exited { code: 137 }).unwrap();
         assert_eq!(text, r#"{"type":"exited","code":137}"#);
+        let ping: ClientFrame = serde_json::from_str(r#"{"type":"ping"}"#).unwrap();
+        assert_eq!(ping, ClientFrame::Ping {});
+        let text = serde_json::to_string(&ServerFrame::Pong).unwrap();
+        assert_eq!(text, r#"{"type":"pong"}"#);
     }
 
     #[test]
@@ -216,6 +225,7 @@ mod tests {
             r#"{"type":"ack","offset":-1}"#,
             r#"{"type":"ack","offset":1,"x":1}"#,
             r#"{"type":"exec"}"#,
+            r#"{"type":"ping","x":1}"#,
             "[]",
             "",
         ] {
@@ -229,7 +239,7 @@ mod tests {
     proptest! {
         #[test]
         fn client_frames_survive_the_wire(cols: u16, rows: u16, offset: u64) {
-            for frame in [ClientFrame::Resize { cols, rows }, ClientFrame::Ack { offset }] {
+            for frame in [ClientFrame::Resize { cols, rows }, ClientFrame::Ack { offset }, ClientFrame::Ping {}] {
                 let text = serde_json::to_string(&frame).unwrap();
                 prop_assert_eq!(serde_json::from_str::<ClientFrame>(&text).unwrap(), frame);
             }

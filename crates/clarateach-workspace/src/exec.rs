@@ -23,6 +23,7 @@ use tokio::time::{sleep_until, timeout};
 
 use crate::bind::{Bound, is_variable_name};
 use crate::children::{Children, Started};
+use crate::oom;
 use crate::server::random_u64;
 use crate::shell::{NoShell, Shell};
 
@@ -38,8 +39,6 @@ const QUIET_ROUNDS: usize = 4;
 /// A killed process that still doesn't end waits for a device.
 const KILL_LIMIT: Duration = Duration::from_secs(2);
 const MARK: &str = "CLARATEACH_EXEC";
-/// The kernel takes these processes before the server when memory ends.
-const OOM_SCORE: &str = "500";
 
 /// Why a program is not run.
 #[derive(Debug, thiserror::Error)]
@@ -189,6 +188,7 @@ impl Program {
     ) -> Result<Running, ExecError> {
         let stdin = nameless(&self.stdin).map_err(ExecError::Start)?;
         self.command.stdin(stdin).stdout(stdout).stderr(stderr);
+        oom::goes_before_the_server(&mut self.command);
         let Started { pid, exit } =
             children
                 .spawn(&mut self.command)
@@ -198,11 +198,6 @@ impl Program {
                     }
                     _ => ExecError::Start(error),
                 })?;
-        // Its children inherit it. Raising needs no privilege; a kernel without it loses nothing.
-        let _ = fs::write(
-            format!("/proc/{}/oom_score_adj", pid.as_raw_nonzero()),
-            OOM_SCORE,
-        );
         Ok(Running {
             exit,
             leftovers: Leftovers {

@@ -15,6 +15,7 @@ mod files;
 pub mod fuzzing;
 mod home;
 mod http;
+mod oom;
 mod ports;
 mod server;
 mod shell;

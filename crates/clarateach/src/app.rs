@@ -23,11 +23,11 @@ use crate::provider::docker::{self, DockerConfig, DockerProvider, WeakIsolation}
 use crate::provider::residue::Residue;
 use crate::provider::simulated::SimulatedProvider;
 use crate::proxy::origin::{Numbers, OwnOrigins};
-use crate::proxy::{Gateway, GatewayConfig, Limits};
+use crate::proxy::{Gateway, GatewayConfig};
 use crate::reach::Reach;
 use crate::room::Room;
 use crate::seat_runtime;
-use crate::server::{Server, ServerLimits};
+use crate::server::Server;
 use crate::service::{self, Service};
 use crate::store::Store;
 
@@ -111,7 +111,11 @@ impl App {
             Arc::clone(&orchestrator),
             Arc::clone(&directory),
             Arc::clone(&keys),
-            config.image.clone(),
+            service::Defaults {
+                image: config.image.clone(),
+                length: config.default_length.limit(),
+                schedule: config.schedule,
+            },
         );
         if let Some(path) = &config.instructor_password_file {
             set_password(&service, path).await?;
@@ -144,7 +148,7 @@ impl App {
             signing: Arc::clone(&keys.signing),
             verifying: keys.signing.verifying_keys(),
             cookie_name: format!("clarateach-seat-{}", keys.cookie_suffix),
-            limits: Limits::default(),
+            limits: config.seat_limits,
         });
         let book: Arc<dyn OriginBook> = Arc::new(service.clone());
         let numbers = Arc::new(Numbers::new(listen.ip(), config.preview_ports));
@@ -176,7 +180,7 @@ impl App {
             gateway,
             platform: http::router(api),
             trusted_proxies: config.trusted_proxies,
-            limits: ServerLimits::default(),
+            limits: config.server_limits.within_open_files(),
         };
         let stop_listening = stop.clone();
         tasks.spawn(async move {
@@ -252,6 +256,7 @@ pub fn provider(config: &Config, keys: &PlatformKeys) -> anyhow::Result<Arc<dyn 
                     Isolation::Required => WeakIsolation::Refuse,
                     Isolation::Weak => WeakIsolation::Allow,
                 },
+                browser_image: config.browser_image.clone(),
                 resolvers: Vec::new(),
             };
             Ok(Arc::new(DockerProvider::new(docker)))

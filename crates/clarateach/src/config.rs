@@ -1,17 +1,24 @@
 //! What the operator sets: flags, then `CLARATEACH_*`, then `clarateach.toml`. Read once.
 
+mod limits;
+mod read;
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
 use crate::feed::FeedTimes;
-use crate::model::{Cidr, PresenceTimes};
+use crate::model::{Cidr, PresenceTimes, ScheduleTimes};
 use crate::origins::PreviewPorts;
+use crate::proxy::Limits as SeatLimits;
 use crate::room::{Machine, Room, RoomChoice, RoomError};
+use crate::server::ServerLimits;
+use read::{cidr_from_text, cidrs_from_texts, from_text};
 
 /// Why the configuration can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +74,59 @@ pub enum LogFormat {
     Json,
 }
 
+/// How long a workshop lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Length {
+    /// So long from its start.
+    For(Duration),
+    /// Until somebody deletes it.
+    UntilDeleted,
+}
+
+impl Default for Length {
+    fn default() -> Self {
+        Self::For(Duration::from_secs(7 * 24 * 60 * 60))
+    }
+}
+
+impl Length {
+    /// The time; `None` without an end.
+    #[must_use]
+    pub fn limit(self) -> Option<Duration> {
+        match self {
+            Self::For(time) => Some(time),
+            Self::UntilDeleted => None,
+        }
+    }
+}
+
+impl std::str::FromStr for Length {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "none" {
+            return Ok(Self::UntilDeleted);
+        }
+        let wrong = || format!("{text:?} is no length: write 90m, 12h, 7d or none");
+        let unit = text.chars().next_back().ok_or_else(wrong)?;
+        let seconds = match unit {
+            'm' => 60,
+            'h' => 60 * 60,
+            'd' => 24 * 60 * 60,
+            _ => return Err(wrong()),
+        };
+        let number: u32 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
+        let time = Duration::from_secs(u64::from(number) * seconds);
+        if time.is_zero() || time > LONGEST {
+            return Err(format!("{text:?} is out of range: 1m to 365d, or none"));
+        }
+        Ok(Self::For(time))
+    }
+}
+
+/// The longest default length of a workshop.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// Settings as given: by flag or environment, and again as the file's content.
 #[derive(Debug, Clone, Default, Args, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
@@ -95,6 +155,14 @@ pub struct Settings {
     /// Image of seats whose workshop names none [default: clarateach/workspace:latest]
     #[arg(long, env = "CLARATEACH_IMAGE", value_name = "IMAGE")]
     pub image: Option<String>,
+    /// Image of seats' browsers [default: clarateach/browser:latest]
+    #[arg(long, env = "CLARATEACH_BROWSER_IMAGE", value_name = "IMAGE")]
+    pub browser_image: Option<String>,
+    /// How long a workshop lasts that names no end: as in `90m`, `12h` or `7d`; `none`: until it is
+    /// deleted [default: 7d]
+    #[arg(long, env = "CLARATEACH_DEFAULT_LENGTH", value_name = "TIME")]
+    #[serde(default, deserialize_with = "from_text")]
+    pub default_length: Option<Length>,
     /// File with the instructor's password, read at every start; sets it without the set-up link
     #[arg(long, env = "CLARATEACH_INSTRUCTOR_PASSWORD_FILE", value_name = "FILE")]
     pub instructor_password_file: Option<PathBuf>,
@@ -129,36 +197,35 @@ pub struct Settings {
     )]
     #[serde(default, deserialize_with = "cidrs_from_texts")]
     pub trusted_proxies: Option<Vec<Cidr>>,
+    /// Connections at a time; a few more are told to come back, the rest closed. Fewer where the limit
+    /// of open files says so [default: 20000]
+    #[arg(long, env = "CLARATEACH_MAX_CONNECTIONS", value_name = "COUNT")]
+    pub max_connections: Option<usize>,
+    /// Connections of one client address at a time; a class behind one router is one address
+    /// [default: 10000]
+    #[arg(
+        long,
+        env = "CLARATEACH_MAX_CONNECTIONS_PER_ADDRESS",
+        value_name = "COUNT"
+    )]
+    pub max_connections_per_address: Option<usize>,
+    /// Requests and live connections of one seat at a time; all who look at a port that is open to the
+    /// class count there [default: 1024]
+    #[arg(
+        long,
+        env = "CLARATEACH_MAX_CONNECTIONS_PER_SEAT",
+        value_name = "COUNT"
+    )]
+    pub max_connections_per_seat: Option<usize>,
+    /// Requests that wait for their answers at a time; more are answered 503 [default: 4096]
+    #[arg(long, env = "CLARATEACH_MAX_REQUESTS", value_name = "COUNT")]
+    pub max_requests: Option<usize>,
     /// How to write the log [default: text on a terminal, otherwise json]
     #[arg(long, env = "CLARATEACH_LOG_FORMAT")]
     pub log_format: Option<LogFormat>,
     /// What to log, as in `info` or `clarateach=debug` [default: info]
     #[arg(long, env = "CLARATEACH_LOG", value_name = "FILTER")]
     pub log: Option<String>,
-}
-
-fn cidr_from_text<'de, D: serde::Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Cidr>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    text.parse().map(Some).map_err(serde::de::Error::custom)
-}
-
-fn from_text<'de, D: serde::Deserializer<'de>, T: std::str::FromStr<Err = String>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    text.parse().map(Some).map_err(serde::de::Error::custom)
-}
-
-fn cidrs_from_texts<'de, D: serde::Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Vec<Cidr>>, D::Error> {
-    let texts = Vec::<String>::deserialize(deserializer)?;
-    let networks = texts
-        .iter()
-        .map(|text| text.parse().map_err(serde::de::Error::custom));
-    networks.collect::<Result<_, _>>().map(Some)
 }
 
 /// The configuration in force.
@@ -178,6 +245,12 @@ pub struct Config {
     pub provider: ProviderKind,
     /// The default image.
     pub image: String,
+    /// Image of seats' browsers.
+    pub browser_image: String,
+    /// How long a workshop lasts that names no end.
+    pub default_length: Length,
+    /// When the schedule acts; nobody sets it but tests.
+    pub schedule: ScheduleTimes,
     /// The operator's password file.
     pub instructor_password_file: Option<PathBuf>,
     /// Pool of the seats' subnets.
@@ -190,6 +263,10 @@ pub struct Config {
     pub preview_ports: PreviewPorts,
     /// Proxies whose word on the client's address is believed.
     pub trusted_proxies: Vec<Cidr>,
+    /// What clients may take.
+    pub server_limits: ServerLimits,
+    /// What one seat may take, and how long it may take.
+    pub seat_limits: SeatLimits,
     /// An in-seat server from outside this binary.
     pub workspace_binary: Option<PathBuf>,
     /// From when on a learner's silence means something; nobody sets it but tests.
@@ -226,6 +303,8 @@ impl Settings {
             data_dir: self.data_dir.or(file.data_dir),
             provider: self.provider.or(file.provider),
             image: self.image.or(file.image),
+            browser_image: self.browser_image.or(file.browser_image),
+            default_length: self.default_length.or(file.default_length),
             instructor_password_file: self
                 .instructor_password_file
                 .or(file.instructor_password_file),
@@ -236,6 +315,14 @@ impl Settings {
             seat_ca_file: self.seat_ca_file.or(file.seat_ca_file),
             preview_ports: self.preview_ports.or(file.preview_ports),
             trusted_proxies: self.trusted_proxies.or(file.trusted_proxies),
+            max_connections: self.max_connections.or(file.max_connections),
+            max_connections_per_address: self
+                .max_connections_per_address
+                .or(file.max_connections_per_address),
+            max_connections_per_seat: self
+                .max_connections_per_seat
+                .or(file.max_connections_per_seat),
+            max_requests: self.max_requests.or(file.max_requests),
             log_format: self.log_format.or(file.log_format),
             log: self.log.or(file.log),
         }
@@ -287,6 +374,7 @@ impl Settings {
                 problem: format!("{seat_networks} is too small: each workshop takes a /24"),
             });
         }
+        let (server_limits, seat_limits) = self.limits()?;
         let listen = self
             .listen
             .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080)));
@@ -313,6 +401,10 @@ impl Settings {
             provider,
             image: not_empty(self.image)
                 .unwrap_or_else(|| "clarateach/workspace:latest".to_owned()),
+            browser_image: not_empty(self.browser_image)
+                .unwrap_or_else(|| "clarateach/browser:latest".to_owned()),
+            default_length: self.default_length.unwrap_or_default(),
+            schedule: ScheduleTimes::default(),
             instructor_password_file: self.instructor_password_file,
             seat_networks,
             isolation: if self.allow_weak_isolation == Some(true) {
@@ -323,6 +415,8 @@ impl Settings {
             seat_ca_file: self.seat_ca_file,
             preview_ports: self.preview_ports.unwrap_or_default(),
             trusted_proxies: self.trusted_proxies.unwrap_or_default(),
+            server_limits,
+            seat_limits,
             workspace_binary: self.workspace_binary,
             presence: PresenceTimes::default(),
             feed: FeedTimes::default(),
@@ -385,8 +479,15 @@ impl fmt::Display for Config {
         writeln!(f, "data_dir        {}", self.data_dir.display())?;
         writeln!(f, "provider        {:?}", self.provider)?;
         writeln!(f, "image           {}", self.image)?;
+        writeln!(f, "browser_image   {}", self.browser_image)?;
         writeln!(f, "seat_networks   {}", self.seat_networks)?;
         writeln!(f, "preview_ports   {}", self.preview_ports)?;
+        let (server, seat) = (&self.server_limits, &self.seat_limits);
+        writeln!(
+            f,
+            "connections     {}, {} an address, {} a seat; {} requests",
+            server.connections, server.connections_per_address, seat.exchanges, server.requests
+        )?;
         write!(f, "isolation       {:?}", self.isolation)
     }
 }

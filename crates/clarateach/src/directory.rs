@@ -4,7 +4,9 @@
 //! live, `proxy` looks up. An entry never changes; writers swap it for another, and what ended is
 //! cancelled, which closes its connections. Knows no SQL and no provider, only the model's types.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod entry;
+
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -16,10 +18,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::attendance::{Attendance, Seen};
-use crate::model::{Presence, PresenceTimes};
-use crate::provider::Endpoints;
-use crate::proxy::connections::Connections;
-use crate::proxy::minted::MintedTokens;
+use crate::model::{Presence, PresenceTimes, SeatLock};
+
+pub(crate) use entry::ExchangePlace;
+pub use entry::{Incarnation, Live, Reach, SeatEntry, Tenancy};
 
 /// Workshops of which a presence changed that a slow subscriber can be behind.
 const BEHIND_AT_MOST: usize = 256;
@@ -31,113 +33,6 @@ pub struct Directory {
     presence_changes: broadcast::Sender<WorkshopId>,
     /// Held by whoever writes: workshops that were removed, whose seats no late call brings back.
     removed: Mutex<HashSet<WorkshopId>>,
-}
-
-/// Whose a seat is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tenancy {
-    /// The generation whose tokens are good.
-    pub generation: Generation,
-    /// The assignment's id, while somebody sits there.
-    pub assignment: Option<String>,
-    /// When the workshop ends by itself; no token lives longer.
-    pub ends_at: Option<OffsetDateTime>,
-}
-
-impl Tenancy {
-    /// Whether credentials and connections of `other` are still good under this one.
-    fn continues(&self, other: &Self) -> bool {
-        self.generation == other.generation && self.assignment == other.assignment
-    }
-}
-
-/// A seat that answered its probes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Live {
-    /// Which start of it.
-    pub incarnation: String,
-    /// Where its services answer.
-    pub endpoints: Endpoints,
-}
-
-/// Whether a seat can be reached.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reach {
-    /// It answered its probes.
-    Live(Live),
-    /// It runs, and doesn't answer or isn't proven: connections may still work.
-    Silent,
-    /// It doesn't run, or its network is lost: nothing comes through its connections any more, and
-    /// nothing need say so to whoever holds them.
-    Gone,
-}
-
-/// One seat, as it was when it was looked up.
-#[derive(Clone)]
-pub struct SeatEntry {
-    tenancy: Tenancy,
-    tenancy_ended: CancellationToken,
-    attendance: Attendance,
-    /// Ports that are open to the class, each with what ends when it is closed.
-    open_ports: BTreeMap<SeatPort, CancellationToken>,
-    incarnation: Option<Arc<Incarnation>>,
-    endpoints: Option<Endpoints>,
-}
-
-/// One start of a seat, with all that the proxy keeps for it: none of it is ever used for another.
-pub struct Incarnation {
-    name: String,
-    pub(crate) generation: Generation,
-    pub(crate) ended: CancellationToken,
-    pub(crate) connections: Connections,
-    pub(crate) tokens: MintedTokens,
-}
-
-impl Incarnation {
-    fn new(name: String, generation: Generation) -> Arc<Self> {
-        Arc::new(Self {
-            name,
-            generation,
-            ended: CancellationToken::new(),
-            connections: Connections::default(),
-            tokens: MintedTokens::default(),
-        })
-    }
-}
-
-impl SeatEntry {
-    /// Whose it is.
-    #[must_use]
-    pub fn tenancy(&self) -> &Tenancy {
-        &self.tenancy
-    }
-
-    /// Cancelled when the tenancy ends: release, reset, delete.
-    #[must_use]
-    pub fn tenancy_ended(&self) -> &CancellationToken {
-        &self.tenancy_ended
-    }
-
-    /// Ports that are open to the class.
-    pub fn open_ports(&self) -> impl Iterator<Item = SeatPort> {
-        self.open_ports.keys().copied()
-    }
-
-    /// Cancelled when the port is closed to the class; `None`: it isn't open.
-    pub(crate) fn port_closed(&self, port: SeatPort) -> Option<&CancellationToken> {
-        self.open_ports.get(&port)
-    }
-
-    /// Its learner's live connections.
-    #[must_use]
-    pub fn attendance(&self) -> &Attendance {
-        &self.attendance
-    }
-
-    /// Where it answers; `None` while it isn't live.
-    pub(crate) fn upstream(&self) -> Option<(Arc<Incarnation>, Endpoints)> {
-        Some((self.incarnation.clone()?, self.endpoints?))
-    }
 }
 
 impl Default for Directory {
@@ -208,14 +103,41 @@ impl Directory {
         })
     }
 
+    /// [`Directory::set_tenancy`] for somebody who sat down or got up: when the workshop ends stays as
+    /// the directory knows it, for what they know of it may be older.
+    pub fn set_tenant(&self, key: SeatKey, tenancy: Tenancy) {
+        self.place(key, |before| Tenancy {
+            ends_at: before.map_or(tenancy.ends_at, |before| before.ends_at),
+            ..tenancy
+        });
+    }
+
+    /// Says when a workshop ends by itself.
+    pub fn set_ends_at(&self, workshop: WorkshopId, ends_at: Option<OffsetDateTime>) {
+        self.update(|seats, _| {
+            for (key, entry) in seats.iter_mut() {
+                if key.workshop == workshop {
+                    Arc::make_mut(entry).tenancy.ends_at = ends_at;
+                }
+            }
+            Ended::default()
+        });
+    }
+
     /// Says whose a seat is, and that it exists. Another generation or assignment than before
     /// closes the connections of the one before; an older generation is a late call and ignored.
     pub fn set_tenancy(&self, key: SeatKey, tenancy: Tenancy) {
+        self.place(key, |_| tenancy);
+    }
+
+    fn place(&self, key: SeatKey, tenancy: impl FnOnce(Option<&Tenancy>) -> Tenancy) {
         self.update(|seats, removed| {
             if removed.contains(&key.workshop) {
                 return Ended::default();
             }
-            let Some(before) = seats.get(&key).cloned() else {
+            let before = seats.get(&key).cloned();
+            let tenancy = tenancy(before.as_ref().map(|before| &before.tenancy));
+            let Some(before) = before else {
                 let attendance = self.attendance(key.workshop);
                 seats.insert(key, Arc::new(SeatEntry::new(tenancy, attendance)));
                 return Ended::default();
@@ -230,6 +152,7 @@ impl Directory {
             let mut ended = Ended::default();
             if !after.tenancy.continues(&before.tenancy) {
                 ended.tokens.push(std::mem::take(&mut after.tenancy_ended));
+                after.learners_out = after.tenancy_ended.child_token();
             }
             if after.tenancy.assignment != before.tenancy.assignment {
                 after.attendance = self.attendance(key.workshop);
@@ -273,6 +196,24 @@ impl Directory {
             }
             seats.insert(key, Arc::new(after));
             ended
+        });
+    }
+
+    /// Shuts a seat's learners out, and ends their connections, or lets them in again.
+    pub fn set_lock(&self, key: SeatKey, lock: SeatLock) {
+        self.update(|seats, _| {
+            let Some(before) = seats.get(&key).filter(|entry| entry.lock != lock) else {
+                return Ended::default();
+            };
+            let mut after = SeatEntry::clone(before);
+            after.lock = lock;
+            let next = after.tenancy_ended.child_token();
+            let tokens = match lock {
+                SeatLock::Locked => vec![std::mem::replace(&mut after.learners_out, next)],
+                SeatLock::Open => Vec::new(),
+            };
+            seats.insert(key, Arc::new(after));
+            Ended { tokens }
         });
     }
 
@@ -342,19 +283,6 @@ fn remove(seats: &mut Seats, goes: impl Fn(&SeatKey) -> bool) -> Ended {
     ended
 }
 
-impl SeatEntry {
-    fn new(tenancy: Tenancy, attendance: Attendance) -> Self {
-        Self {
-            tenancy,
-            tenancy_ended: CancellationToken::new(),
-            attendance,
-            open_ports: BTreeMap::new(),
-            incarnation: None,
-            endpoints: None,
-        }
-    }
-}
-
 /// What a change put an end to.
 #[derive(Default)]
 struct Ended {
@@ -369,169 +297,4 @@ impl Ended {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn key() -> SeatKey {
-        SeatKey {
-            workshop: "ws-abcdefgh".parse().unwrap(),
-            seat: "3".parse().unwrap(),
-        }
-    }
-
-    fn tenancy(generation: u32, assignment: Option<&str>) -> Tenancy {
-        Tenancy {
-            generation: Generation(generation),
-            assignment: assignment.map(str::to_owned),
-            ends_at: None,
-        }
-    }
-
-    fn live(incarnation: &str) -> Reach {
-        let address = "127.0.0.1:1".parse().unwrap();
-        Reach::Live(Live {
-            incarnation: incarnation.to_owned(),
-            endpoints: Endpoints {
-                terminal: address,
-                files: address,
-                browser: None,
-            },
-        })
-    }
-
-    fn entry(directory: &Directory) -> Arc<SeatEntry> {
-        directory.lookup(&key()).unwrap()
-    }
-
-    #[test]
-    fn another_assignment_or_generation_ends_the_tenancy() {
-        let directory = Directory::new();
-        directory.set_tenancy(key(), tenancy(1, None));
-        let mut before = entry(&directory);
-        for next in [
-            tenancy(1, Some("a")),
-            tenancy(2, Some("a")),
-            tenancy(3, None),
-        ] {
-            directory.set_tenancy(key(), next);
-            assert!(before.tenancy_ended().is_cancelled());
-            before = entry(&directory);
-            assert!(!before.tenancy_ended().is_cancelled());
-        }
-    }
-
-    #[test]
-    fn another_end_of_the_workshop_ends_nothing() {
-        let directory = Directory::new();
-        directory.set_tenancy(key(), tenancy(1, Some("a")));
-        let before = entry(&directory);
-        let ends_at = Some(OffsetDateTime::UNIX_EPOCH);
-        directory.set_tenancy(
-            key(),
-            Tenancy {
-                ends_at,
-                ..tenancy(1, Some("a"))
-            },
-        );
-        assert!(!before.tenancy_ended().is_cancelled());
-        assert_eq!(entry(&directory).tenancy().ends_at, ends_at);
-    }
-
-    #[test]
-    fn late_calls_of_older_generations_change_nothing() {
-        let directory = Directory::new();
-        directory.set_tenancy(key(), tenancy(2, Some("a")));
-        directory.set_tenancy(key(), tenancy(1, Some("b")));
-        assert_eq!(*entry(&directory).tenancy(), tenancy(2, Some("a")));
-        directory.set_reach(key(), Generation(1), &live("old"));
-        assert!(entry(&directory).upstream().is_none());
-    }
-
-    #[test]
-    fn a_pause_keeps_connections_and_another_incarnation_does_not() {
-        let directory = Directory::new();
-        directory.set_tenancy(key(), tenancy(1, None));
-        directory.set_reach(key(), Generation(1), &live("one"));
-        let (first, _) = entry(&directory).upstream().unwrap();
-        directory.set_reach(key(), Generation(1), &Reach::Silent);
-        assert!(entry(&directory).upstream().is_none());
-        directory.set_reach(key(), Generation(1), &live("one"));
-        assert!(Arc::ptr_eq(
-            &first,
-            &entry(&directory).upstream().unwrap().0
-        ));
-        assert!(!first.ended.is_cancelled());
-        directory.set_reach(key(), Generation(1), &live("two"));
-        assert!(first.ended.is_cancelled());
-        assert!(!entry(&directory).tenancy_ended().is_cancelled());
-    }
-
-    #[test]
-    fn a_seat_that_is_gone_ends_its_connections_before_another_is_there() {
-        let directory = Directory::new();
-        directory.set_tenancy(key(), tenancy(1, Some("a")));
-        directory.set_reach(key(), Generation(1), &live("one"));
-        let (first, _) = entry(&directory).upstream().unwrap();
-        directory.set_reach(key(), Generation(1), &Reach::Silent);
-        assert!(!first.ended.is_cancelled());
-        directory.set_reach(key(), Generation(1), &Reach::Gone);
-        assert!(first.ended.is_cancelled());
-        assert!(entry(&directory).upstream().is_none());
-        assert!(!entry(&directory).tenancy_ended().is_cancelled());
-        directory.set_reach(key(), Generation(1), &live("one"));
-        let (again, _) = entry(&directory).upstream().unwrap();
-        assert!(!again.ended.is_cancelled());
-    }
-
-    #[test]
-    fn a_new_generation_is_not_live_until_it_says_so() {
-        let directory = Directory::new();
-        directory.set_tenancy(key(), tenancy(1, Some("a")));
-        directory.set_reach(key(), Generation(1), &live("one"));
-        let (first, _) = entry(&directory).upstream().unwrap();
-        directory.set_tenancy(key(), tenancy(2, Some("a")));
-        assert!(first.ended.is_cancelled());
-        assert!(entry(&directory).upstream().is_none());
-    }
-
-    #[test]
-    fn a_port_is_open_until_it_is_closed_or_the_seat_is_made_anew() {
-        let directory = Directory::new();
-        directory.set_tenancy(key(), tenancy(1, Some("a")));
-        let [first, second] = [5173, 8000].map(|port| SeatPort::new(port).unwrap());
-        directory.set_open_ports(key(), Generation(1), &[first, second]);
-        let closed = |port| entry(&directory).port_closed(port).cloned();
-        let (ends_first, ends_second) = (closed(first).unwrap(), closed(second).unwrap());
-        directory.set_open_ports(key(), Generation(1), &[second]);
-        assert!(ends_first.is_cancelled() && !ends_second.is_cancelled());
-        assert!(closed(first).is_none());
-        directory.set_open_ports(key(), Generation(2), &[first]);
-        assert!(closed(first).is_none(), "a late call opened a port");
-        directory.set_tenancy(key(), tenancy(2, Some("a")));
-        assert!(ends_second.is_cancelled());
-        assert_eq!(entry(&directory).open_ports().count(), 0);
-    }
-
-    #[test]
-    fn a_removed_workshop_is_gone_and_its_connections_with_it() {
-        let directory = Directory::new();
-        directory.set_tenancy(key(), tenancy(1, None));
-        directory.set_reach(key(), Generation(1), &live("one"));
-        let before = entry(&directory);
-        directory.remove_workshop(&key().workshop);
-        assert!(directory.lookup(&key()).is_none());
-        assert!(before.tenancy_ended().is_cancelled());
-        assert!(before.upstream().unwrap().0.ended.is_cancelled());
-        directory.set_reach(key(), Generation(1), &live("late"));
-        assert!(directory.lookup(&key()).is_none());
-    }
-
-    #[test]
-    fn a_removed_workshop_is_not_brought_back() {
-        let directory = Directory::new();
-        directory.set_tenancy(key(), tenancy(1, Some("as-1")));
-        directory.remove_workshop(&key().workshop);
-        directory.set_tenancy(key(), tenancy(1, Some("as-2")));
-        assert!(directory.lookup(&key()).is_none());
-    }
-}
+mod tests;

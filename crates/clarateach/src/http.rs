@@ -118,14 +118,19 @@ fn api() -> OpenApiRouter<ApiState> {
         .routes(routes!(tokens::delete_token))
         .routes(routes!(
             workshops::list_workshops,
-            workshops::create_workshop
+            workshops::create_workshop,
+            workshops::delete_workshops
         ))
         .routes(routes!(workshops::get_workshop, workshops::delete_workshop))
+        .routes(routes!(workshops::extend_workshop))
         .routes(routes!(workshops::get_join_qr))
         .routes(routes!(seats::add_seats))
         .routes(routes!(seats::reset_seat))
+        .routes(routes!(seats::undo_reset_seat))
         .routes(routes!(seats::release_seat))
         .routes(routes!(seats::retry_seat))
+        .routes(routes!(seats::lock_seat))
+        .routes(routes!(seats::unlock_seat))
         .routes(routes!(seats::create_seat_token))
         .routes(routes!(events::all_events))
         .routes(routes!(events::workshop_events))

@@ -5,7 +5,7 @@
 
 mod cidr;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -162,6 +162,10 @@ pub struct DesiredSeat {
     pub number: SeatNumber,
     /// The generation that should run.
     pub generation: Generation,
+    /// The generation whose files it has.
+    pub disk: Generation,
+    /// Generations whose files are kept beside, for an undo.
+    pub kept: BTreeSet<Generation>,
     /// What it should be bound to.
     pub binding: Binding,
 }
@@ -238,6 +242,36 @@ impl Default for PresenceTimes {
     }
 }
 
+/// An end that is near.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EndWarning {
+    /// No more than so many minutes are left: 15, 5 or 1.
+    pub minutes: u16,
+    /// When it ends.
+    pub ends_at: OffsetDateTime,
+}
+
+/// How far the schedule looks ahead, and how much it forgives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScheduleTimes {
+    /// Seats are made this long before their workshop starts.
+    pub lead: Duration,
+    /// After a jump of the clock nothing ends for this long.
+    pub grace: Duration,
+    /// A difference between wall and monotonic clock that is a jump.
+    pub jump: Duration,
+}
+
+impl Default for ScheduleTimes {
+    fn default() -> Self {
+        Self {
+            lead: Duration::from_secs(10 * 60),
+            grace: Duration::from_secs(5 * 60),
+            jump: Duration::from_secs(30),
+        }
+    }
+}
+
 /// A learner on a seat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assignment {
@@ -283,10 +317,27 @@ pub struct Seat {
     pub key: SeatKey,
     /// The generation that should run.
     pub generation: Generation,
+    /// The generation whose files it has: an earlier one after an undone reset.
+    pub disk: Generation,
+    /// Generations whose files are kept beside.
+    pub kept: BTreeSet<Generation>,
+    /// Until when its last reset can be undone.
+    pub undo_until: Option<OffsetDateTime>,
     /// What was last observed of it.
     pub observed: ObservedSeat,
+    /// Since when nobody gets in.
+    pub locked_at: Option<OffsetDateTime>,
     /// Who sits there.
     pub assignment: Option<Assignment>,
+}
+
+/// Whether a seat lets learners in; instructors it always does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SeatLock {
+    /// Whoever sits there is let in, and it is given to who joins.
+    Open,
+    /// Its learner is shut out and nobody is seated there; files and processes stay.
+    Locked,
 }
 
 impl Seat {

@@ -8,6 +8,7 @@ pub mod docker;
 pub mod residue;
 pub mod simulated;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -40,19 +41,34 @@ pub trait Provider: Send + Sync {
     /// other is [`ProviderError::Conflict`].
     async fn create(&self, seat: &SeatSpec) -> Result<Instance, ProviderError>;
 
-    /// Brings a seat's browser to a state.
+    /// Brings a running seat's browser to a state; [`BrowserState::Absent`] a stopped one's too. A
+    /// browser belongs to one incarnation of its seat: what is [`BrowserStatus::Stale`] is made anew.
     async fn set_browser(
         &self,
         seat: &SeatKey,
         want: BrowserState,
     ) -> Result<Instance, ProviderError>;
 
-    /// Stops a seat's processes and keeps its files; [`Provider::create`] starts it again. A stopped
-    /// or absent one is fine. For a seat that runs and doesn't answer.
+    /// Stops a seat's processes, its browser's too, and keeps its files; [`Provider::create`] starts it
+    /// again. A stopped or absent one is fine. For a seat that runs and doesn't answer.
     async fn stop(&self, seat: &SeatKey) -> Result<(), ProviderError>;
 
     /// Removes a seat with all that it holds; an absent one is fine.
     async fn destroy(&self, seat: &SeatKey) -> Result<(), ProviderError>;
+
+    /// Removes a seat with all but the files of these generations; an absent one is fine.
+    async fn retire(
+        &self,
+        seat: &SeatKey,
+        keep: &BTreeSet<Generation>,
+    ) -> Result<(), ProviderError>;
+
+    /// Removes a seat's files of other generations than these; the seat stays as it is.
+    async fn discard(
+        &self,
+        seat: &SeatKey,
+        keep: &BTreeSet<Generation>,
+    ) -> Result<(), ProviderError>;
 
     /// Removes a workshop's seats and what [`Provider::prepare`] made for it; absent is fine.
     async fn destroy_workshop(&self, workshop: &WorkshopId) -> Result<(), ProviderError>;
@@ -79,6 +95,8 @@ pub struct SeatSpec {
     pub number: SeatNumber,
     /// Which generation of it.
     pub generation: Generation,
+    /// The generation whose files it has: its own, or an earlier one's where a reset was undone.
+    pub disk: Generation,
 }
 
 impl SeatSpec {
@@ -91,7 +109,7 @@ impl SeatSpec {
         }
     }
 
-    /// Digest of all that a seat is made from, generation apart; equal specs have equal digests.
+    /// Digest of all that a seat is made from, generation and disk apart; equal specs have equal digests.
     ///
     /// It is compared with a running seat's label: a change of this text makes every seat anew.
     #[must_use]
@@ -155,6 +173,10 @@ pub struct Instance {
     pub status: InstanceStatus,
     /// Where its services answer.
     pub endpoints: Endpoints,
+    /// What it has of a browser.
+    pub browser: BrowserStatus,
+    /// Generations of the seat whose files are there, its own included.
+    pub files: BTreeSet<Generation>,
 }
 
 impl Instance {
@@ -192,12 +214,41 @@ pub struct Endpoints {
     pub terminal: SocketAddr,
     /// In-seat port 3002.
     pub files: SocketAddr,
-    /// In-seat port 3003, while a browser runs.
+    /// In-seat port 3003, while a browser of this incarnation runs.
     pub browser: Option<SocketAddr>,
 }
 
+/// What a seat has of a browser.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BrowserStatus {
+    /// Nothing.
+    Absent,
+    /// It runs beside this incarnation of the seat.
+    Running,
+    /// It is frozen beside this incarnation of the seat.
+    Paused,
+    /// One is there that can't be used: it ended, or was made for another start of the seat.
+    Stale {
+        /// What is wrong with it.
+        reason: Reason,
+    },
+}
+
+impl BrowserStatus {
+    /// Whether it is as wanted.
+    #[must_use]
+    pub fn is(&self, want: BrowserState) -> bool {
+        match self {
+            Self::Absent => want == BrowserState::Absent,
+            Self::Running => want == BrowserState::Running,
+            Self::Paused => want == BrowserState::Paused,
+            Self::Stale { .. } => false,
+        }
+    }
+}
+
 /// What a seat's browser should be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum BrowserState {
     /// Running and streamed.
     Running,
@@ -309,6 +360,12 @@ pub enum ProviderError {
         /// What the engine said.
         source: Source,
     },
+    /// There is no such seat.
+    #[error("there is no seat {0}")]
+    NoSeat(SeatKey),
+    /// A browser was asked for beside a seat that doesn't run.
+    #[error("the seat {0} does not run, so it can have no browser")]
+    NotRunning(SeatKey),
     /// A call took too long.
     #[error("{operation} took longer than {} s", .after.as_secs())]
     Deadline {
@@ -337,6 +394,8 @@ impl ProviderError {
             Self::Isolation { .. } => "isolation_unavailable",
             Self::Disk { .. } => "disk",
             Self::Engine { .. } => "engine_error",
+            Self::NoSeat(_) => "no_seat",
+            Self::NotRunning(_) => "not_running",
             Self::Deadline { .. } => "deadline",
             Self::Unsupported { .. } => "unsupported",
         }
@@ -352,6 +411,8 @@ impl ProviderError {
                 | Self::Deadline { .. }
                 | Self::Disk { .. }
                 | Self::Conflict(_)
+                | Self::NoSeat(_)
+                | Self::NotRunning(_)
         )
     }
 

@@ -4,12 +4,20 @@
 //! id, its host is told from wrong ones, and the client's address is found; nothing is decided
 //! about what it asks for. Start at [`Server::listen`].
 
+mod accept;
+mod arriving;
 mod client;
+mod limits;
+mod places;
+mod refusal;
 mod strict;
+mod unread;
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,54 +30,33 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 use tracing::Instrument;
 
-use crate::addresses::{Addresses, HostKind, WrongHost};
+use crate::addresses::{Addresses, HostKind, Scheme, WrongHost};
 use crate::model::Cidr;
-use crate::proxy::error::{ProxyError, error_response};
+use crate::proxy::error::ProxyError;
 use crate::proxy::origin::NumberedListener;
 use crate::proxy::route::NoRoute;
 use crate::proxy::{Gateway, Received};
+use accept::{Accepted, Loops};
+pub use arriving::Arriving;
+use arriving::Lingering;
 use client::client_address;
-use strict::{Ambiguous, Following, Watched};
+pub use limits::ServerLimits;
+pub use places::Condition;
+use places::{Asking, Full, Places};
+use refusal::Refusal;
+use strict::{Ambiguous, Following, Occupant, Watched};
 
 /// The answer's and the extension's name for [`RequestId`].
 const REQUEST_ID: &str = "x-request-id";
-/// Pause after an `accept` that failed for want of file descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// What a client may take of the server.
-#[derive(Debug, Clone, Copy)]
-pub struct ServerLimits {
-    /// For a complete header section; an idle connection is closed after it, too.
-    pub header: Duration,
-    /// Size of a header section, request line included.
-    pub header_bytes: usize,
-    /// Bytes buffered for a connection.
-    pub buffer_bytes: usize,
-    /// Connections at a time; more wait in the listener's queue.
-    pub connections: usize,
-    /// For requests in flight, once the server is told to stop.
-    pub drain: Duration,
-}
-
-impl Default for ServerLimits {
-    fn default() -> Self {
-        Self {
-            header: Duration::from_secs(10),
-            header_bytes: 32 * 1024,
-            buffer_bytes: 64 * 1024,
-            connections: 8192,
-            drain: Duration::from_secs(10),
-        }
-    }
-}
-
+/// Paths that are answered whatever else is turned away.
+const WATCHED: [&str; 2] = ["/api/health", "/api/ready"];
+/// For a header section of a client that is told to come back.
+const SHED_PATIENCE: Duration = Duration::from_secs(2);
 /// All that answers requests.
 pub struct Server {
     /// Our own names.
@@ -106,10 +93,23 @@ impl Hangup {
 
 impl RequestId {
     fn random() -> Self {
-        let mut bytes = [0; 10];
-        getrandom::fill(&mut bytes).expect("the kernel has randomness");
-        let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        Self(HeaderValue::try_from(text).expect("hex digits are ASCII"))
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0; 20];
+        for (digit, byte) in text.iter_mut().zip(draw::<20>()) {
+            *digit = DIGITS[usize::from(byte % 16)];
+        }
+        Self(HeaderValue::from_bytes(&text).expect("hex digits are ASCII"))
+    }
+
+    /// A number of that range, another one for most requests.
+    fn spread(&self, range: RangeInclusive<u16>) -> u16 {
+        let draw = self
+            .0
+            .as_bytes()
+            .iter()
+            .map(|byte| u16::from(*byte))
+            .sum::<u16>();
+        range.start() + draw % (range.end() - range.start() + 1)
     }
 
     /// The id as text.
@@ -119,133 +119,125 @@ impl RequestId {
     }
 }
 
+thread_local! {
+    /// Random bytes for the next ids, and how many are used: the kernel is asked once for many.
+    static DRAWN: RefCell<([u8; 1000], usize)> = const { RefCell::new(([0; 1000], 1000)) };
+}
+
+/// The next random bytes.
+fn draw<const COUNT: usize>() -> [u8; COUNT] {
+    DRAWN.with_borrow_mut(|(bytes, used)| {
+        if *used + COUNT > bytes.len() {
+            getrandom::fill(bytes).expect("the kernel has randomness");
+            *used = 0;
+        }
+        let mut drawn = [0; COUNT];
+        drawn.copy_from_slice(&bytes[*used..*used + COUNT]);
+        *used += COUNT;
+        drawn
+    })
+}
+
 impl Server {
-    /// Serves until `stop` is cancelled, then lets requests in flight end, within a deadline.
-    /// Upgraded connections end at once: pages connect again to whoever listens next.
+    /// Serves until `stop` is cancelled, then lets requests in flight end, within a deadline;
+    /// meanwhile who comes is told to come back, and readiness says why. Upgraded connections end at
+    /// once: pages connect again to whoever listens next.
     ///
     /// # Errors
     /// When the listener can't be used any more.
     pub async fn listen(self, listener: TcpListener, stop: CancellationToken) -> io::Result<()> {
         let server = Arc::new(self);
-        let connections = TaskTracker::new();
-        let kill = CancellationToken::new();
         let loops = Loops {
-            free: Arc::new(Semaphore::new(server.limits.connections)),
-            connections: connections.clone(),
+            places: Places::new(server.limits),
+            served: Lingering::default(),
+            shed: Lingering::default(),
             stop: stop.clone(),
-            kill: kill.clone(),
         };
+        let closes = CancellationToken::new();
         let mut numbered = server.gateway.numbered_listeners();
         let main = server
             .clone()
-            .accept_all(Door::Main, listener, loops.clone());
+            .accept_all(Door::Main, listener, loops.clone(), closes.clone());
         let mut main = std::pin::pin!(main);
-        let outcome = loop {
+        let failed = loop {
             tokio::select! {
-                outcome = main.as_mut() => break outcome,
+                () = stop.cancelled() => break None,
+                outcome = main.as_mut() => break Some(outcome),
                 Some(opened) = next(&mut numbered) => {
                     let server = Arc::clone(&server);
-                    connections.spawn(server.accept_numbered(opened, loops.clone()));
+                    loops.served.tasks.spawn(server.accept_numbered(opened, loops.clone()));
                 }
             }
         };
-        server.gateway.drain();
-        connections.close();
-        if tokio::time::timeout(server.limits.drain, connections.wait())
-            .await
-            .is_err()
-        {
-            tracing::warn!(
-                open = connections.len(),
-                "closing connections that did not end in time"
-            );
-            kill.cancel();
-            connections.wait().await;
-        }
+        let draining = server.drain(&loops);
+        let outcome = match failed {
+            Some(outcome) => {
+                draining.await;
+                outcome
+            }
+            // Who comes meanwhile is told to come back.
+            None => tokio::select! {
+                () = draining => Ok(()),
+                outcome = main => outcome,
+            },
+        };
+        closes.cancel();
+        loops.end().await;
         server.gateway.close().await;
         outcome
     }
 
-    /// Takes connections at one door until the server stops.
-    async fn accept_all(
-        self: Arc<Self>,
-        door: Door,
-        listener: TcpListener,
-        loops: Loops,
-    ) -> io::Result<()> {
-        loop {
-            let accepted = tokio::select! {
-                () = loops.stop.cancelled() => return Ok(()),
-                accepted = accept(&listener, &loops.free) => accepted,
-            };
-            match accepted {
-                Ok(accepted) => {
-                    let server = Arc::clone(&self);
-                    let (stop, kill) = (loops.stop.clone(), loops.kill.clone());
-                    loops.connections.spawn(async move {
-                        tokio::select! {
-                            () = server.serve((door, accepted), stop) => {}
-                            () = kill.cancelled() => {}
-                        }
-                    });
-                }
-                Err(error) if is_of_one_connection(&error) => {}
-                Err(error) if is_shortage(&error) => {
-                    tracing::warn!(%error, "cannot accept connections. Hint: raise the limit of open files");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-                Err(error) => return Err(error),
-            }
+    /// Lets requests in flight end, within a deadline.
+    async fn drain(&self, loops: &Loops) {
+        loops.places.drain();
+        self.gateway.drain();
+        let served = &loops.served.tasks;
+        served.close();
+        let in_time = tokio::time::timeout(self.limits.drain, served.wait()).await;
+        if in_time.is_err() {
+            tracing::warn!(
+                open = served.len(),
+                "closing connections that did not end in time"
+            );
         }
     }
 
-    /// The same at the door of one own origin, which may close before the server stops.
-    async fn accept_numbered(self: Arc<Self>, opened: NumberedListener, loops: Loops) {
-        let NumberedListener {
-            number,
-            listener,
-            closed,
-        } = opened;
-        tokio::select! {
-            () = closed.cancelled() => {}
-            outcome = self.accept_all(Door::Numbered(number), listener, loops) => {
-                if let Err(error) = outcome {
-                    tracing::error!(number, %error, "cannot accept connections of a preview");
-                }
-            }
-        }
-    }
-
-    async fn serve(self: Arc<Self>, (door, accepted): (Door, Accepted), stop: CancellationToken) {
-        let Accepted {
-            stream,
-            peer,
-            place,
-        } = accepted;
-        // Without it small answers wait for the client's delayed acknowledgement.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "connection was closed before it began");
-            return;
-        }
+    async fn serve(self: Arc<Self>, accepted: Accepted, loops: Loops) {
         let limits = self.limits;
-        let (stream, heads) = Watched::new(stream, place);
-        let hangup = Hangup(CancellationToken::new());
-        let hung_up = hangup.0.clone();
-        let service = service_fn(move |mut request: Request<Incoming>| {
-            let server = Arc::clone(&self);
+        let (shed, peer) = (accepted.shed, accepted.peer);
+        let (stream, heads, occupant) =
+            Watched::new(accepted.stream, accepted.place, limits.unread);
+        let stop = loops.stop.clone();
+        let came = Arc::new(Came {
+            door: accepted.door,
+            peer,
+            shed,
+            occupant,
+            hangup: Hangup(CancellationToken::new()),
+            loops,
+        });
+        let hung_up = came.hangup.0.clone();
+        let service = service_fn(move |request: Request<Incoming>| {
+            let (server, came) = (Arc::clone(&self), Arc::clone(&came));
             let judged = heads.judge();
-            request.extensions_mut().insert(hangup.clone());
-            async move { Ok::<_, Infallible>(server.answer(request, (door, peer), judged).await) }
+            async move { Ok::<_, Infallible>(server.answer(request, &came, judged).await) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(limits.header)
+            .keep_alive(shed.is_none())
+            .header_read_timeout(match shed {
+                None => limits.header,
+                Some(_) => limits.header.min(SHED_PATIENCE),
+            })
             .max_header_size(limits.header_bytes)
             .max_buf_size(limits.buffer_bytes)
             .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
         let mut connection = std::pin::pin!(connection);
         let served = async {
+            if shed.is_some() {
+                return connection.await;
+            }
             tokio::select! {
                 outcome = connection.as_mut() => outcome,
                 () = stop.cancelled() => {
@@ -265,7 +257,7 @@ impl Server {
     async fn answer(
         &self,
         request: Request<Incoming>,
-        came: (Door, SocketAddr),
+        came: &Came,
         judged: Result<Following, Ambiguous>,
     ) -> Response<Body> {
         let id = RequestId::random();
@@ -276,6 +268,10 @@ impl Server {
             workshop = tracing::field::Empty,
             seat = tracing::field::Empty,
         );
+        let (parts, body) = request.into_parts();
+        // From here on, what isn't read of it is taken and thrown away.
+        let body = Arriving::new(body, &parts.headers, &came.loops.served);
+        let request = Request::from_parts(parts, body);
         let mut response = match judged {
             Ok(_) => {
                 let answer = Box::pin(self.dispatch(request, came, &id));
@@ -283,8 +279,8 @@ impl Server {
             }
             Err(Ambiguous) => Refusal::Ambiguous.respond(&id),
         };
-        if judged != Ok(Following::Another) && response.status() != StatusCode::SWITCHING_PROTOCOLS
-        {
+        let is_last = judged != Ok(Following::Another) || came.shed.is_some();
+        if is_last && response.status() != StatusCode::SWITCHING_PROTOCOLS {
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(CONNECTION, close);
         }
@@ -293,17 +289,48 @@ impl Server {
         response
     }
 
+    /// Whether there is a place for a request. Health and readiness always have one: what watches a
+    /// server has to learn how it is.
+    fn admit_request<'a>(
+        &self,
+        request: &Request<Arriving>,
+        (host, client): (&HostKind, IpAddr),
+        came: &'a Came,
+    ) -> Result<Option<Asking<'a>>, Refusal> {
+        let places = &came.loops.places;
+        if matches!(host, HostKind::Platform(_)) && WATCHED.contains(&request.uri().path()) {
+            return Ok(None);
+        }
+        if let Some(full) = came.shed {
+            return Err(match places.condition() {
+                Condition::Draining => Refusal::Stopping,
+                Condition::Serving | Condition::Shedding => Refusal::Full(full),
+            });
+        }
+        if client::is_trusted(came.peer.ip().to_canonical(), &self.trusted_proxies) {
+            came.occupant.lend(client).map_err(Refusal::Full)?;
+        }
+        places.ask().map(Some).map_err(Refusal::Full)
+    }
+
     async fn dispatch(
         &self,
-        request: Request<Incoming>,
-        (door, peer): (Door, SocketAddr),
+        request: Request<Arriving>,
+        came: &Came,
         id: &RequestId,
     ) -> Response<Body> {
-        let host = match self.host(&request, door) {
+        let host = match self.host(&request, came.door) {
             Ok(host) => host,
             Err(refusal) => return refusal.respond(id),
         };
-        let client = client_address(peer.ip(), request.headers(), &self.trusted_proxies);
+        let client = client_address(came.peer.ip(), request.headers(), &self.trusted_proxies);
+        let _asking = match self.admit_request(&request, (&host, client), came) {
+            Ok(asking) => asking,
+            Err(refusal) => return refusal.respond(id),
+        };
+        if let Some(secure) = self.https_url(&request, &host, came) {
+            return refusal::moved_to(&secure);
+        }
         if let HostKind::Own(own) = &host {
             let span = tracing::Span::current();
             span.record("workshop", tracing::field::display(own.seat.workshop));
@@ -323,7 +350,7 @@ impl Server {
                 Ok(route)
             }
             Err(NoRoute::Platform) => {
-                return self.platform(request, (host, peer, client), id).await;
+                return self.platform(request, (host, client), came, id).await;
             }
             Err(no_route) => Err(ProxyError::from(no_route)),
         };
@@ -337,14 +364,17 @@ impl Server {
 
     async fn platform(
         &self,
-        mut request: Request<Incoming>,
-        (host, peer, client): (HostKind, SocketAddr, IpAddr),
+        mut request: Request<Arriving>,
+        (host, client): (HostKind, IpAddr),
+        came: &Came,
         id: &RequestId,
     ) -> Response<Body> {
         let extensions = request.extensions_mut();
         extensions.insert(id.clone());
         extensions.insert(host);
-        extensions.insert(ConnectInfo(peer));
+        extensions.insert(came.hangup.clone());
+        extensions.insert(came.loops.places.condition());
+        extensions.insert(ConnectInfo(came.peer));
         extensions.insert(ClientAddress(client));
         match self.platform.clone().oneshot(request.map(Body::new)).await {
             Ok(response) => response,
@@ -352,9 +382,30 @@ impl Server {
         }
     }
 
+    /// Where a request should have come, if a trusted proxy says that it came without TLS to a host that
+    /// is reached through TLS: what we set there is for TLS alone.
+    fn https_url(
+        &self,
+        request: &Request<Arriving>,
+        host: &HostKind,
+        came: &Came,
+    ) -> Option<HeaderValue> {
+        let is_https = self.addresses.origin(host).scheme() == Scheme::Https;
+        let peer = came.peer.ip().to_canonical();
+        if !is_https
+            || !client::is_trusted(peer, &self.trusted_proxies)
+            || !client::came_plainly(request.headers())
+        {
+            return None;
+        }
+        let host = request.headers().get(HOST)?.to_str().ok()?;
+        let path = request.uri().path_and_query()?;
+        HeaderValue::try_from(format!("https://{host}{path}")).ok()
+    }
+
     /// The host that a request is for: one `Host`, and the same in a target that has one itself
     /// (RFC 9112, sections 3.2 and 3.2.2).
-    fn host(&self, request: &Request<Incoming>, door: Door) -> Result<HostKind, Refusal> {
+    fn host(&self, request: &Request<Arriving>, door: Door) -> Result<HostKind, Refusal> {
         if !matches!(request.uri().path().as_bytes(), [b'/', ..] | b"*")
             || crate::proxy::is_refused_method(request.method())
         {
@@ -386,6 +437,17 @@ impl Server {
     }
 }
 
+/// What is known of a connection, for each of its requests.
+struct Came {
+    door: Door,
+    peer: SocketAddr,
+    /// Why it is told to come back, if it is.
+    shed: Option<Full>,
+    occupant: Occupant,
+    hangup: Hangup,
+    loops: Loops,
+}
+
 /// Where a connection came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Door {
@@ -393,15 +455,6 @@ enum Door {
     Main,
     /// The listener of an own origin.
     Numbered(u16),
-}
-
-/// What the loops of all listeners share.
-#[derive(Clone)]
-struct Loops {
-    free: Arc<Semaphore>,
-    connections: TaskTracker,
-    stop: CancellationToken,
-    kill: CancellationToken,
 }
 
 /// The next listener; for ever none where there are none.
@@ -412,78 +465,4 @@ async fn next(
         Some(listeners) => listeners.recv().await,
         None => std::future::pending().await,
     }
-}
-
-/// Why a request isn't looked at any further.
-enum Refusal {
-    Ambiguous,
-    BadTarget,
-    BadHost,
-    WrongHost,
-}
-
-impl Refusal {
-    fn respond(&self, id: &RequestId) -> Response<Body> {
-        let (status, code, message) = match self {
-            Self::Ambiguous => (
-                StatusCode::BAD_REQUEST,
-                "ambiguous_request",
-                "lines end with CRLF, and a body has one length or is chunked".to_owned(),
-            ),
-            Self::BadTarget => (
-                StatusCode::BAD_REQUEST,
-                "bad_target",
-                "the request's target is no path, or its method tunnels".to_owned(),
-            ),
-            Self::BadHost => (
-                StatusCode::BAD_REQUEST,
-                "bad_host",
-                "a request has exactly one Host, the same as in its target".to_owned(),
-            ),
-            Self::WrongHost => (
-                StatusCode::MISDIRECTED_REQUEST,
-                "wrong_host",
-                WrongHost.to_string(),
-            ),
-        };
-        error_response(status, code, &message, id.as_str())
-    }
-}
-
-/// A connection that found a place.
-struct Accepted {
-    stream: TcpStream,
-    peer: SocketAddr,
-    place: OwnedSemaphorePermit,
-}
-
-async fn accept(listener: &TcpListener, free: &Arc<Semaphore>) -> io::Result<Accepted> {
-    let place = Arc::clone(free)
-        .acquire_owned()
-        .await
-        .map_err(io::Error::other)?;
-    let (stream, peer) = listener.accept().await?;
-    Ok(Accepted {
-        stream,
-        peer,
-        place,
-    })
-}
-
-/// The client hung up before it was accepted (accept(2)).
-fn is_of_one_connection(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::Interrupted
-    )
-}
-
-/// The process or the machine is out of descriptors or memory for the moment (accept(2)).
-fn is_shortage(error: &io::Error) -> bool {
-    use rustix::io::Errno;
-    let shortages = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
-    Errno::from_io_error(error).is_some_and(|errno| shortages.contains(&errno))
 }

@@ -26,7 +26,7 @@ pub use assignments::{NewAssignment, Seated};
 pub use idempotency::{Inserted, RequestKey};
 pub use instructors::TokenHash;
 pub use origins::{Noted, NumberWish};
-pub use seats::Occupancy;
+pub use seats::{Occupancy, Undone};
 pub use workshops::NewWorkshop;
 
 /// How long a reader or the writer waits for a lock that another process holds.

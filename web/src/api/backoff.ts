@@ -48,17 +48,22 @@ export function untilVisible(signal: AbortSignal): Promise<void> {
   })
 }
 
-/** Waits, but not beyond the moment when the machine says that it is online again. */
+/** Waits, but not beyond the moment when waiting makes no sense any more: the machine is online again, or somebody looks. */
 export function waitOrOnline(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const finish = () => {
       clearTimeout(timer)
       window.removeEventListener('online', finish)
+      document.removeEventListener('visibilitychange', look)
       signal.removeEventListener('abort', finish)
       resolve()
     }
+    const look = () => {
+      if (!document.hidden) finish()
+    }
     const timer = setTimeout(finish, ms)
     window.addEventListener('online', finish)
+    document.addEventListener('visibilitychange', look)
     signal.addEventListener('abort', finish)
     if (signal.aborted) finish()
   })

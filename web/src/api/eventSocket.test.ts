@@ -60,67 +60,69 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-test('after_a_break_it_goes_on_behind_the_last_event', () => {
+test('after_a_break_it_goes_on_behind_the_last_event', async () => {
   expect(last().url).toBe('ws://class:8080/api/events')
   last().accept()
   last().say({ type: 'ended', id: 41, workshop: 'ws-1' })
   last().say({ type: 'heartbeat' })
   last().onclose?.({ code: 1006 })
   expect([stream.getState(), lost]).toEqual(['down', 1])
-  vi.advanceTimersByTime(500)
+  await vi.advanceTimersByTimeAsync(500)
   expect(last().url).toBe('ws://class:8080/api/events?after=41')
   last().accept()
   expect(stream.getState()).toBe('live')
   expect(events.map((event) => event.type)).toEqual(['ended'])
 })
 
-test('silence_is_a_dead_connection_and_heartbeats_are_not_silence', () => {
+test('silence_is_a_dead_connection_and_heartbeats_are_not_silence', async () => {
   last().accept()
   for (let beat = 0; beat < 10; beat++) {
-    vi.advanceTimersByTime(15_000)
+    await vi.advanceTimersByTimeAsync(15_000)
     last().say({ type: 'heartbeat' })
   }
   expect(FakeWebSocket.opened).toHaveLength(1)
-  vi.advanceTimersByTime(DEAD_AFTER_MS)
+  await vi.advanceTimersByTimeAsync(DEAD_AFTER_MS)
   expect(stream.getState()).toBe('down')
   expect(last().isClosed).toBe(true)
-  vi.advanceTimersByTime(1000)
+  await vi.advanceTimersByTimeAsync(1000)
   expect(FakeWebSocket.opened).toHaveLength(2)
 })
 
-test('waits_grow_and_end_when_somebody_looks_or_the_network_is_back', () => {
+test('waits_grow_and_end_when_somebody_looks_or_the_network_is_back', async () => {
   for (let attempt = 0; attempt < 8; attempt++) {
     last().onclose?.({ code: 1006 })
-    vi.advanceTimersByTime(15_000)
+    await vi.advanceTimersByTimeAsync(15_000)
   }
   last().onclose?.({ code: 1006 })
   const before = FakeWebSocket.opened.length
-  vi.advanceTimersByTime(5000)
+  await vi.advanceTimersByTimeAsync(5000)
   expect(FakeWebSocket.opened).toHaveLength(before)
   page.hidden = true
   page.dispatchEvent(new Event('visibilitychange'))
   expect(FakeWebSocket.opened).toHaveLength(before)
   page.hidden = false
   page.dispatchEvent(new Event('visibilitychange'))
+  await vi.advanceTimersByTimeAsync(0)
   expect(FakeWebSocket.opened).toHaveLength(before + 1)
   last().onclose?.({ code: 1006 })
   machine.dispatchEvent(new Event('online'))
+  await vi.advanceTimersByTimeAsync(0)
   expect(FakeWebSocket.opened).toHaveLength(before + 2)
 })
 
-test('an_ended_stream_is_left_alone', () => {
+test('an_ended_stream_is_left_alone', async () => {
   last().accept()
   last().onclose?.({ code: 1000 })
   expect(stream.getState()).toBe('ended')
-  vi.advanceTimersByTime(60_000)
+  await vi.advanceTimersByTimeAsync(60_000)
   machine.dispatchEvent(new Event('online'))
   expect(FakeWebSocket.opened).toHaveLength(1)
 })
 
-test('a_sign_in_that_is_over_is_found_out_at_once', () => {
+test('a_sign_in_that_is_over_is_found_out_at_once', async () => {
   for (let attempt = 0; attempt < 3; attempt++) {
     last().onclose?.({ code: 1006 })
-    vi.advanceTimersByTime(15_000)
+    await vi.advanceTimersByTimeAsync(15_000)
   }
   expect(lost).toBe(1)
   last().onclose?.({ code: 4401 })

@@ -1,14 +1,12 @@
 // A page's one stream of events: a WebSocket that comes back by itself and goes on behind the last event that it saw. It
 // knows nothing of what events mean; `events.ts` does.
 
-import { backoffDelay } from './backoff'
 import { isRecord } from './client'
+import { ReconnectingSocket, type Next } from './reconnectingSocket'
 import type { StreamEvent } from './types'
 
 /** Nothing for this long, not even a heartbeat (every 15 s): the connection is dead although nobody said so. */
 export const DEAD_AFTER_MS = 40_000
-/** A connection that lived this long was a good one: the next failure starts counting anew. */
-const STABLE_MS = 10_000
 
 const ENDED = 1000
 const SIGNED_OUT = 4401
@@ -19,13 +17,8 @@ export type StreamState = 'connecting' | 'live' | 'down' | 'ended'
 export class EventSocket {
   private state: StreamState = 'connecting'
   private readonly listeners = new Set<() => void>()
-  private socket: WebSocket | null = null
-  private timer: ReturnType<typeof setTimeout> | undefined
+  private readonly connection: ReconnectingSocket
   private lastId: number | null = null
-  private attempt = 0
-  private openedAt = 0
-  private heardAt = 0
-  private running = false
 
   constructor(
     private readonly path: string,
@@ -34,7 +27,15 @@ export class EventSocket {
       /** The stream broke off; why is for a call to find out. */
       lost: () => void
     },
-  ) {}
+  ) {
+    this.connection = new ReconnectingSocket({
+      url: () => this.url(),
+      pulse: { quietMs: DEAD_AFTER_MS },
+      opened: () => this.set('live'),
+      message: (data) => this.heard(data),
+      closed: (code) => this.closed(code),
+    })
+  }
 
   getState = (): StreamState => this.state
 
@@ -44,87 +45,37 @@ export class EventSocket {
   }
 
   start(): void {
-    if (this.running) return
-    this.running = true
-    window.addEventListener('online', this.hurry)
-    document.addEventListener('visibilitychange', this.hurry)
-    this.connect()
+    this.connection.start()
   }
 
   stop(): void {
-    this.running = false
-    window.removeEventListener('online', this.hurry)
-    document.removeEventListener('visibilitychange', this.hurry)
-    clearTimeout(this.timer)
-    const { socket } = this
-    this.socket = null
-    socket?.close(1000)
+    this.connection.stop()
     this.set('connecting')
   }
 
-  private connect(): void {
+  private url(): string {
     const url = new URL(this.path, window.location.href)
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
     if (this.lastId !== null) url.searchParams.set('after', String(this.lastId))
-    const socket = new WebSocket(url.href)
-    this.socket = socket
-    this.expectLife()
-    socket.onopen = () => {
-      if (this.socket !== socket) return
-      this.openedAt = performance.now()
-      this.expectLife()
-      this.set('live')
-    }
-    socket.onmessage = ({ data }: MessageEvent<unknown>) => {
-      if (this.socket !== socket) return
-      this.expectLife()
-      const event = parseEvent(data)
-      if (event === null || event.type === 'heartbeat') return
-      this.lastId = event.id
-      this.tell.event(event)
-    }
-    socket.onclose = ({ code }) => {
-      if (this.socket === socket) this.closed(code)
-    }
+    return url.href
   }
 
-  private closed(code: number): void {
-    clearTimeout(this.timer)
-    this.socket = null
-    if (this.state === 'live' && performance.now() - this.openedAt > STABLE_MS) this.attempt = 0
+  private heard(data: string | ArrayBuffer): void {
+    const event = parseEvent(data)
+    if (event === null || event.type === 'heartbeat') return
+    this.lastId = event.id
+    this.tell.event(event)
+  }
+
+  private closed(code: number | null): Next {
     if (code === ENDED) {
       this.set('ended')
-      return
+      return 'over'
     }
-    this.set('down')
-    if (code === SIGNED_OUT || this.attempt === 0) this.tell.lost()
-    this.timer = setTimeout(() => this.connect(), backoffDelay(this.attempt++))
-  }
-
-  /** Somebody looks, or the network is back: no reason to wait any longer. */
-  private hurry = (): void => {
-    if (!this.running || document.hidden || this.state === 'ended') return
-    if (this.socket === null) {
-      clearTimeout(this.timer)
-      this.connect()
-    } else if (performance.now() - this.heardAt > DEAD_AFTER_MS) {
-      // Timers sleep with a hidden tab and with the machine.
-      this.giveUp()
-    }
-  }
-
-  private expectLife(): void {
-    this.heardAt = performance.now()
-    clearTimeout(this.timer)
-    this.timer = setTimeout(() => this.giveUp(), DEAD_AFTER_MS)
-  }
-
-  private giveUp(): void {
-    const { socket } = this
-    // A dead connection may take minutes to close: it is left to itself.
-    this.socket = null
-    socket?.close()
-    this.closed(1006)
+    const wasKnown = this.state === 'down'
+    this.set(code === null ? 'connecting' : 'down')
+    if (code === SIGNED_OUT || (code !== null && !wasKnown)) this.tell.lost()
+    return 'again'
   }
 
   private set(state: StreamState): void {

@@ -1,13 +1,23 @@
-// The seat's file API. Paths are relative to /workspace, with '/' between segments and none at the ends.
+// The seat's file API. Paths are relative to /workspace, with '/' between segments and none at the ends; a segment that
+// isn't text is written as `rawNames.ts` says.
 
 import { ApiError, BAD_ANSWER, isApiError, isRecord, send, sendJson } from './client'
+import { isRawPath, labelOf, rawQuery, rawSegment, textOfRaw } from './rawNames'
 import { seatUrl, type SeatAddress } from './seat'
 
 export interface FileEntry {
   name: string
+  /** The name as it can be shown: what cannot be seen, or isn't text, is escaped. */
+  label: string
   path: string
   kind: 'file' | 'directory' | 'symlink' | 'other'
   size: number
+}
+
+export interface Listing {
+  entries: readonly FileEntry[]
+  /** There are more; these are the first. */
+  truncated: boolean
 }
 
 export interface FileContent {
@@ -20,28 +30,35 @@ export interface FileContent {
 /** What a write expects to find: nothing, or exactly this version. */
 export type Expectation = { absent: true } | { etag: string }
 
-export function fileUrl(address: SeatAddress, path: string): string {
-  return seatUrl(address, `files/${path.split('/').map(encodeURIComponent).join('/')}`)
+export function fileUrl(address: SeatAddress, path: string, query: Record<string, string> = {}): string {
+  const isRaw = isRawPath(path)
+  const route = isRaw ? 'files' : `files/${path.split('/').map(encodeURIComponent).join('/')}`
+  const search = new URLSearchParams(isRaw ? { raw: rawQuery(path), ...query } : query).toString()
+  return seatUrl(address, search === '' ? route : `${route}?${search}`)
 }
 
-export async function listFiles(address: SeatAddress, path: string, signal?: AbortSignal): Promise<FileEntry[]> {
-  const url = seatUrl(address, `files?path=${encodeURIComponent(path)}`)
+export async function listFiles(address: SeatAddress, path: string, signal?: AbortSignal): Promise<Listing> {
+  const where = isRawPath(path) ? ['raw', rawQuery(path)] : ['path', path]
+  const url = seatUrl(address, `files?${new URLSearchParams([where]).toString()}`)
   const answer = await sendJson<unknown>(url, signal ? { signal } : {})
-  const entries = isRecord(answer) ? answer['entries'] : undefined
-  if (!Array.isArray(entries)) throw badAnswer()
-  return entries.flatMap((entry) => parseEntry(entry, path))
+  if (!isRecord(answer) || !Array.isArray(answer['entries'])) throw badAnswer()
+  const entries = answer['entries'].flatMap((entry) => parseEntry(entry, path))
+  return { entries, truncated: answer['truncated'] === true }
 }
 
 /** The path is made here, from the folder that was asked for and the name, and not taken from the answer. */
 function parseEntry(value: unknown, parent: string): FileEntry[] {
   if (!isRecord(value)) throw badAnswer()
-  const { name, kind, size } = value
+  const { name, kind, size, name_bytes: bytes } = value
   if (typeof name !== 'string') return []
-  if (name === '' || name === '.' || name === '..' || name.includes('/')) return []
+  if (name === '' || name === '.' || name === '..' || name.includes('/') || name.includes('\0')) return []
+  const segment = typeof bytes === 'string' ? rawSegment(bytes) : name
+  if (segment === null) return []
   return [
     {
-      name,
-      path: parent === '' ? name : `${parent}/${name}`,
+      name: typeof bytes === 'string' ? textOfRaw(segment) : name,
+      label: labelOf(segment),
+      path: parent === '' ? segment : `${parent}/${segment}`,
       kind: kind === 'file' || kind === 'directory' || kind === 'symlink' ? kind : 'other',
       size: typeof size === 'number' ? size : 0,
     },
@@ -85,7 +102,7 @@ export async function writeFile(
 }
 
 export async function makeFolder(address: SeatAddress, path: string): Promise<void> {
-  await send(`${fileUrl(address, path)}?op=mkdir`, { method: 'POST' })
+  await send(fileUrl(address, path, { op: 'mkdir' }), { method: 'POST' })
 }
 
 /** The folders above a path, those that are not there. */
@@ -101,11 +118,11 @@ export async function makeParents(address: SeatAddress, path: string): Promise<v
 }
 
 export async function movePath(address: SeatAddress, from: string, to: string): Promise<void> {
-  await send(`${fileUrl(address, from)}?op=move&to=${encodeURIComponent(to)}&overwrite=false`, { method: 'POST' })
+  await send(fileUrl(address, from, { op: 'move', to, overwrite: 'false' }), { method: 'POST' })
 }
 
 export async function deletePath(address: SeatAddress, path: string, recursive: boolean): Promise<void> {
-  await send(`${fileUrl(address, path)}${recursive ? '?recursive=true' : ''}`, { method: 'DELETE' })
+  await send(fileUrl(address, path, recursive ? { recursive: 'true' } : {}), { method: 'DELETE' })
 }
 
 function etagOf(response: Response): string {

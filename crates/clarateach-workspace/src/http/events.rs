@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use clarateach_protocol::files::FileEvent;
+use clarateach_protocol::terminal::{ClientFrame, ServerFrame};
 use futures_util::stream::{self, SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use http_body_util::{BodyExt, StreamBody};
@@ -19,6 +20,7 @@ use hyper::header::{
 use hyper::upgrade::Upgraded;
 use hyper::{Method, Response};
 use hyper_util::rt::TokioIo;
+use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite;
@@ -32,7 +34,7 @@ use super::error::HttpError;
 use super::upgrade::{accept_key, switching_protocols};
 use crate::files::events::{ListenError, Subscription};
 
-/// A client says nothing but pongs.
+/// A client says nothing but pongs, and asks whether anybody is there.
 const MAX_MESSAGE_BYTES: usize = 4 * 1024;
 const BUFFER_BYTES: usize = 4 * 1024;
 /// How long the goodbye may take.
@@ -94,9 +96,10 @@ async fn serve(
     let io = TokioIo::new(upgraded);
     let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
     let (mut sink, mut stream) = socket.split();
+    let asked = Notify::new();
     tokio::select! {
-        () = send(&mut sink, &subscription, ping) => return,
-        () = drain(&mut stream, silence) => return,
+        () = send(&mut sink, &subscription, &asked, ping) => return,
+        () = drain(&mut stream, &asked, silence) => return,
         () = stop.cancelled() => {}
     }
     let frame = CloseFrame {
@@ -112,12 +115,19 @@ async fn serve(
 }
 
 /// Until the connection breaks.
-async fn send(sink: &mut SplitSink<Socket, Message>, subscription: &Subscription, ping: Duration) {
+async fn send(
+    sink: &mut SplitSink<Socket, Message>,
+    subscription: &Subscription,
+    asked: &Notify,
+    ping: Duration,
+) {
+    let pong = serde_json::to_string(&ServerFrame::Pong).expect("frames serialise");
     let mut pings = interval(ping);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let sent = tokio::select! {
             events = subscription.next() => send_all(sink, &events).await,
+            () = asked.notified() => sink.send(Message::text(pong.as_str())).await,
             _ = pings.tick() => sink.send(Message::Ping(Bytes::new())).await,
         };
         if sent.is_err() {
@@ -137,13 +147,19 @@ async fn send_all(
     sink.flush().await
 }
 
-/// Until the client leaves or is silent: its pongs are what it has to say.
-async fn drain(stream: &mut SplitStream<Socket>, silence: Duration) {
+/// Until the client leaves or is silent: its pongs, and questions as on a terminal, are what it has to say.
+async fn drain(stream: &mut SplitStream<Socket>, asked: &Notify, silence: Duration) {
     while let Ok(Some(Ok(message))) = timeout(silence, stream.next()).await {
-        if matches!(message, Message::Close(_)) {
-            return;
+        match message {
+            Message::Close(_) => return,
+            Message::Text(text) if is_ping(text.as_str()) => asked.notify_one(),
+            _ => {}
         }
     }
+}
+
+fn is_ping(text: &str) -> bool {
+    serde_json::from_str(text).is_ok_and(|frame: ClientFrame| frame == ClientFrame::Ping {})
 }
 
 /// The body ends when the seat stops; comments keep the connection open meanwhile.

@@ -1,17 +1,23 @@
 //! What a terminal looks like: output in, the screen as text or as the bytes that redraw it out.
 //!
-//! `parser` reads bytes, `controls` says what each sequence does, `screen`, `print` and `erase` do it to two `buffer`s of `row`s of
-//! `cell`s; `resize` reflows, `replay` writes everything down, `skip` passes over what nobody will see. It answers no query by itself: see
-//! [`Model::set_answering`].
+//! `parser` reads bytes into characters (`utf8`), sequences (`csi`) and commands (`osc`), `controls` says what each
+//! does, `screen`, `print` and `erase` do it to two `buffer`s of `row`s of `cell`s, whose histories are `packed`;
+//! `resize` reflows, `replay` writes everything down, `skip` passes over what nobody will see. It gives `answers` only
+//! when it is told to: see [`Model::set_answering`].
 //!
 //! Not a library, because it has to draw what the page's xterm.js draws, on the byte, at any cut: differences
 //! (wrapping, erasing, saved cursors, what is unknown) would show up as a torn screen after every reload. The tests
 //! compare it with xterm.js itself.
 
+mod answers;
 mod buffer;
 mod cell;
+mod colours;
 mod controls;
+mod csi;
 mod erase;
+mod osc;
+mod packed;
 mod parser;
 mod print;
 mod replay;
@@ -21,6 +27,7 @@ mod screen;
 mod sgr;
 mod skip;
 mod tables;
+mod utf8;
 
 use super::Size;
 use parser::Parser;

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use clarateach_protocol::terminal::{AttachQuery, ClientFrame, Mode, close};
+use clarateach_protocol::terminal::{AttachQuery, ClientFrame, Mode, ServerFrame, close};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
+use tokio::io::AsyncReadExt;
 use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role, WebSocketConfig};
 use tokio_util::sync::CancellationToken;
@@ -45,6 +47,11 @@ const TOO_SLOW: End = End::Close(close::TOO_SLOW, "too slow: resume when you can
 const GONE: End = End::Close(close::GONE, "terminal is gone");
 const STOPPING: End = End::Close(close::STOPPING, "seat is stopping");
 
+/// RFC 6455, section 7.4.1, has these codes.
+const NO_WEBSOCKET: End = End::Close(1002, "not a WebSocket frame");
+const NO_TEXT: End = End::Close(1007, "a text frame that is not UTF-8");
+const TOO_LARGE: End = End::Close(1009, "a message is at most 256 KiB: send several");
+
 /// A client's place in a terminal; leaving it detaches.
 struct Attachment {
     terminal: Arc<Terminal>,
@@ -52,6 +59,8 @@ struct Attachment {
     wake: Arc<Notify>,
     /// Something was sent that is to be acknowledged.
     owing: Notify,
+    /// The client asked whether anybody is there.
+    asked: Notify,
 }
 
 impl Drop for Attachment {
@@ -84,6 +93,7 @@ pub(crate) async fn serve(
         id,
         wake,
         owing: Notify::new(),
+        asked: Notify::new(),
     };
     let (mut sink, mut stream) = socket.split();
     let end = tokio::select! {
@@ -95,11 +105,7 @@ pub(crate) async fn serve(
     drop(attachment);
     if let End::Close(code, reason) = end {
         // A client that answers in time learns the code; the others see the connection end.
-        let _ = timeout(
-            CLOSE_PATIENCE,
-            say_goodbye(&mut sink, &mut stream, code, reason),
-        )
-        .await;
+        let _ = timeout(CLOSE_PATIENCE, say_goodbye(sink, stream, code, reason)).await;
     }
 }
 
@@ -118,10 +124,7 @@ async fn send_output(
             .lock()
             .next(attachment.id, Instant::now());
         let sent = match next {
-            Next::Frame(frame) => {
-                let text = serde_json::to_string(&frame).expect("frames serialise");
-                sink.send(Message::text(text)).await
-            }
+            Next::Frame(frame) => sink.send(message_of(&frame)).await,
             Next::Output(bytes) => {
                 attachment.owing.notify_one();
                 sink.send(Message::Binary(bytes)).await
@@ -130,6 +133,7 @@ async fn send_output(
             Next::Ended => return GONE,
             Next::Wait => tokio::select! {
                 () = attachment.wake.notified() => Ok(()),
+                () = attachment.asked.notified() => sink.send(message_of(&ServerFrame::Pong)).await,
                 _ = pings.tick() => sink.send(Message::Ping(Bytes::new())).await,
             },
         };
@@ -137,6 +141,10 @@ async fn send_output(
             return End::Left;
         }
     }
+}
+
+fn message_of(frame: &ServerFrame) -> Message {
+    Message::text(serde_json::to_string(frame).expect("frames serialise"))
 }
 
 async fn receive_input(
@@ -148,7 +156,8 @@ async fn receive_input(
         let message = match timeout(patience.silence_limit, stream.next()).await {
             Err(_) => return End::Close(close::TOO_SLOW, "silent for too long"),
             Ok(Some(Ok(message))) => message,
-            Ok(None | Some(Err(_))) => return End::Left,
+            Ok(Some(Err(error))) => return ended_by(&error),
+            Ok(None) => return End::Left,
         };
         let understood = match message {
             Message::Binary(bytes) => {
@@ -162,6 +171,17 @@ async fn receive_input(
         if let Err(reason) = understood {
             return End::Close(CloseCode::Protocol.into(), reason);
         }
+    }
+}
+
+/// A client that breaks the rules is told; most errors are a client or a network that left.
+fn ended_by(error: &Error) -> End {
+    match error {
+        Error::Capacity(_) => TOO_LARGE,
+        Error::Utf8(_) => NO_TEXT,
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => End::Left,
+        Error::Protocol(_) => NO_WEBSOCKET,
+        _ => End::Left,
     }
 }
 
@@ -197,17 +217,24 @@ async fn take_input(attachment: &Attachment, bytes: &[u8]) {
 fn take_frame(attachment: &Attachment, text: &str) -> Result<(), &'static str> {
     let frame: ClientFrame =
         serde_json::from_str(text).map_err(|_| "not a frame of clarateach.terminal.v1")?;
-    let mut session = attachment.terminal.session.lock();
+    let Attachment { terminal, id, .. } = attachment;
     match frame {
         ClientFrame::Resize { cols, rows } => {
-            session.resize(attachment.id, Size::clamped(cols, rows));
+            let size = Size::clamped(cols, rows);
+            terminal.session.lock().resize(*id, size);
         }
-        ClientFrame::Ack { offset } => session
-            .ack(attachment.id, offset, Instant::now())
+        ClientFrame::Ack { offset } => terminal
+            .session
+            .lock()
+            .ack(*id, offset, Instant::now())
             .map_err(|_| "ack went back, or beyond what was sent")?,
+        ClientFrame::Ping {} => {
+            // Output that is under way answers as well; this waits until there is none.
+            attachment.asked.notify_one();
+            return Ok(());
+        }
     }
-    drop(session);
-    attachment.terminal.wake.notify_one();
+    terminal.wake.notify_one();
     Ok(())
 }
 
@@ -223,11 +250,11 @@ async fn await_overdue_ack(attachment: &Attachment) {
     }
 }
 
-/// Sends a close frame and reads until the client's own: closing TCP over unread input would make
-/// the kernel throw the frame away.
+/// Sends a close frame and reads until the client's own, or, where there are no frames any more, until the end:
+/// closing TCP over unread input would make the kernel throw the frame away.
 async fn say_goodbye(
-    sink: &mut SplitSink<Socket, Message>,
-    stream: &mut SplitStream<Socket>,
+    mut sink: SplitSink<Socket, Message>,
+    mut stream: SplitStream<Socket>,
     code: u16,
     reason: &'static str,
 ) {
@@ -235,7 +262,16 @@ async fn say_goodbye(
         code: CloseCode::from(code),
         reason: reason.into(),
     };
-    if sink.send(Message::Close(Some(frame))).await.is_ok() {
-        while let Some(Ok(_)) = stream.next().await {}
+    if sink.send(Message::Close(Some(frame))).await.is_err() {
+        return;
+    }
+    while let Some(Ok(message)) = stream.next().await {
+        if message.is_close() {
+            return;
+        }
+    }
+    if let Ok(mut socket) = sink.reunite(stream) {
+        let mut rest = [0; READ_BUFFER_BYTES];
+        while let Ok(1..) = socket.get_mut().read(&mut rest).await {}
     }
 }

@@ -7,10 +7,11 @@ use clarateach_client::{Endpoint, Socket};
 use clarateach_protocol::files::{FileEvent, FileEventKind};
 use clarateach_protocol::token::Mode;
 use clarateach_workspace::Limits;
-use futures_util::StreamExt;
+use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::seat::{DEADLINE, Seat};
 
@@ -68,6 +69,25 @@ fn event(kind: FileEventKind, path: &str) -> FileEvent {
 }
 
 use FileEventKind::{Changed, Created, Removed, Rescan};
+
+/// Pages see nothing of WebSocket's own pings.
+#[tokio::test]
+async fn a_page_that_asks_whether_anybody_is_there_is_answered() {
+    let seat = Seat::start().await;
+    let mut page = Listener::ready(&seat).await;
+    for said in ["", "{}", r#"{"type":"ping"}"#] {
+        page.0.send(Message::text(said)).await.unwrap();
+    }
+    let answer = loop {
+        let message = timeout(DEADLINE, page.0.next()).await.expect("an answer");
+        if let Message::Text(text) = message.unwrap().unwrap() {
+            break text;
+        }
+    };
+    assert_eq!(answer.as_str(), r#"{"type":"pong"}"#);
+    seat.write("after", "1");
+    page.until(Created, "after").await;
+}
 
 #[tokio::test]
 async fn files_that_come_change_and_go_are_told_soon() {

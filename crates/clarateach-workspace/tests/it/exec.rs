@@ -138,7 +138,6 @@ async fn when_the_caller_leaves_the_program_ends() {
     {
         let mut call = std::pin::pin!(seat.post_json("/exec", &body));
         let begun = until("its start", async || {
-            tokio::time::sleep(Duration::from_millis(20)).await;
             runs("sleep 2041") && runs("sleep 2042")
         });
         tokio::select! {
@@ -147,7 +146,6 @@ async fn when_the_caller_leaves_the_program_ends() {
         }
     }
     until("its end", async || {
-        tokio::time::sleep(Duration::from_millis(20)).await;
         !runs("sleep 2041") && !runs("sleep 2042")
     })
     .await;

@@ -21,6 +21,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Far above what anything takes; a test that waits so long has failed.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+/// Between two looks at what a test waits for.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 pub(crate) struct Seat {
     pub(crate) folder: TempDir,
@@ -291,9 +293,13 @@ impl Seat {
     }
 }
 
-/// Asks again until the answer is yes; each question is a round trip, so this never spins.
+/// Asks again, after a pause, until the answer is yes.
 pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let asking = async { while !holds().await {} };
+    let asking = async {
+        while !holds().await {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    };
     let asked = tokio::time::timeout(DEADLINE, asking).await;
     asked.unwrap_or_else(|_| panic!("never came: {what}"));
 }

@@ -47,9 +47,18 @@ enum Command {
     /// Make a seat anew; its learner stays, their files and processes go
     #[command(after_help = RENEW_EXAMPLES)]
     Reset(Renew),
+    /// Give a seat the files back that it had before its last reset, for 30 minutes
+    #[command(after_help = "Example:\n  clarateach seat undo-reset \"Rust 101\" 7")]
+    UndoReset(Renew),
     /// End a learner's assignment and make the seat anew
     #[command(after_help = RENEW_EXAMPLES)]
     Release(Renew),
+    /// Shut a seat's learner out, and seat nobody there; files and processes stay
+    #[command(after_help = "Example:\n  clarateach seat lock \"Rust 101\" 7")]
+    Lock(Seat),
+    /// Let a locked seat's learner in again
+    #[command(after_help = "Example:\n  clarateach seat unlock \"Rust 101\" 7")]
+    Unlock(Seat),
     /// Try a failed seat again, or all that failed
     #[command(
         after_help = "Examples:\n  clarateach seat retry \"Rust 101\" 7\n  clarateach seat retry \"Rust 101\""
@@ -116,6 +125,17 @@ pub(super) async fn run(args: SeatArgs, remote: &Remote) -> anyhow::Result<()> {
             )
             .await
         }
+        Command::UndoReset(renew) => {
+            let goes = "What was made since the reset goes.";
+            change(
+                &client,
+                &output,
+                renew.seat,
+                "undo-reset",
+                (!renew.yes).then_some(goes),
+            )
+            .await
+        }
         Command::Release(renew) => {
             let goes = "They leave it, and everything they made is removed.";
             change(
@@ -127,6 +147,8 @@ pub(super) async fn run(args: SeatArgs, remote: &Remote) -> anyhow::Result<()> {
             )
             .await
         }
+        Command::Lock(seat) => change(&client, &output, seat, "lock", None).await,
+        Command::Unlock(seat) => change(&client, &output, seat, "unlock", None).await,
         Command::Retry(Retry {
             workshop,
             seat: Some(seat),
@@ -150,7 +172,8 @@ async fn change(
     if let Some(goes) = goes.filter(|_| ask::is_possible())
         && let Some(learner) = learner(client, id, number).await?
     {
-        let question = format!("{} seat {number} of {learner}? {goes}", capital(verb));
+        let words = capital(&verb.replace('-', " "));
+        let question = format!("{words} seat {number} of {learner}? {goes}");
         if !ask::yes(&question).await? {
             let message = format!("seat {number} was left as it is");
             return Err(Failure::new(Exit::Failed, "not_confirmed", message).into());
@@ -231,6 +254,18 @@ pub(super) fn seats_of(workshop: &Value) -> &[Value] {
     workshop["seats"].as_array().map_or(&[], Vec::as_slice)
 }
 
+/// What is wrong with a seat, or that it is locked.
+fn remark(seat: &Value) -> String {
+    let locked = (!seat["locked_at"].is_null()).then(|| "locked".to_owned());
+    let reason = &seat["reason"]["message"];
+    let reason = (!reason.is_null()).then(|| text(reason));
+    locked
+        .into_iter()
+        .chain(reason)
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
 /// Seats by number, with who sits there and what is wrong.
 pub(super) fn seats_table(paper: Paper, seats: &Value) -> String {
     let rows: Vec<_> = seats
@@ -243,7 +278,7 @@ pub(super) fn seats_table(paper: Paper, seats: &Value) -> String {
                 text(&seat["status"]),
                 text(&seat["learner"]["name"]),
                 text(&seat["learner"]["presence"]),
-                text(&seat["reason"]["message"]),
+                remark(seat),
             ]
         })
         .collect();

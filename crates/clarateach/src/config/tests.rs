@@ -52,6 +52,17 @@ fn a_room_goes_with_no_domain_and_one_public_name() {
 }
 
 #[test]
+fn lengths_have_units() {
+    let length = |text: &str| text.parse::<Length>().map(Length::limit);
+    assert_eq!(length("90m"), Ok(Some(Duration::from_secs(5400))));
+    assert_eq!(length("7d"), Ok(Some(Duration::from_secs(604_800))));
+    assert_eq!(length("none"), Ok(None));
+    for wrong in ["", "m", "90", "0h", "-1h", "1h30m", "400d", "1µ"] {
+        assert!(length(wrong).is_err(), "{wrong:?} was taken");
+    }
+}
+
+#[test]
 fn wrong_settings_are_named() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("clarateach.toml");
@@ -77,4 +88,31 @@ fn wrong_settings_are_named() {
         ..Settings::default()
     };
     assert!(small.resolve().is_err());
+}
+
+#[test]
+fn limits_are_settings() {
+    let limits = |all, address, seat| {
+        let settings = Settings {
+            max_connections: all,
+            max_connections_per_address: address,
+            max_connections_per_seat: seat,
+            ..Settings::default()
+        };
+        let config = settings.resolve()?;
+        let server = config.server_limits;
+        Ok::<_, ConfigError>((
+            server.connections,
+            server.connections_per_address,
+            config.seat_limits.exchanges,
+        ))
+    };
+    assert_eq!(limits(None, None, None).unwrap(), (20_000, 10_000, 1024));
+    assert_eq!(limits(Some(300), None, None).unwrap(), (300, 150, 1024));
+    assert_eq!(limits(Some(300), Some(7), Some(9)).unwrap(), (300, 7, 9));
+    let error = limits(None, Some(0), None).unwrap_err().to_string();
+    assert!(
+        error.starts_with("max_connections_per_address: 0"),
+        "{error}"
+    );
 }

@@ -70,6 +70,7 @@ impl From<Error> for ApiError {
             Error::UnknownReconnectCode => plain(StatusCode::NOT_FOUND, "unknown_reconnect_code"),
             Error::NoSeats => plain(StatusCode::CONFLICT, "no_seats"),
             Error::Ended => plain(StatusCode::GONE, "ended"),
+            Error::SeatLocked => plain(StatusCode::LOCKED, "seat_locked").retry_after(2),
             Error::NotReady { .. } => plain(StatusCode::TOO_EARLY, "not_ready").retry_after(2),
             Error::TooManyAttempts { retry_after } => {
                 plain(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts")

@@ -14,7 +14,7 @@ use crate::service;
     (status = 200, body = JoinAnswer), (status = 400, body = ErrorBody),
     (status = 404, body = ErrorBody, description = "`unknown_code` (malformed ones too), `unknown_reconnect_code`"),
     (status = 409, body = ErrorBody, description = "`no_seats`"), (status = 410, body = ErrorBody, description = "`ended`"),
-    (status = 425, body = ErrorBody, description = "`not_ready`"), (status = 429, body = ErrorBody),
+    (status = 423, body = ErrorBody, description = "`seat_locked`"), (status = 425, body = ErrorBody, description = "`not_ready`"), (status = 429, body = ErrorBody),
 ))]
 pub(super) async fn join(
     State(state): State<ApiState>,

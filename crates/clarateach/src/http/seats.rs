@@ -8,6 +8,7 @@ use super::body::{AddSeats, CreateSeatToken, ErrorBody, Seat, SeatToken, Worksho
 use super::error::ApiError;
 use super::extract::{Body, From, SeatPath, SignedIn, WorkshopPath};
 use crate::addresses::HostKind;
+use crate::model::SeatLock;
 use crate::service::Occupancy;
 
 /// Adds seats; they are made in the background.
@@ -26,7 +27,7 @@ pub(super) async fn add_seats(
     Ok(Json(Workshop::new(view, &state.addresses, &from.host)))
 }
 
-/// Makes a seat anew; its learner stays.
+/// Makes a seat anew; its learner stays. Its files are kept for 30 minutes, so that it can be undone.
 #[utoipa::path(post, path = "/api/workshops/{id}/seats/{number}/reset", tag = "workshops",
     params(("id" = String, Path), ("number" = u16, Path)),
     responses((status = 200, body = Seat), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 410, body = ErrorBody)))]
@@ -40,7 +41,21 @@ pub(super) async fn reset_seat(
     ))
 }
 
-/// Ends a learner's assignment and makes the seat anew.
+/// Gives a seat the files back that it had before its last reset, as long as `undo_reset_until` of the
+/// seat says; what was made since goes. The learner stays.
+#[utoipa::path(post, path = "/api/workshops/{id}/seats/{number}/undo-reset", tag = "workshops",
+    params(("id" = String, Path), ("number" = u16, Path)),
+    responses((status = 200, body = Seat), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
+        (status = 409, body = ErrorBody, description = "`nothing_to_undo`"), (status = 410, body = ErrorBody)))]
+pub(super) async fn undo_reset_seat(
+    State(state): State<ApiState>,
+    _: SignedIn,
+    SeatPath(key): SeatPath,
+) -> Result<Json<Seat>, ApiError> {
+    Ok(Json(state.service.undo_reset(key).await?.into()))
+}
+
+/// Ends a learner's assignment and makes the seat anew. It can't be undone: nobody gets what was another's.
 #[utoipa::path(post, path = "/api/workshops/{id}/seats/{number}/release", tag = "workshops",
     params(("id" = String, Path), ("number" = u16, Path)),
     responses((status = 200, body = Seat), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 410, body = ErrorBody)))]
@@ -52,6 +67,33 @@ pub(super) async fn release_seat(
     Ok(Json(
         state.service.renew_seat(key, Occupancy::End).await?.into(),
     ))
+}
+
+/// Locks a seat: nobody is seated there, and its learner is shut out until it is unlocked. Files and
+/// processes stay, and instructors still get in. Twice is fine.
+#[utoipa::path(post, path = "/api/workshops/{id}/seats/{number}/lock", tag = "workshops",
+    params(("id" = String, Path), ("number" = u16, Path)),
+    responses((status = 200, body = Seat), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
+pub(super) async fn lock_seat(
+    State(state): State<ApiState>,
+    _: SignedIn,
+    SeatPath(key): SeatPath,
+) -> Result<Json<Seat>, ApiError> {
+    let locked = state.service.lock_seat(key, SeatLock::Locked).await?;
+    Ok(Json(locked.into()))
+}
+
+/// Lets a locked seat's learner in again. Twice is fine.
+#[utoipa::path(post, path = "/api/workshops/{id}/seats/{number}/unlock", tag = "workshops",
+    params(("id" = String, Path), ("number" = u16, Path)),
+    responses((status = 200, body = Seat), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
+pub(super) async fn unlock_seat(
+    State(state): State<ApiState>,
+    _: SignedIn,
+    SeatPath(key): SeatPath,
+) -> Result<Json<Seat>, ApiError> {
+    let unlocked = state.service.lock_seat(key, SeatLock::Open).await?;
+    Ok(Json(unlocked.into()))
 }
 
 /// Tries a failed seat again.

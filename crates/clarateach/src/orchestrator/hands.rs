@@ -1,5 +1,6 @@
 //! The orchestrator's hands: every outward call, each with a deadline, none with a decision.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,9 @@ use super::probe::{self, ProbeError};
 use super::seat_client::SeatClient;
 use super::settings::Settings;
 use crate::model::{DesiredWorkshop, Seat, Workshop, WorkshopSpec};
-use crate::provider::{Instance, Progress, Provider, ProviderError, ProviderReport, SeatSpec};
+use crate::provider::{
+    BrowserState, Instance, Progress, Provider, ProviderError, ProviderReport, SeatSpec,
+};
 use crate::store::{Store, StoreError};
 
 /// What outward calls need.
@@ -40,9 +43,11 @@ pub(super) enum Outcome {
 pub(super) enum Acted {
     Created(Result<Instance, ProviderError>),
     Stopped(Result<(), ProviderError>),
+    BrowserSet(Result<Instance, ProviderError>),
     Probed(Answer),
     Bound(Answer),
     Destroyed(Result<(), ProviderError>),
+    Discarded(Result<(), ProviderError>),
 }
 
 /// What a seat answered to a probe or a binding.
@@ -181,10 +186,30 @@ impl Hands {
         Acted::Stopped(within("stopping the seat", after, self.provider.stop(seat)).await)
     }
 
+    pub(super) async fn set_browser(&self, seat: &SeatKey, want: BrowserState) -> Acted {
+        let _permit = self.permits.acquire().await;
+        let after = self.settings.deadlines.create;
+        let call = self.provider.set_browser(seat, want);
+        Acted::BrowserSet(within("changing the browser", after, call).await)
+    }
+
     pub(super) async fn destroy(&self, seat: &SeatKey) -> Acted {
         let _permit = self.permits.acquire().await;
         let after = self.settings.deadlines.destroy;
         Acted::Destroyed(within("removing the seat", after, self.provider.destroy(seat)).await)
+    }
+
+    pub(super) async fn retire(&self, seat: &SeatKey, keep: &BTreeSet<Generation>) -> Acted {
+        let _permit = self.permits.acquire().await;
+        let after = self.settings.deadlines.destroy;
+        let call = self.provider.retire(seat, keep);
+        Acted::Destroyed(within("removing the seat", after, call).await)
+    }
+
+    pub(super) async fn discard(&self, seat: &SeatKey, keep: &BTreeSet<Generation>) -> Acted {
+        let after = self.settings.deadlines.destroy;
+        let call = self.provider.discard(seat, keep);
+        Acted::Discarded(within("removing what was kept of the seat", after, call).await)
     }
 
     pub(super) async fn probe(&self, instance: Instance, binding: Binding) -> Acted {

@@ -4,12 +4,12 @@
 //! observes again and asks again, until nothing is left to do. What is under way, backing off or
 //! given up is part of the observation ([`Hold`], [`Groundwork`]). Start at [`plan`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use clarateach_protocol::id::SeatNumber;
+use clarateach_protocol::id::{Generation, SeatNumber};
 
-use crate::model::{DesiredSeat, DesiredWorkshop, Wanted};
-use crate::provider::{Instance, InstanceStatus, SeatSpec};
+use crate::model::{BrowserPolicy, DesiredSeat, DesiredWorkshop, Wanted};
+use crate::provider::{BrowserState, BrowserStatus, Instance, InstanceStatus, SeatSpec};
 
 /// One thing to do. At most one a seat in a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,13 +42,28 @@ pub enum Action {
         /// Which seat.
         seat: SeatNumber,
     },
-    /// Remove a seat with its files. Never legal on a healthy instance of the wanted generation and
+    /// Bring a seat's browser to a state.
+    /// Legal on a running instance that was probed in this incarnation, has its binding, and whose
+    /// browser is in another state.
+    SetBrowser {
+        /// Which seat.
+        seat: SeatNumber,
+        /// To which state.
+        want: BrowserState,
+    },
+    /// Remove a seat; with its files but those that are wanted or kept. Never legal on a healthy instance of the wanted generation and
     /// spec.
     Destroy {
         /// Which seat.
         seat: SeatNumber,
         /// What is wrong with it.
         why: DestroyReason,
+    },
+    /// Remove what is kept of a seat's earlier generations and isn't wanted any more.
+    /// Legal on an instance of the wanted generation and spec that has such files.
+    Discard {
+        /// Which seat.
+        seat: SeatNumber,
     },
     /// Remove the workshop with all its seats.
     /// Legal while the workshop is not wanted and nothing of it is under way; alone in its plan.
@@ -99,6 +114,18 @@ pub struct SeatObservation {
     pub liveness: Liveness,
     /// What stands in the way of acting.
     pub hold: Hold,
+    /// What stands in the way of acting on its browser alone: a seat without one is a seat.
+    pub browser_hold: BrowserHold,
+}
+
+/// What stands in the way of acting on a seat's browser.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum BrowserHold {
+    /// Nothing.
+    #[default]
+    Free,
+    /// The last action failed; the next waits for its time.
+    Waiting,
 }
 
 /// Whether a seat answers.
@@ -210,8 +237,19 @@ fn plan_seat(
             why: DestroyReason::Damaged,
         }),
         InstanceStatus::Stopped { .. } => create,
-        InstanceStatus::Running => plan_running(wanted, instance, &seen.liveness),
+        InstanceStatus::Running => plan_running(desired, wanted, instance, seen).or_else(|| {
+            let useless = !instance.files.is_subset(&files_kept(wanted));
+            useless.then_some(Action::Discard { seat })
+        }),
     }
+}
+
+/// Generations whose files a wanted seat has or may get back.
+#[must_use]
+pub fn files_kept(seat: &DesiredSeat) -> BTreeSet<Generation> {
+    let mut kept = seat.kept.clone();
+    kept.insert(seat.disk);
+    kept
 }
 
 /// Why an instance can't become the wanted seat, however often it is started.
@@ -227,15 +265,39 @@ fn misfit(
     (instance.spec_digest != spec.digest()).then_some(DestroyReason::OtherSpec)
 }
 
-fn plan_running(wanted: &DesiredSeat, instance: &Instance, liveness: &Liveness) -> Option<Action> {
+fn plan_running(
+    desired: &DesiredWorkshop,
+    wanted: &DesiredSeat,
+    instance: &Instance,
+    seen: &SeatObservation,
+) -> Option<Action> {
     let seat = wanted.number;
-    match liveness {
+    match &seen.liveness {
         Liveness::Silent => Some(Action::Stop { seat }),
         Liveness::Proven { incarnation, bound } if *incarnation == instance.incarnation => {
-            (*bound != wanted.binding.digest()).then_some(Action::Bind { seat })
+            if *bound != wanted.binding.digest() {
+                return Some(Action::Bind { seat });
+            }
+            plan_browser(desired.spec.browser, instance, seen.browser_hold)
         }
         Liveness::Proven { .. } | Liveness::Unproven => Some(Action::Probe { seat }),
     }
+}
+
+/// One that can't be used goes, also where the next is made only when somebody asks for it.
+fn plan_browser(policy: BrowserPolicy, instance: &Instance, hold: BrowserHold) -> Option<Action> {
+    let stale = matches!(instance.browser, BrowserStatus::Stale { .. });
+    let want = match policy {
+        BrowserPolicy::Off => BrowserState::Absent,
+        BrowserPolicy::Always => BrowserState::Running,
+        BrowserPolicy::OnDemand if stale => BrowserState::Absent,
+        BrowserPolicy::OnDemand => return None,
+    };
+    let due = hold == BrowserHold::Free && !instance.browser.is(want);
+    due.then_some(Action::SetBrowser {
+        seat: instance.seat,
+        want,
+    })
 }
 
 /// What a wanted seat is made from.
@@ -245,6 +307,7 @@ pub fn seat_spec(desired: &DesiredWorkshop, seat: &DesiredSeat) -> SeatSpec {
         workshop: desired.spec.clone(),
         number: seat.number,
         generation: seat.generation,
+        disk: seat.disk,
     }
 }
 

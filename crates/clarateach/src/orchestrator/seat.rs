@@ -8,11 +8,11 @@ use std::collections::VecDeque;
 use clarateach_protocol::id::Generation;
 use tokio::time::Instant;
 
-use super::reconcile::{Hold, Liveness, SeatObservation};
+use super::reconcile::{BrowserHold, Hold, Liveness, SeatObservation};
 use super::settings::Settings;
 use crate::directory::{Live, Reach};
 use crate::model::{ObservedSeat, Reason, SeatCondition};
-use crate::provider::{Instance, InstanceStatus};
+use crate::provider::{BrowserStatus, Instance, InstanceStatus};
 
 /// One seat, as remembered.
 #[derive(Debug)]
@@ -32,6 +32,8 @@ pub(super) struct SeatTrack {
     deaths: VecDeque<Instant>,
     misses: u32,
     next_question: Option<Instant>,
+    browser_failures: u32,
+    browser_not_before: Option<Instant>,
 }
 
 /// What is known of this generation's past.
@@ -97,6 +99,8 @@ impl SeatTrack {
             deaths: VecDeque::new(),
             misses: 0,
             next_question: None,
+            browser_failures: 0,
+            browser_not_before: None,
         }
     }
 
@@ -136,8 +140,9 @@ impl SeatTrack {
         if self.busy {
             return None;
         }
-        let question = self.next_question.filter(|_| self.is_live());
-        [self.not_before, question].into_iter().flatten().min()
+        let live = [self.next_question, self.browser_not_before];
+        let live = live.into_iter().filter(|_| self.is_live());
+        live.chain([self.not_before]).flatten().min()
     }
 
     pub(super) fn observation(&self, now: Instant) -> SeatObservation {
@@ -154,12 +159,18 @@ impl SeatTrack {
             instance: self.instance.clone(),
             liveness: self.liveness.clone(),
             hold,
+            browser_hold: if self.browser_not_before.is_some_and(|at| at > now) {
+                BrowserHold::Waiting
+            } else {
+                BrowserHold::Free
+            },
         }
     }
 
     /// Forgets a pause that is over.
     pub(super) fn wake(&mut self, now: Instant) {
         self.not_before.take_if(|at| *at <= now);
+        self.browser_not_before.take_if(|at| *at <= now);
     }
 
     /// Whether learners can be let in: probed in this incarnation of the wanted generation.
@@ -330,12 +341,35 @@ impl SeatTrack {
         self.liveness = Liveness::Unproven;
         if let Some(instance) = &mut self.instance {
             instance.status = InstanceStatus::Stopped { reason: None };
+            instance.browser = BrowserStatus::Absent;
+            instance.endpoints.browser = None;
         }
+    }
+
+    /// Its browser is as it was asked to be.
+    pub(super) fn browser_set(&mut self, instance: Instance, now: Instant, settings: &Settings) {
+        self.browser_failures = 0;
+        self.seen(Some(instance), now, settings);
+    }
+
+    /// Its browser could not be brought to a state. It is tried for ever, ever less often: nobody's
+    /// files depend on it, and the seat does without.
+    pub(super) fn browser_not_set(&mut self, now: Instant, settings: &Settings) {
+        self.browser_failures = self.browser_failures.saturating_add(1);
+        self.browser_not_before = Some(now + settings.backoff.pause(self.browser_failures));
     }
 
     pub(super) fn destroyed(&mut self) {
         self.instance = None;
         self.liveness = Liveness::Unproven;
+        self.removal_failures = 0;
+    }
+
+    /// What it had of earlier generations is gone; the next look tells what is left.
+    pub(super) fn discarded(&mut self) {
+        if let Some(instance) = &mut self.instance {
+            instance.files.clear();
+        }
         self.removal_failures = 0;
     }
 

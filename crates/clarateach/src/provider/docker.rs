@@ -5,6 +5,7 @@
 //! Start at [`DockerProvider`]; what a seat is made of is in `docker/container.rs`.
 
 mod accounts;
+mod browser;
 mod check;
 mod command;
 mod config;
@@ -22,6 +23,7 @@ mod observe;
 mod residue;
 mod resolvers;
 mod seccomp;
+mod sidecar;
 mod tar;
 mod versions;
 
@@ -32,7 +34,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use clarateach_protocol::id::{SeatKey, WorkshopId};
+use clarateach_protocol::id::{Generation, SeatKey, WorkshopId};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 
@@ -43,7 +45,7 @@ use self::image::Images;
 use self::locks::SeatLocks;
 pub use self::names::{InstanceId, InstanceIdError};
 use self::network::Subnet;
-use self::observe::{Found, Phase as ContainerPhase};
+use self::observe::Phase as ContainerPhase;
 pub use self::residue::residue;
 use super::{
     BrowserState, Instance, Phase, Progress, Provider, ProviderError, ProviderReport, SeatSpec,
@@ -125,34 +127,54 @@ impl DockerProvider {
         let engine = self.engine().await?;
         let key = seat.key();
         let found = observe::seat(engine, &self.config.instance, &key).await?;
-        let Some(Found {
-            instance, phase, ..
-        }) = found
-        else {
+        let Some(found) = found else {
             return self.make(seat).await;
         };
+        let instance = &found.instance;
         let same = instance.generation == seat.generation && instance.spec_digest == seat.digest();
         if !same {
-            return Err(ProviderError::Conflict(Box::new(instance)));
+            return Err(ProviderError::Conflict(Box::new(
+                self.with_files(found.instance),
+            )));
         }
-        match phase {
+        match found.phase {
             ContainerPhase::Running => {
                 self.subnet(&seat.workshop).await?;
                 self.isolate_ports(&key.workshop)?;
-                Ok(instance)
+                Ok(found.instance)
             }
             ContainerPhase::Paused => {
                 container::unpause(engine, &instance.id).await?;
                 self.started(seat).await
             }
-            ContainerPhase::Exited => self.restart(seat, &instance).await,
-            ContainerPhase::Unusable | ContainerPhase::Removing => {
-                self.remake(seat, &instance).await
-            }
+            ContainerPhase::Exited => self.restart(seat, &found).await,
+            ContainerPhase::Unusable | ContainerPhase::Removing => self.remake(seat, &found).await,
             ContainerPhase::Detached => {
                 self.lock_subnets().remove(&key.workshop);
-                self.remake(seat, &instance).await
+                self.remake(seat, &found).await
             }
+        }
+    }
+
+    async fn remove_containers(&self, seat: &SeatKey) -> Result<(), ProviderError> {
+        let engine = self.engine().await?;
+        let labels = [
+            names::filter(names::INSTANCE, &self.config.instance),
+            names::filter(names::WORKSHOP, seat.workshop),
+            names::filter(names::SEAT, seat.seat),
+        ];
+        let (browsers, others) = observe::apart(engine, labels.to_vec()).await?;
+        for id in browsers.into_iter().chain(others) {
+            container::remove(engine, &id).await?;
+        }
+        Ok(())
+    }
+
+    /// What the engine doesn't know: which disks there are.
+    fn with_files(&self, instance: Instance) -> Instance {
+        Instance {
+            files: self.disks.generations(&instance.key()),
+            ..instance
         }
     }
 
@@ -241,7 +263,8 @@ impl Provider for DockerProvider {
             .ensure(engine, &self.config.instance, &workshop.image)
             .await?;
         progress.begin(Phase::Network);
-        self.assert_network(workshop).await.map(drop)
+        self.assert_network(workshop).await?;
+        self.remove_orphans(&workshop.id).await
     }
 
     async fn create(&self, seat: &SeatSpec) -> Result<Instance, ProviderError> {
@@ -250,10 +273,10 @@ impl Provider for DockerProvider {
             match self.bring(seat).await {
                 // Whoever asked before and was cut off: the engine goes on, and has it in a moment.
                 Err(error) if connect::is_taken(&error) => tokio::time::sleep(NAME_PAUSE).await,
-                result => return result,
+                result => return result.map(|made| self.with_files(made)),
             }
         }
-        self.bring(seat).await
+        self.bring(seat).await.map(|made| self.with_files(made))
     }
 
     async fn set_browser(
@@ -261,37 +284,54 @@ impl Provider for DockerProvider {
         seat: &SeatKey,
         want: BrowserState,
     ) -> Result<Instance, ProviderError> {
-        let engine = self.engine().await?;
-        let found = observe::seat(engine, &self.config.instance, seat).await?;
-        match (want, found) {
-            (BrowserState::Absent, Some(found)) => Ok(found.instance),
-            _ => Err(ProviderError::Unsupported {
-                what: "a browser in seats",
-            }),
+        let _alone = self.seats.lock(seat).await;
+        for _ in 1..NAME_ATTEMPTS {
+            match self.bring_browser(seat, want).await {
+                // As in `create`.
+                Err(error) if connect::is_taken(&error) => tokio::time::sleep(NAME_PAUSE).await,
+                result => return result.map(|seat| self.with_files(seat)),
+            }
         }
+        let brought = self.bring_browser(seat, want).await;
+        brought.map(|seat| self.with_files(seat))
     }
 
     async fn stop(&self, seat: &SeatKey) -> Result<(), ProviderError> {
         let engine = self.engine().await?;
         let _alone = self.seats.lock(seat).await;
         match observe::seat(engine, &self.config.instance, seat).await? {
-            Some(found) => container::stop(engine, &found.instance.id).await,
+            Some(found) => {
+                make::remove_sidecar(engine, &found).await?;
+                container::stop(engine, &found.instance.id).await
+            }
             None => Ok(()),
         }
     }
 
     async fn destroy(&self, seat: &SeatKey) -> Result<(), ProviderError> {
-        let engine = self.engine().await?;
         let _alone = self.seats.lock(seat).await;
-        let labels = [
-            names::filter(names::INSTANCE, &self.config.instance),
-            names::filter(names::WORKSHOP, seat.workshop),
-            names::filter(names::SEAT, seat.seat),
-        ];
-        for id in container::ids(engine, labels.to_vec()).await? {
-            container::remove(engine, &id).await?;
-        }
+        self.remove_containers(seat).await?;
         self.disks.remove(seat).await
+    }
+
+    async fn retire(
+        &self,
+        seat: &SeatKey,
+        keep: &BTreeSet<Generation>,
+    ) -> Result<(), ProviderError> {
+        let _alone = self.seats.lock(seat).await;
+        self.remove_containers(seat).await?;
+        self.disks.detach(seat).await?;
+        self.disks.keep_only(seat, keep).await
+    }
+
+    async fn discard(
+        &self,
+        seat: &SeatKey,
+        keep: &BTreeSet<Generation>,
+    ) -> Result<(), ProviderError> {
+        let _alone = self.seats.lock(seat).await;
+        self.disks.keep_only(seat, keep).await
     }
 
     async fn destroy_workshop(&self, workshop: &WorkshopId) -> Result<(), ProviderError> {
@@ -301,14 +341,16 @@ impl Provider for DockerProvider {
             names::filter(names::INSTANCE, instance),
             names::filter(names::WORKSHOP, workshop),
         ];
-        let containers = container::ids(engine, labels.to_vec()).await?;
-        let removals: Vec<Result<(), ProviderError>> = stream::iter(containers)
-            .map(|id| async move { container::remove(engine, &id).await })
-            .buffer_unordered(REMOVALS)
-            .collect()
-            .await;
-        // All of them are tried before the first error counts.
-        removals.into_iter().collect::<Result<(), _>>()?;
+        let (browsers, others) = observe::apart(engine, labels.to_vec()).await?;
+        for containers in [browsers, others] {
+            let removals: Vec<Result<(), ProviderError>> = stream::iter(containers)
+                .map(|id| async move { container::remove(engine, &id).await })
+                .buffer_unordered(REMOVALS)
+                .collect()
+                .await;
+            // All of them are tried before the first error counts.
+            removals.into_iter().collect::<Result<(), _>>()?;
+        }
         network::remove(engine, instance, workshop).await?;
         let removed = firewall::remove(instance, workshop).await;
         self.or_weak("remove the firewall's rules", removed)?;
@@ -318,7 +360,8 @@ impl Provider for DockerProvider {
 
     async fn list(&self, workshop: Option<&WorkshopId>) -> Result<Vec<Instance>, ProviderError> {
         let engine = self.engine().await?;
-        observe::seats(engine, &self.config.instance, workshop).await
+        let seats = observe::seats(engine, &self.config.instance, workshop).await?;
+        Ok(seats.into_iter().map(|it| self.with_files(it)).collect())
     }
 
     async fn list_workshops(&self) -> Result<Vec<WorkshopId>, ProviderError> {

@@ -4,6 +4,7 @@
 //! Every seat has a loopback address of its own and the real ports, like a seat on a bridge. Nothing
 //! survives the process. Start at [`SimulatedProvider::new`]; faults are in [`Fault`].
 
+mod browser;
 mod events;
 mod fault;
 mod files;
@@ -15,13 +16,13 @@ mod socket;
 mod terminal;
 mod tunnel;
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use clarateach_protocol::id::{SeatKey, SeatNumber, WorkshopId};
+use clarateach_protocol::id::{Generation, SeatKey, SeatNumber, WorkshopId};
 use clarateach_protocol::token::VerifyingKeys;
 use futures_util::stream::{BoxStream, StreamExt, unfold};
 use tokio::sync::broadcast;
@@ -33,6 +34,7 @@ use super::{
 use crate::model::{Reason, WorkshopSpec};
 pub use fault::{Failure, Fault};
 use fault::{Script, Step};
+use files::FileTree;
 use network::Network;
 use seat::Seat;
 
@@ -62,6 +64,22 @@ struct State {
 struct Workshop {
     network: Network,
     seats: BTreeMap<SeatNumber, Arc<Seat>>,
+    /// Files of generations that are no seat's now.
+    kept: BTreeMap<(SeatNumber, Generation), FileTree>,
+}
+
+impl Workshop {
+    fn instance(&self, seat: &Seat) -> Instance {
+        let mut instance = seat.instance();
+        let of_seat = self
+            .kept
+            .keys()
+            .filter(|(number, _)| *number == instance.seat);
+        instance
+            .files
+            .extend(of_seat.map(|(_, generation)| *generation));
+        instance
+    }
 }
 
 impl SimulatedProvider {
@@ -183,16 +201,17 @@ impl SimulatedProvider {
             .collect()
     }
 
-    /// Takes a seat out and ends it; its files go with it.
-    fn take(&self, key: &SeatKey) {
+    /// Takes a seat out and ends it; its files are what is left.
+    fn take(&self, key: &SeatKey) -> Option<(Generation, FileTree)> {
         let taken = {
             let mut state = self.state();
             let workshop = state.workshops.get_mut(&key.workshop);
             workshop.and_then(|workshop| workshop.seats.remove(&key.seat))
         };
-        if let Some(seat) = taken {
-            seat.stop(None);
-        }
+        let seat = taken?;
+        seat.stop(None);
+        let files = std::mem::take(&mut *seat.files.lock().unwrap_or_else(PoisonError::into_inner));
+        Some((seat.disk, files))
     }
 
     fn changed(&self, key: SeatKey) {
@@ -212,10 +231,13 @@ impl SimulatedProvider {
             .ok_or_else(|| engine_error(&key, "the workshop has no network: prepare it first"))?;
         let seat = match workshop.seats.get(&key.seat) {
             Some(seat) if seat.is_of(spec) => Arc::clone(seat),
-            Some(other) => return Err(ProviderError::Conflict(Box::new(other.instance()))),
+            Some(other) => {
+                return Err(ProviderError::Conflict(Box::new(workshop.instance(other))));
+            }
             None => {
                 let address = workshop.network.address(key.seat);
-                let seat = Seat::new(spec, address, self.keys.clone());
+                let kept = workshop.kept.remove(&(key.seat, spec.disk));
+                let seat = Seat::new(spec, address, self.keys.clone(), kept.unwrap_or_default());
                 workshop.seats.insert(key.seat, Arc::clone(&seat));
                 seat
             }
@@ -226,10 +248,11 @@ impl SimulatedProvider {
         if never_answers {
             seat.hang();
         }
+        let instance = workshop.instance(&seat);
         if started {
             *state.creations.entry(key).or_default() += 1;
         }
-        Ok(seat.instance())
+        Ok(instance)
     }
 }
 
@@ -288,6 +311,7 @@ impl Provider for SimulatedProvider {
             place.insert(Workshop {
                 network,
                 seats: BTreeMap::new(),
+                kept: BTreeMap::new(),
             });
         }
         Ok(())
@@ -318,10 +342,19 @@ impl Provider for SimulatedProvider {
         want: BrowserState,
     ) -> Result<Instance, ProviderError> {
         self.reach()?;
-        match (want, self.seat(seat)) {
-            (BrowserState::Absent, Some(seat)) => Ok(seat.instance()),
-            _ => Err(ProviderError::Unsupported { what: "a browser" }),
+        let there = self.seat(seat).ok_or(ProviderError::NoSeat(*seat))?;
+        let could = there
+            .set_browser(want)
+            .map_err(|source| ProviderError::Engine {
+                operation: "start the browser",
+                subject: format!("of {seat}"),
+                source: source.into(),
+            })?;
+        if !could {
+            return Err(ProviderError::NotRunning(*seat));
         }
+        self.changed(*seat);
+        Ok(there.instance())
     }
 
     async fn stop(&self, key: &SeatKey) -> Result<(), ProviderError> {
@@ -334,9 +367,36 @@ impl Provider for SimulatedProvider {
     }
 
     async fn destroy(&self, key: &SeatKey) -> Result<(), ProviderError> {
+        self.retire(key, &BTreeSet::new()).await
+    }
+
+    async fn retire(
+        &self,
+        key: &SeatKey,
+        keep: &BTreeSet<Generation>,
+    ) -> Result<(), ProviderError> {
         self.reach()?;
-        self.take(key);
+        if let Some((disk, files)) = self.take(key)
+            && let Some(workshop) = self.state().workshops.get_mut(&key.workshop)
+        {
+            workshop.kept.insert((key.seat, disk), files);
+        }
+        self.discard(key, keep).await?;
         self.changed(*key);
+        Ok(())
+    }
+
+    async fn discard(
+        &self,
+        key: &SeatKey,
+        keep: &BTreeSet<Generation>,
+    ) -> Result<(), ProviderError> {
+        self.reach()?;
+        if let Some(workshop) = self.state().workshops.get_mut(&key.workshop) {
+            workshop
+                .kept
+                .retain(|(number, generation), _| *number != key.seat || keep.contains(generation));
+        }
         Ok(())
     }
 
@@ -360,8 +420,7 @@ impl Provider for SimulatedProvider {
             .iter()
             .filter(|(id, _)| workshop.is_none_or(|wanted| wanted == *id));
         Ok(chosen
-            .flat_map(|(_, workshop)| workshop.seats.values())
-            .map(|seat| seat.instance())
+            .flat_map(|(_, workshop)| workshop.seats.values().map(|seat| workshop.instance(seat)))
             .collect())
     }
 

@@ -46,6 +46,9 @@ pub enum ProxyError {
     /// Downstream: a good credential for what no longer is.
     #[error("{}", .0.message())]
     Gone(Gone),
+    /// Downstream: a good credential for a seat that is shut for now.
+    #[error("your instructor has locked this seat; your files are kept")]
+    Locked,
     /// Downstream: not an opening handshake (RFC 6455, section 4.2.1).
     #[error("not a WebSocket handshake: {why}")]
     BadHandshake {
@@ -101,6 +104,9 @@ pub enum ProxyError {
     /// Upstream: the seat is being made or brought back.
     #[error("the seat is not ready; it is being made or brought back")]
     SeatUnavailable,
+    /// Downstream: as many exchanges with the seat as there may be.
+    #[error("the seat has as many requests and connections as one may; try again in a moment")]
+    SeatBusy,
     /// Upstream: no connection.
     #[error("the seat could not be reached")]
     Connect(#[source] std::io::Error),
@@ -169,6 +175,7 @@ impl ProxyError {
             Self::TokenExpired => (StatusCode::UNAUTHORIZED, "token_expired"),
             Self::Forbidden { .. } => (StatusCode::FORBIDDEN, "forbidden"),
             Self::Gone(why) => (StatusCode::GONE, why.code()),
+            Self::Locked => (StatusCode::LOCKED, "seat_locked"),
             Self::BadHandshake { .. } => (StatusCode::BAD_REQUEST, "bad_handshake"),
             Self::WebSocketVersion => (StatusCode::UPGRADE_REQUIRED, "websocket_version"),
             Self::UploadBroken => (StatusCode::BAD_REQUEST, "bad_body"),
@@ -185,6 +192,7 @@ impl ProxyError {
                 BookError::Failed(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
             },
             Self::SeatUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "seat_unavailable"),
+            Self::SeatBusy => (StatusCode::SERVICE_UNAVAILABLE, "seat_busy"),
             Self::Connect(_) | Self::ConnectDeadline { .. } => {
                 (StatusCode::BAD_GATEWAY, "seat_unreachable")
             }
@@ -227,7 +235,9 @@ impl ProxyError {
         }
         let headers = response.headers_mut();
         match self {
-            Self::SeatUnavailable
+            Self::Locked
+            | Self::SeatUnavailable
+            | Self::SeatBusy
             | Self::NothingListens { .. }
             | Self::Book(BookError::NoneFree) => {
                 headers.insert(RETRY_AFTER, HeaderValue::from(SEAT_RETRY_SECONDS));

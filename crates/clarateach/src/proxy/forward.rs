@@ -16,7 +16,8 @@ use super::connections::{Lease, connect};
 use super::error::ProxyError;
 use super::headers::{Onward, clean_request, clean_response};
 use super::{Exchange, Gateway};
-use crate::directory::Incarnation;
+use crate::directory::{ExchangePlace, Incarnation};
+use crate::server::Arriving;
 
 /// Where one request goes.
 pub(crate) struct Upstream {
@@ -24,6 +25,8 @@ pub(crate) struct Upstream {
     pub(crate) service: Service,
     pub(crate) address: SocketAddr,
     pub(crate) host: HeaderValue,
+    /// One of the seat's, as long as the exchange goes on.
+    pub(crate) place: ExchangePlace,
 }
 
 impl Gateway {
@@ -39,18 +42,21 @@ impl Gateway {
             Service::Files => endpoints.files,
         };
         let host = HeaderValue::try_from(address.to_string()).expect("an address is ASCII");
+        let limit = self.limits.exchanges;
+        let place = grant.entry.begin_exchange(limit);
         Ok(Upstream {
             incarnation,
             service: route.service,
             address,
             host,
+            place: place.ok_or(ProxyError::SeatBusy)?,
         })
     }
 
-    /// The request as the seat gets it, without its body.
+    /// The request as the seat gets it, without its body. Takes the header fields.
     pub(super) fn onward(
         &self,
-        request: &request::Parts,
+        request: &mut request::Parts,
         exchange: &Exchange<'_>,
         grant: &Grant,
         (upstream, route): (&Upstream, &'static SeatRoute),
@@ -67,7 +73,7 @@ impl Gateway {
         let mut onward = Request::new(());
         *onward.method_mut() = request.method.clone();
         *onward.uri_mut() = Uri::from(path_and_query.clone());
-        *onward.headers_mut() = request.headers.clone();
+        *onward.headers_mut() = std::mem::take(&mut request.headers);
         clean_request(
             onward.headers_mut(),
             Onward {
@@ -85,12 +91,12 @@ impl Gateway {
     pub(super) async fn forward(
         &self,
         onward: Request<()>,
-        body: Incoming,
+        body: Arriving,
         grant: &Grant,
         upstream: Upstream,
     ) -> Result<Response<Body>, ProxyError> {
         let (upload, progress) = Upload::new(body);
-        let ended = self.until_ended(grant, &upstream.incarnation);
+        let ending = self.ending(grant, &upstream.incarnation);
         let answered = async {
             let (sender, response) = self.exchange(onward, upload, &upstream).await?;
             let lease = Lease::new(sender, upstream.service, upstream.incarnation.clone());
@@ -99,7 +105,7 @@ impl Gateway {
         let (lease, response) = tokio::select! {
             answered = answered => answered?,
             stalled = progress.stalled(self.limits.first_byte) => return Err(self.stalled(stalled)),
-            () = ended => return Err(ProxyError::SeatUnavailable),
+            () = ending.clone().over() => return Err(ProxyError::SeatUnavailable),
         };
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return Err(ProxyError::BadAnswer {
@@ -110,8 +116,7 @@ impl Gateway {
         clean_response(&mut head.headers);
         // What hyper keeps of the seat's head: reason phrase, spelling of names.
         head.extensions.clear();
-        let ended = self.until_ended(grant, &upstream.incarnation);
-        let download = Download::new(incoming, lease, ended);
+        let download = Download::new(incoming, (lease, upstream.place), ending);
         Ok(Response::from_parts(head, Body::new(download)))
     }
 

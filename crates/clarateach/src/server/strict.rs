@@ -9,16 +9,32 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::OwnedSemaphorePermit;
+
+use super::places::{Full, Place};
+use super::unread::Unread;
 
 /// A connection whose header sections are kept. It occupies a place as long as its socket is
-/// open, upgraded or not.
+/// open, upgraded or not, and is cut when its client stops reading.
 pub(super) struct Watched<S> {
     stream: S,
     heads: Heads,
-    _place: OwnedSemaphorePermit,
+    unread: Unread,
+    _place: Occupant,
+}
+
+/// The place of a connection, which may be lent to a trusted proxy's clients in turn.
+#[derive(Clone)]
+pub(super) struct Occupant(Arc<Mutex<Place>>);
+
+impl Occupant {
+    /// Counts the connection as that client's from now on.
+    pub(super) fn lend(&self, client: std::net::IpAddr) -> Result<(), Full> {
+        let mut place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        place.lend(client)
+    }
 }
 
 /// The header sections of one connection that are yet to be judged.
@@ -49,15 +65,18 @@ pub(super) enum Following {
 }
 
 impl<S> Watched<S> {
-    /// A connection in its place, and its header sections.
-    pub(super) fn new(stream: S, place: OwnedSemaphorePermit) -> (Self, Heads) {
+    /// A connection in its place, whose client may leave answers unread for so long; its header
+    /// sections and its place.
+    pub(super) fn new(stream: S, place: Place, unread: Duration) -> (Self, Heads, Occupant) {
         let heads = Heads::default();
+        let occupant = Occupant(Arc::new(Mutex::new(place)));
         let watched = Self {
             stream,
             heads: heads.clone(),
-            _place: place,
+            unread: Unread::new(unread),
+            _place: occupant.clone(),
         };
-        (watched, heads)
+        (watched, heads, occupant)
     }
 }
 
@@ -192,7 +211,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.unread.watch(context, polled)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -208,7 +228,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.unread.watch(context, polled)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -45,6 +45,8 @@ fn desired(workshop: Workshop, seats: Vec<Seat>) -> Option<DesiredWorkshop> {
     let seats = seats.into_iter().map(|seat| DesiredSeat {
         number: seat.key.seat,
         generation: seat.generation,
+        disk: seat.disk,
+        kept: seat.kept,
         binding: Binding {
             learner: seat.assignment.map(|assignment| BoundLearner {
                 name: assignment.name,

@@ -1,5 +1,7 @@
 //! How domain values stand in columns: one reader and one writer for each.
 
+use std::collections::BTreeSet;
+
 use clarateach_protocol::code::JoinCode;
 use clarateach_protocol::id::{Generation, SeatKey, SeatNumber, WorkshopId};
 use rusqlite::Row;
@@ -161,17 +163,45 @@ pub(super) fn seat(row: &Row<'_>) -> rusqlite::Result<Seat> {
     Ok(Seat {
         key,
         generation: Generation(row.get("generation")?),
+        disk: Generation(row.get("disk")?),
+        kept: generations(row.get::<_, Option<String>>("kept")?.as_deref())?,
+        undo_until: row
+            .get::<_, Option<i64>>("undo_until")?
+            .map(time)
+            .transpose()?,
         observed: ObservedSeat {
             condition: read_condition(&row.get::<_, String>("condition")?)?,
             reason: reason(row)?,
         },
+        locked_at: row
+            .get::<_, Option<i64>>("locked_at")?
+            .map(time)
+            .transpose()?,
         assignment,
     })
 }
 
+/// Numbers with commas between.
+fn generations(text: Option<&str>) -> rusqlite::Result<BTreeSet<Generation>> {
+    let numbers = text.unwrap_or_default().split(',');
+    numbers
+        .filter(|number| !number.is_empty())
+        .map(|number| {
+            number
+                .parse()
+                .map(Generation)
+                .map_err(|error| broken("kept", error))
+        })
+        .collect()
+}
+
 /// The columns that [`seat`] and [`assignment`] read.
 pub(super) const SEAT_COLUMNS: &str = "s.workshop AS workshop, s.number AS number, s.generation AS generation, \
-    s.condition AS condition, s.reason_code AS reason_code, s.reason_message AS reason_message, \
+    s.condition AS condition, s.reason_code AS reason_code, s.reason_message AS reason_message, s.locked_at AS locked_at, \
+    coalesce(s.disk, s.generation) AS disk, \
+    (SELECT group_concat(k.disk) FROM kept_disks k WHERE k.workshop = s.workshop AND k.seat = s.number) AS kept, \
+    (SELECT max(k.until) FROM kept_disks k WHERE k.workshop = s.workshop AND k.seat = s.number \
+        AND k.assignment IS a.id) AS undo_until, \
     a.id AS assignment_id, a.name AS assignment_name, a.joined_at AS assignment_joined_at";
 
 pub(super) fn assignment(row: &Row<'_>) -> rusqlite::Result<Assignment> {

@@ -114,8 +114,28 @@ CREATE TABLE preview_ports (
 ) STRICT;
 ";
 
+/// Seats that nobody gets into: since when.
+const LOCKS: &str = "ALTER TABLE seats ADD COLUMN locked_at INTEGER;";
+
+/// Files of earlier generations: which a seat has, where it isn't its own generation's, and which are
+/// kept until when, for whom, so that a reset can be undone.
+const KEPT_DISKS: &str = "
+ALTER TABLE seats ADD COLUMN disk INTEGER;
+
+CREATE TABLE kept_disks (
+    workshop TEXT NOT NULL,
+    seat INTEGER NOT NULL,
+    disk INTEGER NOT NULL,
+    assignment TEXT,
+    until INTEGER NOT NULL,
+    PRIMARY KEY (workshop, seat, disk),
+    FOREIGN KEY (workshop, seat) REFERENCES seats (workshop, number) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+";
+
 pub(super) fn migrate(mut connection: Connection, path: &Path) -> Result<Connection, StoreError> {
-    let migrations = Migrations::new(vec![M::up(TABLES), M::up(API_ACCESS), M::up(OWN_ORIGINS)]);
+    let migrations = [TABLES, API_ACCESS, OWN_ORIGINS, LOCKS, KEPT_DISKS];
+    let migrations = Migrations::new(migrations.into_iter().map(M::up).collect());
     match migrations.to_latest(&mut connection) {
         Ok(()) => Ok(connection),
         Err(rusqlite_migration::Error::MigrationDefinition(

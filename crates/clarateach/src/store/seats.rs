@@ -1,11 +1,12 @@
 //! Seats: what was observed of them, and their generation.
 
 use clarateach_protocol::id::{Generation, SeatKey, WorkshopId};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
+use time::OffsetDateTime;
 
 use super::rows::{self, SEAT_COLUMNS};
 use super::{Store, StoreError};
-use crate::model::{ObservedSeat, Seat};
+use crate::model::{ObservedSeat, Seat, SeatCondition, SeatLock};
 
 /// Whether the learner stays when a seat is made anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +15,20 @@ pub enum Occupancy {
     Keep,
     /// Release: the seat is free afterwards.
     End,
+}
+
+/// Resets of a seat that can be undone, one after the other.
+const RESETS_KEPT: u32 = 3;
+
+/// What became of an undo.
+#[derive(Debug, Clone)]
+pub enum Undone {
+    /// The seat as it is now.
+    To(Box<Seat>),
+    /// No reset of this learner's seat can be undone any more.
+    Nothing,
+    /// No such seat, or its workshop is ending.
+    NoSeat,
 }
 
 impl Store {
@@ -92,7 +107,33 @@ impl Store {
         .await
     }
 
-    /// Gives a seat its next generation, and ends its assignment when asked to. The seat as it is
+    /// Locks a seat or opens it; one that is locked stays locked since when it was. The seat as it is
+    /// afterwards; `None`: no such seat.
+    ///
+    /// # Errors
+    /// When the write fails.
+    pub async fn lock_seat(
+        &self,
+        key: SeatKey,
+        lock: SeatLock,
+    ) -> Result<Option<Seat>, StoreError> {
+        let locked_at = match lock {
+            SeatLock::Locked => Some(rows::millis(OffsetDateTime::now_utc())),
+            SeatLock::Open => None,
+        };
+        self.write("lock the seat", move |db| {
+            db.prepare_cached(
+                "UPDATE seats SET locked_at = iif(?3 IS NULL, NULL, coalesce(locked_at, ?3))
+                 WHERE workshop = ?1 AND number = ?2",
+            )?
+            .execute(params![key.workshop.to_string(), key.seat.get(), locked_at])?;
+            find_seat(db, key)
+        })
+        .await
+    }
+
+    /// Gives a seat its next generation. Where its learner stays, the files of this one are kept until
+    /// `until`; otherwise its assignment ends, and all that is kept of it with it. The seat as it is
     /// afterwards; `None`: no such seat, or its workshop is ending.
     ///
     /// # Errors
@@ -101,12 +142,16 @@ impl Store {
         &self,
         key: SeatKey,
         occupancy: Occupancy,
+        until: OffsetDateTime,
     ) -> Result<Option<Seat>, StoreError> {
         self.write("renew the seat", move |db| {
             let place = params![key.workshop.to_string(), key.seat.get()];
+            let Some(before) = find_seat(db, key)? else {
+                return Ok(None);
+            };
             let renewed = db
                 .prepare_cached(
-                    "UPDATE seats SET generation = generation + 1, condition = 'provisioning',
+                    "UPDATE seats SET generation = generation + 1, disk = NULL, condition = 'provisioning',
                             reason_code = NULL, reason_message = NULL
                      WHERE workshop = ?1 AND number = ?2
                        AND workshop IN (SELECT id FROM workshops WHERE status NOT IN ('ending', 'ended'))",
@@ -115,8 +160,12 @@ impl Store {
             if renewed == 0 {
                 return Ok(None);
             }
-            if occupancy == Occupancy::End {
-                db.prepare_cached("DELETE FROM assignments WHERE workshop = ?1 AND seat = ?2")?.execute(place)?;
+            match occupancy {
+                Occupancy::Keep => keep_disk(db, &before, until)?,
+                Occupancy::End => {
+                    db.prepare_cached("DELETE FROM assignments WHERE workshop = ?1 AND seat = ?2")?.execute(place)?;
+                    db.prepare_cached("DELETE FROM kept_disks WHERE workshop = ?1 AND seat = ?2")?.execute(place)?;
+                }
             }
             find_seat(db, key)
         })
@@ -124,7 +173,105 @@ impl Store {
     }
 }
 
-fn find_seat(db: &rusqlite::Connection, key: SeatKey) -> rusqlite::Result<Option<Seat>> {
+impl Store {
+    /// Gives a seat its next generation, with the files that its last reset left behind; those that it
+    /// has now are not kept.
+    ///
+    /// # Errors
+    /// When the write fails.
+    pub async fn undo_reset(
+        &self,
+        key: SeatKey,
+        now: OffsetDateTime,
+    ) -> Result<Undone, StoreError> {
+        self.write("undo the reset", move |db| {
+            let Some(seat) = find_seat(db, key)? else {
+                return Ok(Undone::NoSeat);
+            };
+            let assignment = seat.assignment.map(|assignment| assignment.id);
+            let kept: Option<u32> = db
+                .prepare_cached(
+                    "SELECT disk FROM kept_disks
+                     WHERE workshop = ?1 AND seat = ?2 AND assignment IS ?3 AND until > ?4
+                     ORDER BY until DESC, disk DESC LIMIT 1",
+                )?
+                .query_row(
+                    params![key.workshop.to_string(), key.seat.get(), assignment, rows::millis(now)],
+                    |row| row.get(0),
+                )
+                .optional()?;
+            let Some(disk) = kept else {
+                return Ok(Undone::Nothing);
+            };
+            let renewed = db
+                .prepare_cached(
+                    "UPDATE seats SET generation = generation + 1, disk = ?3, condition = 'provisioning',
+                            reason_code = NULL, reason_message = NULL
+                     WHERE workshop = ?1 AND number = ?2
+                       AND workshop IN (SELECT id FROM workshops WHERE status NOT IN ('ending', 'ended'))",
+                )?
+                .execute(params![key.workshop.to_string(), key.seat.get(), disk])?;
+            if renewed == 0 {
+                return Ok(Undone::NoSeat);
+            }
+            db.prepare_cached("DELETE FROM kept_disks WHERE workshop = ?1 AND seat = ?2 AND disk = ?3")?
+                .execute(params![key.workshop.to_string(), key.seat.get(), disk])?;
+            let after = find_seat(db, key)?;
+            Ok(after.map_or(Undone::NoSeat, |seat| Undone::To(Box::new(seat))))
+        })
+        .await
+    }
+
+    /// Forgets what was kept until now. Tells of which workshops.
+    ///
+    /// # Errors
+    /// When a read or the write fails.
+    pub async fn forget_kept(&self, now: OffsetDateTime) -> Result<Vec<WorkshopId>, StoreError> {
+        let now = rows::millis(now);
+        let due = move |db: &Connection| -> rusqlite::Result<Vec<WorkshopId>> {
+            db.prepare_cached("SELECT DISTINCT workshop FROM kept_disks WHERE until <= ?1")?
+                .query_map([now], |row| rows::parse(row, "workshop"))?
+                .collect()
+        };
+        if self
+            .read("look for disks kept for too long", due)
+            .await?
+            .is_empty()
+        {
+            return Ok(Vec::new());
+        }
+        self.write("forget disks kept for too long", move |db| {
+            let workshops = due(db)?;
+            db.prepare_cached("DELETE FROM kept_disks WHERE until <= ?1")?
+                .execute([now])?;
+            Ok(workshops)
+        })
+        .await
+    }
+}
+
+/// Keeps the files that a seat has, and those of the last resets before. What was never ready has
+/// nothing in it, and pushes nothing out.
+fn keep_disk(db: &Connection, seat: &Seat, until: OffsetDateTime) -> rusqlite::Result<()> {
+    if seat.observed.condition == SeatCondition::Provisioning {
+        return Ok(());
+    }
+    let (workshop, number) = (seat.key.workshop.to_string(), seat.key.seat.get());
+    let assignment = seat.assignment.as_ref().map(|assignment| &assignment.id);
+    db.prepare_cached(
+        "INSERT INTO kept_disks (workshop, seat, disk, assignment, until) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute(params![workshop, number, seat.disk.0, assignment, rows::millis(until)])?;
+    db.prepare_cached(
+        "DELETE FROM kept_disks WHERE workshop = ?1 AND seat = ?2 AND disk NOT IN
+            (SELECT disk FROM kept_disks WHERE workshop = ?1 AND seat = ?2
+             ORDER BY until DESC, disk DESC LIMIT ?3)",
+    )?
+    .execute(params![workshop, number, RESETS_KEPT])?;
+    Ok(())
+}
+
+fn find_seat(db: &Connection, key: SeatKey) -> rusqlite::Result<Option<Seat>> {
     db.prepare_cached(&format!(
         "SELECT {SEAT_COLUMNS} FROM seats s
          LEFT JOIN assignments a ON a.workshop = s.workshop AND a.seat = s.number

@@ -150,7 +150,7 @@ async fn reset_keeps_the_learner_and_release_does_not() {
     };
     store.assign_seat(learner(id, 1)).await.unwrap();
     let reset = store
-        .renew_seat(key, Occupancy::Keep)
+        .renew_seat(key, Occupancy::Keep, OffsetDateTime::now_utc())
         .await
         .unwrap()
         .unwrap();
@@ -170,7 +170,7 @@ async fn reset_keeps_the_learner_and_release_does_not() {
         SeatCondition::Provisioning
     );
     let released = store
-        .renew_seat(key, Occupancy::End)
+        .renew_seat(key, Occupancy::End, OffsetDateTime::now_utc())
         .await
         .unwrap()
         .unwrap();

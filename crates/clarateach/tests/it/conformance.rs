@@ -3,39 +3,46 @@
 //! A provider joins by a line at the end of this file: its name, and what makes its [`bench::Bench`].
 
 mod bench;
+mod browsers;
 mod killed;
 mod suite;
 
 /// Runs every test of the suite over one provider.
 macro_rules! conforms {
-    ($provider:ident, $bench:expr, [$($test:ident),+ $(,)?]) => {
+    ($provider:ident, $bench:expr, [$($part:ident::$test:ident),+ $(,)?]) => {
         mod $provider {
             $(
                 #[tokio::test]
                 async fn $test() {
                     let bench = $bench.await;
-                    super::bench::with_workshop(bench, async |room| super::suite::$test(room).await).await;
+                    super::bench::with_workshop(bench, async |room| super::$part::$test(room).await).await;
                 }
             )+
         }
     };
     ($provider:ident, $bench:expr) => {
         conforms!($provider, $bench, [
-            it_works_at_all,
-            preparing_again_changes_nothing,
-            creating_again_returns_the_same,
-            creating_twice_at_once_makes_one,
-            creating_after_a_cut_makes_one,
-            calls_that_were_cut_off_can_be_made_again,
-            another_generation_conflicts,
-            another_spec_conflicts,
-            a_restart_keeps_files_and_address,
-            stopping_again_is_fine,
-            destroying_takes_the_files_too,
-            seats_have_addresses_of_their_own,
-            lists_tell_what_is_there,
-            a_workshop_goes_with_all_its_seats,
-            changes_are_hinted,
+            suite::it_works_at_all,
+            suite::preparing_again_changes_nothing,
+            suite::creating_again_returns_the_same,
+            suite::creating_twice_at_once_makes_one,
+            suite::creating_after_a_cut_makes_one,
+            suite::calls_that_were_cut_off_can_be_made_again,
+            suite::another_generation_conflicts,
+            suite::another_spec_conflicts,
+            suite::a_restart_keeps_files_and_address,
+            suite::stopping_again_is_fine,
+            suite::destroying_takes_the_files_too,
+            suite::seats_have_addresses_of_their_own,
+            suite::lists_tell_what_is_there,
+            suite::a_workshop_goes_with_all_its_seats,
+            suite::changes_are_hinted,
+            browsers::a_seat_has_no_browser_until_it_is_asked_for,
+            browsers::a_browser_is_brought_to_every_state_from_every_other,
+            browsers::setting_a_browser_again_keeps_it,
+            browsers::a_browser_belongs_to_one_start_of_its_seat,
+            browsers::a_browser_goes_with_its_seat,
+            browsers::browser_calls_that_were_cut_off_can_be_made_again,
         ]);
     };
 }

@@ -2,6 +2,7 @@
 //! They need root, an engine, `clarateach/workspace:latest` and the in-seat server: `./x test` sees to it.
 
 mod attacks;
+mod browser;
 mod decoys;
 mod disk;
 mod fixture;

@@ -19,6 +19,8 @@ mod idempotency;
 #[cfg(test)]
 mod in_seat;
 #[cfg(test)]
+mod locks;
+#[cfg(test)]
 mod orchestrator;
 #[cfg(test)]
 mod origins;
@@ -35,6 +37,12 @@ mod room;
 #[cfg(test)]
 mod scenes;
 #[cfg(test)]
+mod schedule;
+#[cfg(test)]
+mod stand_in;
+#[cfg(test)]
 mod tokens;
+#[cfg(test)]
+mod undo;
 #[cfg(test)]
 mod watcher;

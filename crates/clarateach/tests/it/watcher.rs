@@ -24,6 +24,12 @@ pub(crate) struct Watcher {
 }
 
 impl Watcher {
+    /// The code with which the server closed this while it did something.
+    pub(crate) async fn closed_by(&mut self, doing: impl Future<Output = ()>) -> u16 {
+        let ((), code) = tokio::join!(doing, self.closed());
+        code
+    }
+
     /// Connects as a page of ours does.
     pub(crate) async fn open(client: &Client, path: &str) -> Self {
         let origin = client.base.clone();

@@ -1,7 +1,8 @@
-import { Fragment, useEffect, useRef, useState, type KeyboardEvent } from 'react'
+import { Fragment, useEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react'
 import { archiveUrl } from '../../api/archive'
 import { isApiError, messageOf } from '../../api/client'
 import { fileUrl, type FileEntry } from '../../api/files'
+import { isRawPath, pathLabel } from '../../api/rawNames'
 import type { SeatAddress } from '../../api/seat'
 import { Button } from '../../components/Button'
 import { ConfirmDialog } from '../../components/Dialog'
@@ -11,9 +12,10 @@ import { FileRow, type RowAction } from './FileRow'
 import { FilesHeader } from './FilesHeader'
 import { NameInput } from './NameInput'
 import { Uploads } from './Uploads'
-import { isInside, moveBy, parentOf, pathIn, ROOT, visibleRows, type Row } from './tree'
+import { isInside, moveBy, parentOf, pathIn, ROOT, shownOnly, visibleRows, type Row } from './tree'
 import { useFileChange, useListings, useRefreshFiles } from './useFiles'
 import { useUploads } from './useUploads'
+import { rowsToMake, useWindow } from './useWindow'
 import styles from './FileTree.module.css'
 
 interface Props {
@@ -42,7 +44,7 @@ export function FileTree(props: Props) {
   const { listings, isLoading, isRefreshing, error } = useListings(address, generation, expanded, live)
   const refresh = useRefreshFiles(address)
   const change = useFileChange(address)
-  const rows = visibleRows(listings, expanded)
+  const rows = useMemo(() => visibleRows(listings, expanded), [listings, expanded])
   const current = rowFor(rows, focused)
   const uploads = useUploads(address, canChange, () => void refresh())
   const { target } = uploads.drop
@@ -54,6 +56,17 @@ export function FileTree(props: Props) {
     if (hadFocus.current && currentPath !== focused && document.activeElement === document.body) focusRow(tree.current, currentPath)
   }, [currentPath, focused])
 
+  // The arrow keys lead to rows that are made only now.
+  const [wanted, setWanted] = useState<string | null>(null)
+  useEffect(() => {
+    if (wanted !== null) focusRow(tree.current, wanted)
+  }, [wanted])
+
+  const slice = useWindow(tree, rows.length, ROW_HEIGHT)
+  const indexOf = (path: string | null | undefined) => rows.findIndex(({ entry }) => entry.path === path)
+  const kept = [currentPath, wanted, naming?.type === 'rename' ? naming.entry.path : naming?.folder]
+  const made = rowsToMake(slice, rows.length, rows.length === slice.to - slice.from ? [] : kept.map(indexOf))
+
   function setOpen(path: string, open: boolean) {
     setExpanded((before) => {
       const next = new Set([...before].filter((other) => open || !isInside(other, path)))
@@ -64,6 +77,7 @@ export function FileTree(props: Props) {
 
   function activate(row: Row) {
     if (row.entry.kind === 'directory') setOpen(row.entry.path, !row.expanded)
+    else if (isRawPath(row.entry.path)) onAction('rename', row.entry) // The editor takes names that are text.
     else onOpen(row.entry.path, row.entry.size)
   }
 
@@ -75,6 +89,7 @@ export function FileTree(props: Props) {
 
   function onAction(action: RowAction, entry: FileEntry) {
     change.reset()
+    if (action === 'rename' && isRawPath(parentOf(entry.path))) return // The folder comes first.
     if (action === 'rename') setNaming({ type: 'rename', entry })
     else if (action === 'delete') setDeleting(entry)
     else if (action === 'upload_files') uploads.choose('files', entry.path)
@@ -85,7 +100,10 @@ export function FileTree(props: Props) {
   function onKeyDown(event: KeyboardEvent, row: Row) {
     if (event.target !== event.currentTarget || event.ctrlKey || event.metaKey || event.altKey) return
     const move = moveBy(event.key, rows, row.entry.path)
-    if (move?.to === 'row') focusRow(tree.current, move.path)
+    if (move?.to === 'row') {
+      focusRow(tree.current, move.path)
+      setWanted(move.path)
+    }
     else if (move) setOpen(move.path, move.to === 'open')
     else if (event.key === 'Enter' || event.key === ' ') activate(row)
     else if (event.key === 'F2' && canChange) onAction('rename', row.entry)
@@ -165,8 +183,14 @@ export function FileTree(props: Props) {
           onBlur={() => (hadFocus.current = false)}
         >
           {naming && naming.type !== 'rename' && naming.folder === ROOT && namingInput}
-          {rows.map((row) => (
+          {<ShownOnly count={shownOnly(listings, ROOT)} level={1} />}
+          {made.map(({ index, gap }) => {
+            const row = rows[index]
+            const room = gap > 0 && <div style={{ height: gap * ROW_HEIGHT }} />
+            if (!row) return <Fragment key="end">{room}</Fragment>
+            return (
             <Fragment key={row.entry.path}>
+              {room}
               {naming?.type === 'rename' && naming.entry.path === row.entry.path ? (
                 namingInput
               ) : (
@@ -184,8 +208,10 @@ export function FileTree(props: Props) {
                 />
               )}
               {naming && naming.type !== 'rename' && naming.folder === row.entry.path && namingInput}
+              <ShownOnly count={row.shownOnly} level={row.level + 1} />
             </Fragment>
-          ))}
+            )
+          })}
         </div>
       )}
       {!error && !isLoading && rows.length === 0 && !naming && (
@@ -207,7 +233,7 @@ export function FileTree(props: Props) {
         title={deleting?.kind === 'directory' ? 'Delete this folder?' : 'Delete this file?'}
         description={
           <>
-            <bdi>{deleting?.path}</bdi>
+            <bdi>{deleting && pathLabel(deleting.path)}</bdi>
             {deleting?.kind === 'directory' ? ' and everything in it' : ''} will be gone. This cannot be undone.
           </>
         }
@@ -231,6 +257,19 @@ export function FileTree(props: Props) {
     </section>
   )
 }
+
+/** What a folder's listing leaves out is said where it begins: its end is far away. */
+function ShownOnly({ count, level }: { count: number | null; level: number }) {
+  if (count === null) return null
+  return (
+    <p className={styles.shownOnly} style={{ paddingLeft: 8 + level * 14 }} role="note" data-testid="files-truncated">
+      Only the first {count.toLocaleString()} in this folder. The search finds the others.
+    </p>
+  )
+}
+
+/** As the style sheet has it. */
+const ROW_HEIGHT = matchMedia('(hover: none)').matches ? 40 : 28
 
 /** The row with the focus; when it is gone, the folder that it was in, or the first. */
 function rowFor(rows: readonly Row[], path: string | null): Row | undefined {

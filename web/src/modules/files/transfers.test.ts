@@ -6,7 +6,7 @@ import { Transfers, type Transfer, type TransferCalls } from './transfers'
 
 const file = (name: string, size = 10) => new File(['x'.repeat(size)], name)
 const drop = (...paths: string[]): Dropped => ({ files: paths.map((path) => ({ path, file: file(path) })), folders: [] })
-const entry = (name: string): FileEntry => ({ name, path: name, kind: 'file', size: 1 })
+const entry = (name: string): FileEntry => ({ name, label: name, path: name, kind: 'file', size: 1 })
 
 function scene(calls: Partial<TransferCalls> = {}) {
   const put = vi.fn<TransferCalls['put']>(() => Promise.resolve())
@@ -28,6 +28,7 @@ function scene(calls: Partial<TransferCalls> = {}) {
 beforeEach(() => {
   vi.useFakeTimers()
   vi.stubGlobal('window', new EventTarget())
+  vi.stubGlobal('document', Object.assign(new EventTarget(), { hidden: false }))
 })
 afterEach(() => {
   vi.useRealTimers()

@@ -35,7 +35,7 @@ export interface Transfer {
 }
 
 export interface TransferCalls {
-  list(folder: string): Promise<FileEntry[]>
+  list(folder: string): Promise<readonly FileEntry[]>
   makeFolder(path: string): Promise<void>
   put(item: Item, onProgress: (sent: number) => void, signal: AbortSignal): Promise<void>
   unpack(
@@ -47,7 +47,7 @@ export interface TransferCalls {
 
 export function transferCalls(address: SeatAddress): TransferCalls {
   return {
-    list: (folder) => listFiles(address, folder),
+    list: async (folder) => (await listFiles(address, folder)).entries,
     makeFolder: (path) => makeFolder(address, path),
     put: async ({ path, file, replaces }, onProgress, signal) => {
       await upload(fileUrl(address, path), file, {
@@ -222,7 +222,7 @@ export class Transfers {
     const taken = new Map<string, ReadonlyMap<string, 'folder' | 'file'>>()
     const look = async (path: string) => {
       const entries = await this.calls.list(path)
-      taken.set(path, new Map(entries.map(({ name, kind }) => [name, kind === 'directory' ? 'folder' : 'file'])))
+      taken.set(path, new Map(entries.map((entry) => [nameOf(entry.path), entry.kind === 'directory' ? 'folder' : 'file'])))
     }
     await look(folder)
     for (const relative of folders) {

@@ -1,14 +1,19 @@
 import { describe, expect, it } from 'vitest'
-import type { FileEntry } from '../../api/files'
-import { isInside, moveBy, nameProblem, parentOf, pathIn, visibleRows } from './tree'
+import type { FileEntry, Listing } from '../../api/files'
+import { isInside, moveBy, nameProblem, parentOf, pathIn, shownOnly, sorted, visibleRows } from './tree'
 
 function entry(path: string, kind: FileEntry['kind'] = 'file'): FileEntry {
-  return { name: path.slice(path.lastIndexOf('/') + 1), path, kind, size: 0 }
+  const name = path.slice(path.lastIndexOf('/') + 1)
+  return { name, label: name, path, kind, size: 0 }
+}
+
+function listing(...entries: FileEntry[]): Listing {
+  return sorted({ entries, truncated: false })
 }
 
 const listings = new Map([
-  ['', [entry('file10.txt'), entry('src', 'directory'), entry('file2.txt')]],
-  ['src', [entry('src/main.py')]],
+  ['', listing(entry('file10.txt'), entry('src', 'directory'), entry('file2.txt'))],
+  ['src', listing(entry('src/main.py'))],
 ])
 
 describe('the file tree', () => {
@@ -28,8 +33,26 @@ describe('the file tree', () => {
   })
 
   it('says_when_a_folder_is_still_loading', () => {
-    const rows = visibleRows(new Map([['', [entry('a', 'directory')]]]), new Set(['a']))
+    const rows = visibleRows(new Map([['', listing(entry('a', 'directory'))]]), new Set(['a']))
     expect(rows[0]?.loading).toBe(true)
+  })
+
+  it('counts_a_folders_entries_for_those_who_cannot_see_them', () => {
+    const rows = visibleRows(listings, new Set(['src']))
+    expect(rows.map(({ position, siblings }) => [position, siblings])).toEqual([
+      [1, 3],
+      [1, 1],
+      [2, 3],
+      [3, 3],
+    ])
+  })
+
+  it('says_of_which_folders_only_a_part_is_shown', () => {
+    const cut = { ...listing(entry('src/a'), entry('src/b')), truncated: true }
+    const partly = new Map([...listings, ['src', cut] as const])
+    expect(visibleRows(partly, new Set(['src']))[0]?.shownOnly).toBe(2)
+    expect(visibleRows(partly, new Set())[0]?.shownOnly).toBeNull()
+    expect([shownOnly(partly, ''), shownOnly(partly, 'src')]).toEqual([null, 2])
   })
 
   it('moves_by_arrow_keys', () => {

@@ -1,40 +1,63 @@
 // The rows of the file tree, flattened for the keyboard and for screen readers. Pure: listings and expanded folders in, rows
 // out.
 
-import type { FileEntry } from '../../api/files'
+import type { FileEntry, Listing } from '../../api/files'
 
 export interface Row {
   entry: FileEntry
   level: number
+  /** Among its folder's entries, from 1, and how many those are. */
+  position: number
+  siblings: number
   expanded: boolean
   /** An expanded folder whose listing is still on its way. */
   loading: boolean
+  /** An expanded folder of which only the first entries are shown: so many. */
+  shownOnly: number | null
 }
 
-export type Listings = ReadonlyMap<string, readonly FileEntry[]>
+/** By folder; each sorted. */
+export type Listings = ReadonlyMap<string, Listing>
 
 export const ROOT = ''
 
 export function visibleRows(listings: Listings, expanded: ReadonlySet<string>): Row[] {
   const rows: Row[] = []
   const visit = (folder: string, level: number) => {
-    for (const entry of sorted(listings.get(folder) ?? [])) {
+    const entries = listings.get(folder)?.entries ?? []
+    entries.forEach((entry, index) => {
       const isOpen = entry.kind === 'directory' && expanded.has(entry.path)
-      rows.push({ entry, level, expanded: isOpen, loading: isOpen && !listings.has(entry.path) })
+      rows.push({
+        entry,
+        level,
+        position: index + 1,
+        siblings: entries.length,
+        expanded: isOpen,
+        loading: isOpen && !listings.has(entry.path),
+        shownOnly: isOpen ? shownOnly(listings, entry.path) : null,
+      })
       if (isOpen) visit(entry.path, level + 1)
-    }
+    })
   }
   visit(ROOT, 1)
   return rows
 }
 
+/** How many of a folder's entries are shown, where there are more. */
+export function shownOnly(listings: Listings, folder: string): number | null {
+  const listing = listings.get(folder)
+  return listing?.truncated ? listing.entries.length : null
+}
+
+const asPeopleCount = new Intl.Collator(undefined, { numeric: true, sensitivity: 'base' })
+
 /** Folders first, then by name as people count: `file2` before `file10`. */
-function sorted(entries: readonly FileEntry[]): FileEntry[] {
-  return [...entries].sort(
+export function sorted(listing: Listing): Listing {
+  const entries = [...listing.entries].sort(
     (a, b) =>
-      Number(b.kind === 'directory') - Number(a.kind === 'directory') ||
-      a.name.localeCompare(b.name, undefined, { numeric: true, sensitivity: 'base' }),
+      Number(b.kind === 'directory') - Number(a.kind === 'directory') || asPeopleCount.compare(a.label, b.label),
   )
+  return { ...listing, entries }
 }
 
 export function parentOf(path: string): string {

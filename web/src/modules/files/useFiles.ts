@@ -1,7 +1,7 @@
 import { useMutation, useQueries, useQueryClient } from '@tanstack/react-query'
 import { deletePath, listFiles, makeFolder, movePath, writeFile } from '../../api/files'
 import type { SeatAddress } from '../../api/seat'
-import { ROOT, type Listings } from './tree'
+import { ROOT, sorted, type Listings } from './tree'
 
 /** While the seat's news does not reach this page, what is shown is asked for again now and then. */
 const REFRESH_MS = 10_000
@@ -16,7 +16,7 @@ export function useListings(address: SeatAddress, generation: number, expanded: 
   return useQueries({
     queries: folders.map((folder) => ({
       queryKey: [...filesKey(address), generation, folder],
-      queryFn: ({ signal }: { signal: AbortSignal }) => listFiles(address, folder, signal),
+      queryFn: async ({ signal }: { signal: AbortSignal }) => sorted(await listFiles(address, folder, signal)),
       refetchInterval: live ? (false as const) : REFRESH_MS,
     })),
     combine: (results) => {

@@ -1,7 +1,7 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { useEffect, useRef, useState } from 'react'
 import { fileEventsUrl, parseFileEvent, type FileEvent } from '../../api/fileEvents'
-import { LiveSocket } from '../../api/liveSocket'
+import { ReconnectingSocket, SEAT_PULSE } from '../../api/reconnectingSocket'
 import type { SeatAddress } from '../../api/seat'
 import { Refresher } from './refresher'
 import { filesKey } from './useFiles'
@@ -40,19 +40,25 @@ export function useLiveFiles({ address, generation, check, onEvents }: Options):
         ),
       tell: (events) => handlers.current.onEvents(events),
     })
-    const socket = new LiveSocket({
+    const socket = new ReconnectingSocket({
       url: () => fileEventsUrl({ endpoint, seat }),
+      pulse: SEAT_PULSE,
       check: () => handlers.current.check(),
+      // Live from the first message on: until then something may be missed.
+      opened: () => undefined,
       message: (data) => {
+        if (typeof data !== 'string') return
         setLive(true)
         refresher.add(parseFileEvent(data))
       },
-      connected: (up) => {
-        if (!up) setLive(false)
+      closed: () => {
+        setLive(false)
+        return 'again'
       },
     })
+    socket.start()
     return () => {
-      socket.dispose()
+      socket.stop()
       refresher.dispose()
     }
   }, [client, endpoint, seat, generation])

@@ -245,6 +245,44 @@ describe('a terminal’s socket', () => {
     expect(emulator.size).toEqual({ cols: 30, rows: 10 })
   })
 
+  it('finds_out_after_typing_that_the_connection_is_dead_and_attaches_anew', async () => {
+    const { socket, statuses } = scene()
+    server().accept()
+    socket.input(new TextEncoder().encode('ls'))
+    await vi.advanceTimersByTimeAsync(3_000)
+    expect(server().sent.at(-1)).toBe('{"type":"ping"}')
+    await vi.advanceTimersByTimeAsync(6_000)
+    expect(FakeWebSocket.opened).toHaveLength(2)
+    expect(server().url).toContain('epoch=e1&offset=0')
+    expect(statuses.map((status) => status.state)).toEqual(['attached', 'reconnecting'])
+  })
+
+  it('keeps_a_connection_whose_program_says_nothing', async () => {
+    const { socket, statuses } = scene()
+    server().accept()
+    for (let key = 0; key < 20; key++) {
+      socket.input(new TextEncoder().encode('x'))
+      await vi.advanceTimersByTimeAsync(3_000)
+      server().text({ type: 'pong' })
+    }
+    expect(FakeWebSocket.opened).toHaveLength(1)
+    expect(statuses.map((status) => status.state)).toEqual(['attached'])
+  })
+
+  it('stays_while_nobody_looks', async () => {
+    const page = Object.assign(new EventTarget(), { hidden: false })
+    vi.stubGlobal('document', page)
+    scene()
+    server().accept()
+    page.hidden = true
+    page.dispatchEvent(new Event('visibilitychange'))
+    for (let minute = 0; minute < 10; minute++) {
+      await vi.advanceTimersByTimeAsync(15_000)
+      server().text({ type: 'pong' })
+    }
+    expect(FakeWebSocket.opened).toHaveLength(1)
+  })
+
   it('is_silent_once_disposed', async () => {
     const { socket, statuses } = scene()
     server().accept()

@@ -1,7 +1,7 @@
-// One terminal's WebSocket: attaches, carries out the protocol's effects, and comes back after every closed socket as long
+// One terminal's connection: attaches, carries out the protocol's effects, and comes back after every closed socket as long
 // as the seat says so. It knows the emulator and the seat's session only by the interfaces below.
 
-import { Attempts, untilVisible } from '../../api/backoff'
+import { ReconnectingSocket, SEAT_PULSE, type Next } from '../../api/reconnectingSocket'
 import { MAIN } from './tabs'
 import { ACK_INTERVAL_MS, SUBPROTOCOL, TerminalProtocol, type Effect, type Size } from './protocol'
 
@@ -35,11 +35,12 @@ export type TerminalStatus =
 
 export class TerminalSocket {
   private readonly protocol: TerminalProtocol
-  private readonly life = new AbortController()
-  private socket: WebSocket | null = null
+  private readonly connection: ReconnectingSocket
   private ackTimer: ReturnType<typeof setTimeout> | null = null
-  private readonly attempts = new Attempts()
+  /** The last attempt was refused; a terminal that is gone is one of the reasons. */
+  private wasRefused = false
   private over = false
+  private disposed = false
 
   constructor(
     private readonly name: string,
@@ -52,16 +53,29 @@ export class TerminalSocket {
     },
   ) {
     this.protocol = new TerminalProtocol(name)
-    this.connect()
+    this.connection = new ReconnectingSocket({
+      url: () => link.url(this.protocol.query(emulator.size, link.mode())),
+      protocol: SUBPROTOCOL,
+      pulse: SEAT_PULSE,
+      // A learner who looks at the slides is still there, and what runs goes on being drawn.
+      lingerMs: Infinity,
+      check: () => this.mayComeBack(),
+      opened: () => this.protocol.opened(),
+      message: (data) => {
+        this.carryOut(typeof data === 'string' ? this.protocol.text(data) : this.protocol.binary(new Uint8Array(data)))
+      },
+      closed: (code) => this.closed(code),
+    })
+    this.connection.start()
   }
 
   /** Typed while not attached, it is dropped: nobody wants to have typed blindly. */
   input(bytes: Uint8Array<ArrayBuffer>): void {
-    const socket = this.socket
-    if (!this.protocol.isAttached || this.protocol.isReplaying || socket?.readyState !== WebSocket.OPEN) return
+    if (!this.protocol.isAttached || this.protocol.isReplaying) return
     for (let start = 0; start < bytes.length; start += INPUT_FRAME_BYTES) {
-      socket.send(bytes.subarray(start, start + INPUT_FRAME_BYTES))
+      this.connection.send(bytes.subarray(start, start + INPUT_FRAME_BYTES))
     }
+    this.connection.expectAnswer()
   }
 
   /** The room that there is on this page: told, not taken. The emulator has the terminal's size, which is that of whoever
@@ -73,45 +87,24 @@ export class TerminalSocket {
 
   /** After an exit: a new shell of the same name. */
   restart(): void {
-    if (this.life.signal.aborted || !this.over) return
+    if (this.disposed || !this.over) return
+    this.connection.stop()
     this.over = false
-    this.attempts.restart()
     this.protocol.forget()
-    this.socket?.close(1000)
     this.tell.status({ state: 'connecting' })
-    this.connect()
+    this.connection.start()
   }
 
   dispose(): void {
-    this.life.abort()
+    this.disposed = true
     this.stopAckTimer()
-    this.socket?.close(1000)
-    this.socket = null
-  }
-
-  private connect(): void {
-    const url = this.link.url(this.protocol.query(this.emulator.size, this.link.mode()))
-    const socket = new WebSocket(url, SUBPROTOCOL)
-    socket.binaryType = 'arraybuffer'
-    this.socket = socket
-    socket.onopen = () => {
-      if (this.socket === socket) this.protocol.opened()
-    }
-    socket.onmessage = (event: MessageEvent<string | ArrayBuffer>) => {
-      if (this.socket !== socket) return
-      const { data } = event
-      this.carryOut(typeof data === 'string' ? this.protocol.text(data) : this.protocol.binary(new Uint8Array(data)))
-    }
-    socket.onclose = (event) => {
-      if (this.socket === socket) void this.closed(event.code)
-    }
+    this.connection.stop()
   }
 
   private carryOut(effects: Effect[]): void {
     for (const effect of effects) {
       switch (effect.type) {
         case 'attached':
-          this.attempts.succeeded()
           this.tell.status({ state: 'attached' })
           break
         case 'reset':
@@ -135,8 +128,8 @@ export class TerminalSocket {
           break
         case 'violation':
           this.protocol.forget()
-          this.socket?.close()
-          break
+          this.connection.giveUp()
+          return
       }
     }
   }
@@ -160,30 +153,28 @@ export class TerminalSocket {
   }
 
   private send(frame: string | null): void {
-    if (frame !== null && this.socket?.readyState === WebSocket.OPEN) this.socket.send(frame)
+    if (frame !== null) this.connection.send(frame)
   }
 
-  private async closed(code: number): Promise<void> {
-    const wasAttached = this.protocol.isAttached
-    this.socket = null
+  private closed(code: number | null): Next {
+    this.wasRefused = !this.protocol.isAttached
     this.stopAckTimer()
     this.protocol.closed()
-    if (this.over || this.life.signal.aborted) return
+    if (this.over || this.disposed) return 'over'
     if (code === TERMINAL_GONE) {
       this.end({ state: 'gone' })
-      return
+      return 'over'
     }
     this.tell.status({ state: 'reconnecting' })
-
     // A hidden page draws too slowly to keep up: it comes back when somebody looks.
-    if (code === TOO_SLOW) await untilVisible(this.life.signal)
-    await this.attempts.next(this.life.signal)
-    if (!(await this.link.check()) || this.life.signal.aborted) return
-    if (!wasAttached && this.name !== MAIN && !(await this.link.stillExists(this.name))) {
-      this.end({ state: 'gone' })
-      return
-    }
-    if (!this.life.signal.aborted) this.connect()
+    return code === TOO_SLOW ? 'when_seen' : 'again'
+  }
+
+  private async mayComeBack(): Promise<boolean> {
+    if (!(await this.link.check()) || this.disposed) return false
+    if (!this.wasRefused || this.name === MAIN || (await this.link.stillExists(this.name))) return true
+    if (!this.disposed) this.end({ state: 'gone' })
+    return false
   }
 
   private end(status: TerminalStatus): void {

@@ -1,8 +1,10 @@
 //! One of a terminal's two screens: its rows, what scrolled out of it, its cursor, region and tabs.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use super::cell::{Cell, Style};
+use super::packed::PackedRow;
 use super::row::Row;
 
 const TAB_WIDTH: usize = 8;
@@ -22,7 +24,7 @@ pub(super) struct Saved {
 pub(super) struct Buffer {
     pub(super) columns: usize,
     /// Rows that scrolled out, oldest first.
-    pub(super) history: VecDeque<Row>,
+    pub(super) history: VecDeque<PackedRow>,
     pub(super) history_limit: usize,
     /// The visible rows.
     pub(super) rows: VecDeque<Row>,
@@ -35,6 +37,8 @@ pub(super) struct Buffer {
     pub(super) bottom: usize,
     /// By column.
     pub(super) tabs: Vec<bool>,
+    /// Where rows are packed.
+    scratch: Vec<u8>,
 }
 
 impl Buffer {
@@ -50,7 +54,38 @@ impl Buffer {
             top: 0,
             bottom: rows - 1,
             tabs: default_tabs(columns),
+            scratch: Vec::new(),
         }
+    }
+
+    /// History and screen, oldest first.
+    pub(super) fn all_rows(&self) -> impl Iterator<Item = Cow<'_, Row>> {
+        let history = self.history.iter().map(|row| Cow::Owned(row.unpack()));
+        history.chain(self.rows.iter().map(Cow::Borrowed))
+    }
+
+    /// The rows of the history, to be changed; `None` leaves one as it is.
+    pub(super) fn change_history(&mut self, change: impl Fn(&PackedRow) -> Option<Row>) {
+        for packed in &mut self.history {
+            if let Some(row) = change(packed) {
+                *packed = PackedRow::pack(&row, PackedRow::default(), &mut self.scratch);
+            }
+        }
+    }
+
+    /// All of them, history first; none is left.
+    pub(super) fn take_rows(&mut self) -> Vec<Row> {
+        let history = self.history.drain(..).map(|packed| packed.unpack());
+        history.chain(self.rows.drain(..)).collect()
+    }
+
+    /// The rows from `base` on become the screen, those above it the history.
+    pub(super) fn set_rows(&mut self, mut rows: Vec<Row>, base: usize) {
+        self.rows = rows.split_off(base).into();
+        let excess = rows.len().saturating_sub(self.history_limit);
+        let scratch = &mut self.scratch;
+        let pack = |row: Row| PackedRow::pack(&row, PackedRow::default(), scratch);
+        self.history = rows.into_iter().skip(excess).map(pack).collect();
     }
 
     pub(super) fn height(&self) -> usize {
@@ -70,9 +105,10 @@ impl Buffer {
             } else {
                 None
             };
-            let mut first = self.rows.pop_front().unwrap_or_default();
-            let row = first.take_into(oldest.unwrap_or_default());
-            self.history.push_back(row);
+            let first = self.rows.pop_front().unwrap_or_default();
+            let done = oldest.unwrap_or_default();
+            let packed = PackedRow::pack(&first, done, &mut self.scratch);
+            self.history.push_back(packed);
             first
         } else {
             self.rows.remove(self.top).unwrap_or_default()

@@ -34,6 +34,16 @@ impl Colour {
         Self(RGB | u32::from_be_bytes([0, red, green, blue]))
     }
 
+    /// As it is kept.
+    pub(super) fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// From [`Self::bits`].
+    pub(super) fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
     pub(super) fn kind(self) -> ColourKind {
         let [tag, red, green, blue] = self.0.to_be_bytes();
         match tag {
@@ -60,6 +70,16 @@ impl Flags {
     pub(super) const OVERLINE: u16 = 1 << 7;
     /// Three bits: 0 none, 1 single, 2 double, 3 curly, 4 dotted, 5 dashed.
     const UNDERLINE_SHIFT: u16 = 8;
+
+    /// As they are kept.
+    pub(super) fn bits(self) -> u16 {
+        self.0
+    }
+
+    /// From [`Self::bits`].
+    pub(super) fn from_bits(bits: u16) -> Self {
+        Self(bits)
+    }
 
     pub(super) fn set(&mut self, flag: u16) {
         self.0 |= flag;
@@ -152,6 +172,16 @@ impl Cell {
 
     pub(super) fn erased(style: Style) -> Self {
         Self { content: 0, style }
+    }
+
+    /// All but its style, as it is kept: below 0x7f it is that ASCII character, and 0 is nothing.
+    pub(super) fn content(self) -> u32 {
+        self.content
+    }
+
+    /// From [`Self::content`].
+    pub(super) fn of(content: u32, style: Style) -> Self {
+        Self { content, style }
     }
 
     pub(super) fn tail(style: Style) -> Self {

@@ -1,19 +1,9 @@
 //! Which sequence does what to the screen: the tables of XTerm Control Sequences, as far as xterm.js has them.
 
-use std::sync::Arc;
-
 use super::cell::Style;
-use super::parser::{Actions, Csi};
+use super::csi::Csi;
+use super::parser::Actions;
 use super::screen::{Charsets, Modes, Screen};
-use super::tables::{Extra, Link};
-
-/// What a program that asks everything gets at once, at most.
-const MAX_ANSWER_BYTES: usize = 4096;
-/// A longer address is no link.
-const MAX_LINK_BYTES: usize = 2048;
-const MAX_TITLE_CHARACTERS: usize = 256;
-/// Behind the 256 of the palette.
-pub(super) const FOREGROUND: u16 = 256;
 
 impl Actions for Screen {
     fn print_ascii(&mut self, run: &[u8]) {
@@ -119,37 +109,7 @@ impl Actions for Screen {
 
     fn osc(&mut self, payload: &[u8]) {
         self.preceding = None;
-        let payload = String::from_utf8_lossy(payload);
-        let (number, data) = payload.split_once(';').unwrap_or((&payload, ""));
-        match number {
-            "0" | "2" => {
-                let shown = data.chars().filter(|character| !character.is_control());
-                self.title = shown.take(MAX_TITLE_CHARACTERS).collect();
-            }
-            "4" => self.set_palette(data),
-            "8" => self.set_link(data),
-            "10" | "11" | "12" => {
-                let first = FOREGROUND - 10 + number.parse::<u16>().unwrap_or(10);
-                for (slot, colour) in (first..FOREGROUND + 3).zip(data.split(';')) {
-                    if let Some(colour) = parse_colour(colour) {
-                        self.palette.insert(slot, colour);
-                    }
-                }
-            }
-            "104" if data.is_empty() => self.palette.retain(|slot, _| *slot >= FOREGROUND),
-            "104" => {
-                for index in data.split(';').filter_map(|index| index.parse().ok()) {
-                    if index < FOREGROUND {
-                        self.palette.remove(&index);
-                    }
-                }
-            }
-            "110" | "111" | "112" => {
-                let slot = FOREGROUND - 110 + number.parse::<u16>().unwrap_or(110);
-                self.palette.remove(&slot);
-            }
-            _ => {}
-        }
+        self.system_command(&String::from_utf8_lossy(payload));
     }
 }
 
@@ -332,95 +292,6 @@ impl Screen {
         (buffer.top, buffer.bottom) = (0, bottom);
         buffer.saved = super::buffer::Saved::default();
     }
-
-    fn set_palette(&mut self, data: &str) {
-        let mut parts = data.split(';');
-        while let (Some(index), Some(colour)) = (parts.next(), parts.next()) {
-            if let (Ok(index @ 0..FOREGROUND), Some(colour)) =
-                (index.parse::<u16>(), parse_colour(colour))
-            {
-                self.palette.insert(index, colour);
-            }
-        }
-    }
-
-    fn set_link(&mut self, data: &str) {
-        let Some((parameters, uri)) = data.split_once(';') else {
-            return;
-        };
-        let link = (!uri.is_empty() && uri.len() <= MAX_LINK_BYTES).then(|| {
-            let id = parameters
-                .split(':')
-                .find_map(|part| part.strip_prefix("id="));
-            Arc::new(Link {
-                id: id.unwrap_or_default().to_owned(),
-                uri: uri.to_owned(),
-            })
-        });
-        let underline = self.tables.extra(self.pen.extra).underline;
-        self.set_extra(Extra { underline, link });
-    }
-
-    // ---- answers ----------------------------------------------------------------------------
-
-    fn answer(&mut self, text: &str) {
-        if self.answering && self.answers.len() + text.len() <= MAX_ANSWER_BYTES {
-            self.answers.extend_from_slice(text.as_bytes());
-        }
-    }
-
-    fn report_status(&mut self, what: u32, prefix: &str) {
-        let (x, y) = (self.active().x + 1, self.active().y + 1);
-        match what {
-            5 => self.answer("\x1b[0n"),
-            6 => self.answer(&format!("\x1b[{prefix}{y};{x}R")),
-            _ => {}
-        }
-    }
-
-    fn report_mode(&mut self, mode: u32) {
-        let state = match mode {
-            2 => 4,
-            4 => on_or_off(self.modes.insert),
-            12 => 3,
-            20 => on_or_off(self.modes.newline),
-            _ => 0,
-        };
-        self.answer(&format!("\x1b[{mode};{state}$y"));
-    }
-
-    fn report_private_mode(&mut self, mode: u32) {
-        let modes = self.modes;
-        let state = match mode {
-            1 => on_or_off(modes.application_cursor),
-            6 => on_or_off(modes.origin),
-            7 => on_or_off(modes.wraparound),
-            8 | 1048 => {
-                if mode == 8 {
-                    3
-                } else {
-                    1
-                }
-            }
-            12 => on_or_off(modes.cursor_blinks),
-            25 => on_or_off(!modes.cursor_hidden),
-            45 => on_or_off(modes.reverse_wraparound),
-            66 => on_or_off(modes.application_keypad),
-            67 | 1005 | 1015 => 4,
-            9 | 1000 | 1002 | 1003 => on_or_off(u32::from(modes.mouse) == mode),
-            1004 => on_or_off(modes.focus_reports),
-            1006 | 1016 => on_or_off(u32::from(modes.mouse_encoding) == mode),
-            47 | 1047 | 1049 => on_or_off(self.on_alternate),
-            2004 => on_or_off(modes.bracketed_paste),
-            2026 => on_or_off(modes.synchronised),
-            _ => 0,
-        };
-        self.answer(&format!("\x1b[?{mode};{state}$y"));
-    }
-}
-
-fn on_or_off(on: bool) -> u8 {
-    if on { 1 } else { 2 }
 }
 
 impl Charsets {
@@ -435,36 +306,4 @@ impl Charsets {
         self.level = level;
         self.active = self.designated[level];
     }
-}
-
-/// `rgb:r/g/b` with one to four hexadecimal digits each, or `#` with three, six, nine or twelve (XParseColor).
-fn parse_colour(text: &str) -> Option<[u8; 3]> {
-    let mut single = 17;
-    let channels: Vec<&str> = if let Some(channels) = text.strip_prefix("rgb:") {
-        channels.split('/').collect()
-    } else {
-        let digits = text.strip_prefix('#').filter(|digits| digits.is_ascii())?;
-        if digits.is_empty() || digits.len() > 12 || digits.len() % 3 != 0 {
-            return None;
-        }
-        single = 16;
-        let third = digits.len() / 3;
-        let channel = |at: usize| digits.get(at * third..(at + 1) * third);
-        (0..3).filter_map(channel).collect()
-    };
-    let [red, green, blue] = channels[..] else {
-        return None;
-    };
-    let channel = |digits: &str| {
-        let value = u32::from_str_radix(digits, 16).ok()?;
-        let scaled = match digits.len() {
-            1 => value * single,
-            2 => value,
-            3 => value >> 4,
-            4 => value >> 8,
-            _ => return None,
-        };
-        u8::try_from(scaled).ok()
-    };
-    Some([channel(red)?, channel(green)?, channel(blue)?])
 }

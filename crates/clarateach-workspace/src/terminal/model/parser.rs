@@ -3,8 +3,9 @@
 //!
 //! It keeps the bytes of what is incomplete, so that a replay can end in the same state.
 
-/// Parameters beyond are ignored.
-const MAX_PARAMETERS: usize = 32;
+use super::csi::Csi;
+use super::utf8::{Decoded, decode};
+
 /// Longer strings (OSC) are read to their end, and mean nothing.
 const MAX_STRING_BYTES: usize = 8 * 1024;
 /// Kept of an incomplete sequence: a whole string and its beginning.
@@ -23,113 +24,6 @@ pub(super) trait Actions {
     fn csi(&mut self, sequence: &Csi);
     /// An operating system command, whole.
     fn osc(&mut self, payload: &[u8]);
-}
-
-/// A control sequence: `ESC [`, a private prefix, parameters, intermediates, and the last byte.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Csi {
-    collected: Vec<u8>,
-    parameters: Vec<u32>,
-    /// Index of the parameter, and its sub-parameter; `None` is an empty one.
-    subs: Vec<(usize, Option<u32>)>,
-    in_sub: bool,
-    pub(super) last: u8,
-}
-
-impl Csi {
-    fn begin(&mut self) {
-        self.collected.clear();
-        self.parameters.clear();
-        self.parameters.push(0);
-        self.subs.clear();
-        self.in_sub = false;
-    }
-
-    /// Reads the sequence at the start, if it is whole and of the usual kind: parameters alone, perhaps with a prefix.
-    /// How long it is.
-    fn read(&mut self, bytes: &[u8]) -> Option<usize> {
-        let body = bytes.strip_prefix(b"\x1b[")?;
-        self.begin();
-        self.parameters.clear();
-        let mut number = 0;
-        for (at, &byte) in body.iter().enumerate() {
-            match byte {
-                b'0'..=b'9' => number = with_digit(number, byte),
-                // As `add` has it: more are ignored.
-                b';' if self.parameters.len() < MAX_PARAMETERS => {
-                    self.parameters.push(number);
-                    number = 0;
-                }
-                b'<'..=b'?' if at == 0 => self.collected.push(byte),
-                0x40..=0x7e => {
-                    if self.parameters.len() < MAX_PARAMETERS {
-                        self.parameters.push(number);
-                    }
-                    self.last = byte;
-                    return Some(at + 3);
-                }
-                _ => return None,
-            }
-        }
-        None
-    }
-
-    /// Prefix and intermediates.
-    pub(super) fn marks(&self) -> &[u8] {
-        &self.collected
-    }
-
-    pub(super) fn parameters(&self) -> &[u32] {
-        &self.parameters
-    }
-
-    pub(super) fn parameter(&self, index: usize) -> u32 {
-        self.parameters.get(index).copied().unwrap_or(0)
-    }
-
-    /// The first parameter as a count: at least 1.
-    pub(super) fn count(&self) -> usize {
-        self.parameter(0).max(1) as usize
-    }
-
-    pub(super) fn subs_of(&self, index: usize) -> impl Iterator<Item = Option<u32>> {
-        let of = move |(owner, sub): &(usize, Option<u32>)| (*owner == index).then_some(*sub);
-        self.subs.iter().filter_map(of)
-    }
-
-    fn add(&mut self, byte: u8) {
-        match byte {
-            b';' => {
-                self.in_sub = false;
-                // One more than are kept takes the digits of all the rest.
-                if self.parameters.len() <= MAX_PARAMETERS {
-                    self.parameters.push(0);
-                }
-            }
-            b':' => {
-                self.in_sub = true;
-                if self.subs.len() <= MAX_PARAMETERS {
-                    self.subs.push((self.parameters.len() - 1, None));
-                }
-            }
-            _ => {
-                if !self.in_sub {
-                    if let Some(last) = self.parameters.last_mut() {
-                        *last = with_digit(*last, byte);
-                    }
-                } else if let Some((_, last)) = self.subs.last_mut() {
-                    *last = Some(with_digit(last.unwrap_or(0), byte));
-                }
-            }
-        }
-    }
-}
-
-fn with_digit(number: u32, digit: u8) -> u32 {
-    let number = number.saturating_mul(10);
-    number
-        .saturating_add(u32::from(digit - b'0'))
-        .min(i32::MAX as u32)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -327,10 +221,10 @@ impl Parser {
             }
             (_, 0x7f) => {}
             (State::Escape, _) => self.escape(byte, actions),
-            (State::EscapeIntermediate, 0x20..=0x2f) => self.collect(byte),
+            (State::EscapeIntermediate, 0x20..=0x2f) => self.csi.collect(byte),
             (State::EscapeIntermediate, _) => {
                 self.state = State::Ground;
-                actions.escape(&self.csi.collected, byte);
+                actions.escape(self.csi.marks(), byte);
             }
             (State::Ground, _) => actions.print_ascii(&[byte]),
             _ => self.csi_byte(byte, actions),
@@ -348,7 +242,7 @@ impl Parser {
             b'P' => self.state = State::DcsHead,
             b'X' | b'^' | b'_' => self.state = State::Ignored,
             0x20..=0x2f => {
-                self.collect(byte);
+                self.csi.collect(byte);
                 self.state = State::EscapeIntermediate;
             }
             _ => {
@@ -364,12 +258,11 @@ impl Parser {
             (State::CsiIgnore, _) => {}
             (_, 0x40..=0x7e) => {
                 self.state = State::Ground;
-                self.csi.last = byte;
-                self.csi.parameters.truncate(MAX_PARAMETERS);
+                self.csi.end(byte);
                 actions.csi(&self.csi);
             }
             (_, 0x20..=0x2f) => {
-                self.collect(byte);
+                self.csi.collect(byte);
                 self.state = State::CsiIntermediate;
             }
             (State::CsiEntry | State::CsiParameter, b'0'..=b';') => {
@@ -377,7 +270,7 @@ impl Parser {
                 self.state = State::CsiParameter;
             }
             (State::CsiEntry, _) => {
-                self.collect(byte);
+                self.csi.collect(byte);
                 self.state = State::CsiParameter;
             }
             _ => self.state = State::CsiIgnore,
@@ -417,13 +310,6 @@ impl Parser {
         });
         self.string_is_too_long = false;
     }
-
-    fn collect(&mut self, byte: u8) {
-        // More than a prefix and two intermediates name nothing, whatever they are.
-        if self.csi.collected.len() < 4 {
-            self.csi.collected.push(byte);
-        }
-    }
 }
 
 #[derive(Clone, Copy)]
@@ -434,37 +320,4 @@ enum Class {
 
 fn is_printable(byte: u8) -> bool {
     (0x20..0x7f).contains(&byte)
-}
-
-enum Decoded {
-    Character(char, usize),
-    /// So many bytes are no character.
-    Wrong(usize),
-    Incomplete,
-}
-
-/// The character of several bytes at the start (RFC 3629). What is wrong disappears, and so does the byte order
-/// mark, as in xterm.js.
-fn decode(bytes: &[u8]) -> Decoded {
-    let (length, first) = match bytes[0] {
-        lead @ 0xc0..=0xdf => (2, lead & 0x1f),
-        lead @ 0xe0..=0xef => (3, lead & 0x0f),
-        lead @ 0xf0..=0xf7 => (4, lead & 0x07),
-        _ => return Decoded::Wrong(1),
-    };
-    let mut code = u32::from(first);
-    for at in 1..length {
-        match bytes.get(at) {
-            None => return Decoded::Incomplete,
-            Some(byte) if byte & 0xc0 == 0x80 => code = code << 6 | u32::from(byte & 0x3f),
-            Some(_) => return Decoded::Wrong(at),
-        }
-    }
-    let smallest = [0x80, 0x800, 0x1_0000][length - 2];
-    match char::from_u32(code) {
-        Some(character) if code >= smallest && character != '\u{feff}' => {
-            Decoded::Character(character, length)
-        }
-        _ => Decoded::Wrong(length),
-    }
 }

@@ -140,13 +140,14 @@ impl Screen {
         }
     }
 
-    /// The left half of a character whose right half is written over goes.
+    /// The left half of a character whose right half is written over goes, and the right one in case nothing is written.
     fn mend_left(&mut self) {
         let (columns, pen) = (self.columns, self.pen);
         let buffer = self.buffer();
         let x = buffer.x;
         if x > 0 && buffer.rows[buffer.y].cell(x - 1).kind() == Kind::Wide {
             buffer.row().set(x - 1, Cell::erased(pen), columns);
+            buffer.row().blank_half(x, columns);
         }
     }
 

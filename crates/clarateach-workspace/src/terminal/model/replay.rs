@@ -4,13 +4,15 @@
 //! own history; lines that wrapped are made to wrap again. Then cursor, modes and pen, and at last the beginning of
 //! whatever sequence was cut.
 
-use std::fmt::Write;
+mod state;
 
-use super::buffer::{Buffer, Saved, default_tabs};
+use std::borrow::Cow;
+
+use super::buffer::{Buffer, Saved};
 use super::cell::{Cell, Kind, Style};
-use super::controls::FOREGROUND;
+use super::colours::FOREGROUND;
 use super::row::Row;
-use super::screen::{Charsets, Modes, Screen};
+use super::screen::Screen;
 use super::sgr::write_style;
 
 /// A sequence without effect, behind which marks join nothing.
@@ -26,22 +28,42 @@ impl Screen {
         };
         writer.colours();
         writer.rows(&self.primary);
-        if self.on_alternate {
-            writer.saved(&self.primary);
-            writer.frame(&self.primary);
-            writer.style(Style::default());
-            writer.text("\x1b[?1047h\x1b[H");
-            writer.rows(&self.alternate);
-        } else if self.alternate.saved != Saved::default() {
+        // Everything on the alternate screen was printed in the character set that the primary one's cursor brought
+        // along: so it is drawn there, too.
+        let enters_with_charset = self.on_alternate && self.charset_source() == Source::OtherSave;
+        if (!self.on_alternate || enters_with_charset) && self.alternate.saved != Saved::default() {
             writer.text("\x1b[?1047h");
             writer.saved(&self.alternate);
             writer.text("\x1b[?1047l");
         }
-        let active = self.active();
-        writer.saved(active);
-        writer.frame(active);
-        writer.cursor_and_modes();
+        if self.on_alternate {
+            writer.saved(&self.primary);
+            writer.frame(&self.primary);
+            if enters_with_charset {
+                writer.charsets();
+            }
+            writer.style(Style::default());
+            writer.text("\x1b[?1047h\x1b[H");
+            writer.rows(&self.alternate);
+        }
+        if !enters_with_charset {
+            writer.saved(self.active());
+        }
+        writer.frame(self.active());
+        writer.cursor_and_modes(enters_with_charset);
         writer.out
+    }
+
+    /// Where the character set in use comes from.
+    fn charset_source(&self) -> Source {
+        let charsets = self.charsets;
+        if charsets.active == charsets.designated[charsets.level] {
+            Source::Level
+        } else if self.active().saved.charset == charsets.active {
+            Source::Save
+        } else {
+            Source::OtherSave
+        }
     }
 }
 
@@ -108,7 +130,6 @@ impl Writer<'_> {
 
     /// History and screen, from the top left on.
     fn rows(&mut self, buffer: &Buffer) {
-        let all = || buffer.history.iter().chain(&buffer.rows);
         // Without a history, blank rows at the end need nothing.
         let count = if buffer.history.is_empty() {
             let used =
@@ -121,9 +142,9 @@ impl Writer<'_> {
         } else {
             buffer.history.len() + buffer.rows.len()
         };
-        let mut above: Option<&Row> = None;
-        for row in all().take(count) {
-            let enters = match above {
+        let mut above: Option<Cow<'_, Row>> = None;
+        for row in buffer.all_rows().take(count) {
+            let enters = match &above {
                 None if row.wrapped && buffer.history.is_empty() && buffer.height() > 1 => {
                     // The beginning of its line was deleted.
                     self.number("\x1b[", buffer.columns, "G. \x1b[H\x1b[M");
@@ -131,7 +152,7 @@ impl Writer<'_> {
                 }
                 None => Entry::Below,
                 Some(above) if row.wrapped && buffer.height() > 1 => {
-                    self.wrap(above, row, buffer.columns)
+                    self.wrap(above, &row, buffer.columns)
                 }
                 Some(_) => {
                     // What scrolls in gets the pen's background.
@@ -140,7 +161,7 @@ impl Writer<'_> {
                     Entry::Below
                 }
             };
-            self.row(row, buffer.columns, enters);
+            self.row(&row, buffer.columns, enters);
             above = Some(row);
         }
         self.style(Style::default());
@@ -228,140 +249,16 @@ impl Writer<'_> {
             None => cell.cluster().is_some(),
         }
     }
+}
 
-    /// Tabs and scroll region; the cursor ends up anywhere.
-    fn frame(&mut self, buffer: &Buffer) {
-        if buffer.tabs != default_tabs(buffer.columns) {
-            self.text("\x1b[3g");
-            for (at, _) in buffer.tabs.iter().enumerate().filter(|(_, tab)| **tab) {
-                self.number("\x1b[", at + 1, "G\x1bH");
-            }
-        }
-        if (buffer.top, buffer.bottom) != (0, buffer.height() - 1) {
-            self.text(&format!("\x1b[{};{}r", buffer.top + 1, buffer.bottom + 1));
-        }
-    }
-
-    fn saved(&mut self, buffer: &Buffer) {
-        let saved = buffer.saved;
-        if saved == Saved::default() {
-            return;
-        }
-        let y = usize::try_from(saved.y)
-            .unwrap_or(0)
-            .min(buffer.height() - 1);
-        self.place(saved.x.min(buffer.columns - 1), y);
-        self.style(saved.style);
-        if saved.charset == 0 {
-            self.text("\x1b7");
-        } else {
-            self.designate(0, saved.charset);
-            self.text("\x1b7\x1b(B");
-        }
-    }
-
-    fn place(&mut self, x: usize, y: usize) {
-        self.text(&format!("\x1b[{};{}H", y + 1, x + 1));
-    }
-
-    fn designate(&mut self, slot: usize, set: u8) {
-        let mark = [b'(', b')', b'*', b'+'][slot];
-        let set = if set == 0 { b'B' } else { set };
-        self.out.extend_from_slice(&[0x1b, mark, set]);
-    }
-
-    fn cursor_and_modes(&mut self) {
-        let screen = self.screen;
-        let (modes, buffer) = (screen.modes, screen.active());
-        let top = if modes.origin { buffer.top } else { 0 };
-        if modes.origin {
-            self.text("\x1b[?6h");
-        }
-        let (x, y) = (buffer.x.min(screen.columns), buffer.y);
-        self.charsets(screen.charsets, buffer.saved);
-        // The character before the cursor is printed once more: only so does the cursor wait at the edge, and
-        // does a mark that comes next join it. With the pen as it is now, unless something happened since.
-        let at_edge = x == screen.columns;
-        let back = match screen.preceding {
-            Some(width) => width,
-            None if at_edge && buffer.rows[y].cell(x - 1).kind() == Kind::Tail => 2,
-            None if at_edge => 1,
-            None => 0,
-        };
-        let back = back.min(x);
-        let again = buffer.rows[y].cell(x - back);
-        let with_pen = screen.preceding.is_some() && back > 0 && again.has_content();
-        let reprints = with_pen || at_edge;
-        self.place(if reprints { x - back } else { x }, y - top.min(y));
-        if reprints && !with_pen {
-            self.cell(again);
-            self.text(NOTHING);
-        }
-        self.modes(modes);
-        self.style(screen.pen);
-        if with_pen {
-            if modes.insert {
-                // It comes in again.
-                self.number("\x1b[", back, "P");
-            }
-            self.cell(again);
-        }
-    }
-
-    fn modes(&mut self, modes: Modes) {
-        let mut text = String::new();
-        let mut set = |sequence: &str, on: bool| {
-            if on {
-                text.push_str(sequence);
-            }
-        };
-        set("\x1b[4h", modes.insert);
-        set("\x1b[20h", modes.newline);
-        set("\x1b[?1h", modes.application_cursor);
-        set("\x1b=", modes.application_keypad);
-        set("\x1b[?7l", !modes.wraparound);
-        set("\x1b[?12h", modes.cursor_blinks);
-        set("\x1b[?25l", modes.cursor_hidden);
-        set("\x1b[?45h", modes.reverse_wraparound);
-        set("\x1b[?1004h", modes.focus_reports);
-        set("\x1b[?2004h", modes.bracketed_paste);
-        set("\x1b[?2026h", modes.synchronised);
-        for number in [modes.mouse, modes.mouse_encoding] {
-            if number != 0 {
-                let _ = write!(text, "\x1b[?{number}h");
-            }
-        }
-        if modes.cursor_style != 0 {
-            let _ = write!(text, "\x1b[{} q", modes.cursor_style);
-        }
-        let title = &self.screen.title;
-        if !title.is_empty() {
-            let _ = write!(text, "\x1b]2;{title}\x1b\\");
-        }
-        self.text(&text);
-    }
-
-    fn charsets(&mut self, charsets: Charsets, saved: Saved) {
-        for (slot, set) in charsets.designated.into_iter().enumerate() {
-            if set != 0 {
-                self.designate(slot, set);
-            }
-        }
-        match charsets.level {
-            0 => {}
-            1 => self.text("\x0e"),
-            2 => self.text("\x1bn"),
-            _ => self.text("\x1bo"),
-        }
-        if charsets.active != charsets.designated[charsets.level] {
-            // Only "restore cursor" makes them differ.
-            self.text("\x1b8");
-            self.style = Style {
-                extra: self.style.extra,
-                ..saved.style
-            };
-        }
-    }
+/// Where the character set in use comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Level,
+    /// What this screen's cursor was saved with.
+    Save,
+    /// What the other screen's cursor was saved with.
+    OtherSave,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

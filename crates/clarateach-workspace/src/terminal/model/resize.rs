@@ -1,8 +1,6 @@
 //! A screen of another size: rows come back from the history or go into it, and lines that wrapped are wrapped
 //! anew. As xterm.js does it, the line with the cursor is left to its program.
 
-use std::collections::VecDeque;
-
 use super::buffer::Buffer;
 use super::cell::{Cell, Kind};
 use super::row::Row;
@@ -35,7 +33,7 @@ impl Buffer {
         let reflows = self.history_limit > 0;
         let mut lines = Lines {
             base: self.history.len(),
-            rows: self.history.drain(..).chain(self.rows.drain(..)).collect(),
+            rows: self.take_rows(),
             y: self.y,
         };
         lines.change_height(height);
@@ -62,16 +60,10 @@ impl Buffer {
     }
 
     fn take_lines(&mut self, lines: Lines, height: usize) {
-        let Lines { mut rows, base, y } = lines;
+        let Lines { rows, base, y } = lines;
         let base = base.clamp(rows.len().saturating_sub(height), rows.len());
-        let mut screen: VecDeque<Row> = rows.split_off(base).into();
-        screen.resize_with(height, Row::default);
-        let excess = rows.len().saturating_sub(self.history_limit);
-        self.history = rows.into_iter().skip(excess).collect();
-        for row in &mut self.history {
-            *row = row.take();
-        }
-        self.rows = screen;
+        self.set_rows(rows, base);
+        self.rows.resize_with(height, Row::default);
         self.y = y.min(height - 1);
     }
 }

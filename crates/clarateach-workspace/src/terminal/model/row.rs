@@ -76,12 +76,18 @@ impl Row {
         }
     }
 
+    /// The right half of a character whose left half went. xterm.js keeps it, invisible, and nothing could draw it.
+    pub(super) fn blank_half(&mut self, column: usize, columns: usize) {
+        self.set(column, Cell::erased(self.cell(column).style), columns);
+    }
+
     /// Moves cells right to make room; what goes over the edge is lost.
     pub(super) fn insert(&mut self, at: usize, count: usize, fill: Cell, columns: usize) {
         let at = at % columns;
         let count = count.min(columns - at);
         if at > 0 && self.cell(at - 1).kind() == Kind::Wide {
             self.set(at - 1, fill, columns);
+            self.blank_half(at, columns);
         }
         let cells = self.span(0, columns);
         cells.copy_within(at..columns - count, at + count);
@@ -125,27 +131,5 @@ impl Row {
     pub(super) fn trim(&mut self) {
         let kept = self.cells.iter().rposition(|cell| *cell != Cell::BLANK);
         self.cells.truncate(kept.map_or(0, |at| at + 1));
-    }
-
-    /// Leaves a blank row with this one's memory, and gives its content in no more than it needs.
-    pub(super) fn take(&mut self) -> Self {
-        self.take_into(Self::default())
-    }
-
-    /// The same, in the memory of a row that is done with, if that is about as large.
-    pub(super) fn take_into(&mut self, done: Self) -> Self {
-        self.trim();
-        let mut cells = done.cells;
-        let (needed, room) = (self.cells.len(), cells.capacity());
-        if (needed..=needed + needed / 4 + 4).contains(&room) {
-            cells.clear();
-            cells.extend_from_slice(&self.cells);
-        } else {
-            cells = self.cells.as_slice().to_vec();
-        }
-        let wrapped = self.wrapped;
-        self.cells.clear();
-        self.wrapped = false;
-        Self { cells, wrapped }
     }
 }

@@ -6,6 +6,8 @@ use std::mem;
 
 use super::buffer::Buffer;
 use super::cell::{Cell, Style};
+use super::packed::PackedRow;
+use super::row::Row;
 use super::tables::Tables;
 
 /// Lines that can be scrolled back to.
@@ -351,28 +353,33 @@ impl Screen {
         let buffers = [&self.primary, &self.alternate];
         for buffer in buffers {
             used.extras[usize::from(buffer.saved.style.extra)] = true;
-            for row in buffer.history.iter().chain(&buffer.rows) {
-                for cell in row.cells() {
-                    used.extras[usize::from(cell.style.extra)] = true;
-                    if let Some(index) = cell.cluster() {
-                        used.clusters[index as usize] = true;
-                    }
-                }
+            let history = buffer.history.iter().filter(|row| row.refers());
+            for row in history.map(PackedRow::unpack) {
+                used.add(row.cells());
+            }
+            for row in &buffer.rows {
+                used.add(row.cells());
             }
         }
         let (extras, clusters) = self.tables.collect(&used);
         let moved = |index: u16| u16::try_from(extras[usize::from(index)]).unwrap_or(0);
         self.pen.extra = moved(self.pen.extra);
-        for buffer in [&mut self.primary, &mut self.alternate] {
-            buffer.saved.style.extra = moved(buffer.saved.style.extra);
-            for row in buffer.history.iter_mut().chain(&mut buffer.rows) {
-                for cell in row.cells_mut() {
-                    cell.style.extra = moved(cell.style.extra);
-                    if let Some(index) = cell.cluster() {
-                        cell.set_cluster(clusters[index as usize]);
-                    }
+        let renumber = |row: &mut Row| {
+            for cell in row.cells_mut() {
+                cell.style.extra = moved(cell.style.extra);
+                if let Some(index) = cell.cluster() {
+                    cell.set_cluster(clusters[index as usize]);
                 }
             }
+        };
+        for buffer in [&mut self.primary, &mut self.alternate] {
+            buffer.saved.style.extra = moved(buffer.saved.style.extra);
+            buffer.rows.iter_mut().for_each(renumber);
+            buffer.change_history(|packed| {
+                let mut row = packed.refers().then(|| packed.unpack())?;
+                renumber(&mut row);
+                Some(row)
+            });
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use super::cell::{Colour, ColourKind, Flags, Style};
-use super::parser::Csi;
+use super::csi::Csi;
 use super::screen::Screen;
 use super::tables::Extra;
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::cell::Colour;
+use super::cell::{Cell, Colour};
 
 /// Grows to at least so many entries before unused ones are looked for.
 const COLLECT_FROM: usize = 512;
@@ -141,4 +141,15 @@ impl Tables {
 pub(super) struct Used {
     pub(super) extras: Vec<bool>,
     pub(super) clusters: Vec<bool>,
+}
+
+impl Used {
+    pub(super) fn add(&mut self, cells: &[Cell]) {
+        for cell in cells {
+            self.extras[usize::from(cell.style.extra)] = true;
+            if let Some(index) = cell.cluster() {
+                self.clusters[index as usize] = true;
+            }
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The model against itself: cut anywhere, redrawn, and continued, it must be as if nothing had happened.
 
 mod fixtures;
+mod odd;
 mod skipping;
 mod streams;
 
@@ -76,11 +77,11 @@ fn buffer_state(model: &Model, buffer: &Buffer, name: &str, out: &mut String) {
         },
         saved.charset,
     );
-    for (at, row) in buffer.history.iter().chain(&buffer.rows).enumerate() {
+    for (at, row) in buffer.all_rows().enumerate() {
         let _ = writeln!(
             out,
             "{at:4} {}",
-            row_state(model, row, at > 0 || buffer.history.is_empty())
+            row_state(model, &row, at > 0 || buffer.history.is_empty())
         );
     }
 }

@@ -48,6 +48,16 @@ pub(in crate::http) struct Workshop {
     ends_at: Option<OffsetDateTime>,
     #[serde(skip_serializing_if = "Option::is_none")]
     progress: Option<Progress>,
+    /// Its end is near.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warning: Option<Warning>,
+}
+
+/// An end that is near.
+#[derive(Serialize, ToSchema)]
+struct Warning {
+    /// No more than so many minutes are left: 15, 5 or 1.
+    minutes: u16,
 }
 
 /// Where a workshop is in its life.
@@ -103,6 +113,18 @@ pub(in crate::http) struct Seat {
     generation: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Reason>,
+    /// Since when nobody is seated here and its learner is shut out; absent while it is open.
+    #[serde(
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    locked_at: Option<OffsetDateTime>,
+    /// Until when its last reset can be undone; absent when there is none.
+    #[serde(
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    undo_reset_until: Option<OffsetDateTime>,
     #[serde(skip_serializing_if = "Option::is_none")]
     learner: Option<Learner>,
 }
@@ -178,6 +200,9 @@ impl Workshop {
             starts_at: workshop.starts_at,
             ends_at: workshop.ends_at,
             progress: view.progress.map(Progress::from),
+            warning: view.warning.map(|warning| Warning {
+                minutes: warning.minutes,
+            }),
         }
     }
 }
@@ -233,6 +258,8 @@ impl From<SeatView> for Seat {
             status,
             generation: seat.generation.0,
             reason: seat.observed.reason.map(Reason::from),
+            locked_at: seat.locked_at,
+            undo_reset_until: seat.undo_until,
             learner: seat.assignment.map(|assignment| Learner {
                 name: assignment.name,
                 joined_at: assignment.joined_at,

@@ -39,6 +39,8 @@ fn desired(wanted: Wanted, seats: u16) -> DesiredWorkshop {
             .map(|seat| DesiredSeat {
                 number: number(seat),
                 generation: Generation(2),
+                disk: Generation(2),
+                kept: BTreeSet::new(),
                 binding: binding(1),
             })
             .collect(),
@@ -60,6 +62,8 @@ fn instance(seat: u16, generation: Generation, digest: &str, status: InstanceSta
             files: NOWHERE,
             browser: None,
         },
+        browser: BrowserStatus::Absent,
+        files: BTreeSet::new(),
     }
 }
 
@@ -81,6 +85,7 @@ fn healthy(seat: u16) -> SeatObservation {
             bound: binding(1).digest(),
         },
         hold: Hold::Free,
+        browser_hold: BrowserHold::Free,
     }
 }
 
@@ -114,25 +119,42 @@ fn any_hold() -> impl Strategy<Value = Hold> {
     ]
 }
 
+fn any_browser() -> impl Strategy<Value = BrowserStatus> {
+    prop_oneof![
+        3 => Just(BrowserStatus::Absent),
+        1 => Just(BrowserStatus::Running),
+        1 => Just(BrowserStatus::Paused),
+        1 => Just(BrowserStatus::Stale { reason: Reason::new("x", "x") }),
+    ]
+}
+
 fn any_seat(seat: u16) -> impl Strategy<Value = SeatObservation> {
-    let there =
-        (1..4_u32, any::<bool>(), any_status()).prop_map(move |(generation, right, status)| {
+    let files = proptest::collection::btree_set((1..4_u32).prop_map(Generation), 0..3);
+    let there = (1..4_u32, any::<bool>(), any_status(), any_browser(), files).prop_map(
+        move |(generation, right, status, browser, files)| {
             let digest = if right {
                 right_digest(seat)
             } else {
                 "else".to_owned()
             };
-            instance(seat, Generation(generation), &digest, status)
-        });
+            Instance {
+                browser,
+                files,
+                ..instance(seat, Generation(generation), &digest, status)
+            }
+        },
+    );
     (
         proptest::option::weighted(0.8, there),
         any_liveness(),
         any_hold(),
+        prop_oneof![4 => Just(BrowserHold::Free), 1 => Just(BrowserHold::Waiting)],
     )
-        .prop_map(|(instance, liveness, hold)| SeatObservation {
+        .prop_map(|(instance, liveness, hold, browser_hold)| SeatObservation {
             instance,
             liveness,
             hold,
+            browser_hold,
         })
 }
 
@@ -167,6 +189,8 @@ fn seat_of(action: Action) -> Option<SeatNumber> {
         | Action::Stop { seat }
         | Action::Probe { seat }
         | Action::Bind { seat }
+        | Action::SetBrowser { seat, .. }
+        | Action::Discard { seat }
         | Action::Destroy { seat, .. } => Some(seat),
     }
 }
@@ -187,10 +211,24 @@ impl World {
                 self.observed.seats.remove(&seat);
             }
             Action::Create { seat } => self.start(seat),
+            Action::Discard { seat } => {
+                let keep = files_kept(self.wanted(seat));
+                let seen = self.observed.seats.get_mut(&seat).unwrap();
+                let files = &mut seen.instance.as_mut().unwrap().files;
+                files.retain(|generation| keep.contains(generation));
+            }
             Action::Stop { seat } => {
                 let seen = self.observed.seats.get_mut(&seat).unwrap();
                 seen.liveness = Liveness::Unproven;
                 seen.instance.as_mut().unwrap().status = InstanceStatus::Stopped { reason: None };
+            }
+            Action::SetBrowser { seat, want } => {
+                let seen = self.observed.seats.get_mut(&seat).unwrap();
+                seen.instance.as_mut().unwrap().browser = match want {
+                    BrowserState::Running => BrowserStatus::Running,
+                    BrowserState::Paused => BrowserStatus::Paused,
+                    BrowserState::Absent => BrowserStatus::Absent,
+                };
             }
             Action::Probe { seat } | Action::Bind { seat } => {
                 let wanted = self.wanted(seat).binding.digest();
@@ -237,7 +275,9 @@ impl World {
             let seen = &self.observed.seats[&seat.number];
             let instance = seen.instance.as_ref().unwrap();
             instance.generation == seat.generation
+                && instance.files.is_subset(&files_kept(seat))
                 && instance.status == InstanceStatus::Running
+                && instance.browser == BrowserStatus::Absent
                 && seen.liveness
                     == Liveness::Proven {
                         incarnation: instance.incarnation.clone(),
@@ -270,7 +310,12 @@ proptest! {
                     let stopped = InstanceStatus::Stopped { reason: None };
                     prop_assert!(instance.is_none_or(|it| it.status == stopped));
                 }
-                Action::Stop { .. } | Action::Probe { .. } | Action::Bind { .. } => {
+                Action::SetBrowser { want, .. } => {
+                    prop_assert_eq!(want, BrowserState::Absent, "none is wanted");
+                    prop_assert!(instance.is_some_and(|it| it.browser != BrowserStatus::Absent));
+                    prop_assert_eq!(seen.unwrap().browser_hold, BrowserHold::Free);
+                }
+                Action::Stop { .. } | Action::Probe { .. } | Action::Bind { .. } | Action::Discard { .. } => {
                     prop_assert_eq!(&instance.unwrap().status, &InstanceStatus::Running);
                     prop_assert_eq!(instance.unwrap().generation, Generation(2));
                 }
@@ -313,13 +358,15 @@ proptest! {
     #[test]
     fn it_converges(mut observed in any_observation(), seats in 1..=6_u16, present: bool) {
         // What is held becomes free in time: that is the caller's part.
-        observed.seats.values_mut().for_each(|seat| seat.hold = Hold::Free);
+        for seat in observed.seats.values_mut() {
+            (seat.hold, seat.browser_hold) = (Hold::Free, BrowserHold::Free);
+        }
         observed.seats.retain(|_, seat| seat.instance.is_some());
         observed.groundwork = Groundwork::Missing;
         let wanted = if present { Wanted::Present } else { Wanted::Absent };
         let mut world = World { desired: desired(wanted, seats), observed, starts: 0 };
-        // The longest way: destroy, create, probe; or stop, create, probe; after a prepare.
-        for _round in 0..5 {
+        // The longest way: destroy, create, probe, browser; or stop, create, probe, browser, discard; after a prepare.
+        for _round in 0..7 {
             if world.is_as_wanted() { break; }
             for action in plan(&world.desired, &world.observed) { world.apply(action); }
         }
@@ -349,4 +396,47 @@ fn nothing_is_prepared_for_seats_that_were_all_given_up() {
         seats: BTreeMap::from([(number(1), failed)]),
     };
     assert_eq!(plan(&desired(Wanted::Present, 1), &observed), vec![]);
+}
+
+/// What is planned for a healthy seat's browser.
+fn browser_action(policy: BrowserPolicy, browser: BrowserStatus) -> Option<BrowserState> {
+    let mut desired = desired(Wanted::Present, 1);
+    desired.spec.browser = policy;
+    let mut seen = healthy(1);
+    let instance = seen.instance.as_mut().unwrap();
+    instance.spec_digest = seat_spec(&desired, &desired.seats[0]).digest();
+    instance.browser = browser;
+    let observed = Observation {
+        groundwork: Groundwork::Ready,
+        seats: BTreeMap::from([(number(1), seen)]),
+    };
+    match plan(&desired, &observed)[..] {
+        [] => None,
+        [Action::SetBrowser { want, .. }] => Some(want),
+        ref other => panic!("{other:?} is planned for a healthy seat"),
+    }
+}
+
+#[test]
+fn a_stale_browser_goes_and_one_in_use_stays() {
+    use BrowserPolicy::{Always, Off, OnDemand};
+    let stale = BrowserStatus::Stale {
+        reason: Reason::new("seat_restarted", "x"),
+    };
+    for (policy, there, planned) in [
+        (OnDemand, BrowserStatus::Absent, None),
+        (OnDemand, BrowserStatus::Running, None),
+        (OnDemand, BrowserStatus::Paused, None),
+        (OnDemand, stale.clone(), Some(BrowserState::Absent)),
+        (Off, BrowserStatus::Absent, None),
+        (Off, BrowserStatus::Running, Some(BrowserState::Absent)),
+        (Off, stale.clone(), Some(BrowserState::Absent)),
+        (Always, BrowserStatus::Absent, Some(BrowserState::Running)),
+        (Always, BrowserStatus::Paused, Some(BrowserState::Running)),
+        (Always, BrowserStatus::Running, None),
+        (Always, stale.clone(), Some(BrowserState::Running)),
+    ] {
+        let told = format!("{policy:?}, {there:?}");
+        assert_eq!(browser_action(policy, there), planned, "{told}");
+    }
 }

@@ -25,6 +25,8 @@ fn instance(incarnation: &str, status: InstanceStatus) -> Instance {
             files: address,
             browser: None,
         },
+        browser: BrowserStatus::Absent,
+        files: std::collections::BTreeSet::new(),
     }
 }
 

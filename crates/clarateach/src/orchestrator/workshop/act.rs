@@ -25,10 +25,37 @@ impl WorkshopLoop {
                 let key = self.key(seat);
                 self.begin_on_seat(seat, move |hands| async move { hands.stop(&key).await });
             }
+            Action::SetBrowser { seat, want } => {
+                let key = self.key(seat);
+                self.begin_on_seat(seat, move |hands| async move {
+                    hands.set_browser(&key, want).await
+                });
+            }
             Action::Destroy { seat, why } => {
                 tracing::info!(workshop = %self.id, %seat, ?why, "removing a seat");
                 let key = self.key(seat);
-                self.begin_on_seat(seat, move |hands| async move { hands.destroy(&key).await });
+                // A surplus seat has nobody to keep anything for.
+                match self.wanted_seat(seat).map(reconcile::files_kept) {
+                    Some(keep) => {
+                        self.begin_on_seat(seat, move |hands| async move {
+                            hands.retire(&key, &keep).await
+                        });
+                    }
+                    None => {
+                        self.begin_on_seat(
+                            seat,
+                            move |hands| async move { hands.destroy(&key).await },
+                        );
+                    }
+                }
+            }
+            Action::Discard { seat } => {
+                let key = self.key(seat);
+                if let Some(keep) = self.wanted_seat(seat).map(reconcile::files_kept) {
+                    self.begin_on_seat(seat, move |hands| async move {
+                        hands.discard(&key, &keep).await
+                    });
+                }
             }
         }
     }
@@ -225,16 +252,26 @@ impl WorkshopLoop {
             Acted::Created(Ok(instance)) => track.created(instance, now, &settings),
             Acted::Destroyed(Ok(())) => track.destroyed(),
             Acted::Stopped(Ok(())) => track.stopped(),
+            Acted::BrowserSet(Ok(instance)) => track.browser_set(instance, now, &settings),
+            Acted::Discarded(Ok(())) => {
+                track.discarded();
+                self.look_wanted = true;
+            }
             _ if stale => self.look_wanted = true,
             Acted::Created(Err(error)) | Acted::Stopped(Err(error)) => {
                 tracing::warn!(seat = %key, %error, "cannot start or stop a seat");
                 self.look_wanted = true;
                 track.attempt_failed(error.reason(), retry(&error), now, &settings);
             }
-            Acted::Destroyed(Err(error)) => {
+            Acted::Destroyed(Err(error)) | Acted::Discarded(Err(error)) => {
                 tracing::warn!(seat = %key, %error, "cannot remove a seat");
                 self.look_wanted = true;
                 track.not_destroyed(error.reason(), now, &settings);
+            }
+            Acted::BrowserSet(Err(error)) => {
+                tracing::warn!(seat = %key, %error, "cannot change the browser of a seat");
+                self.look_wanted = true;
+                track.browser_not_set(now, &settings);
             }
             Acted::Probed(answer) => {
                 if let Err(error) = &answer.result {

@@ -19,6 +19,8 @@ pub struct DockerConfig {
     pub runtime_dir: PathBuf,
     /// What to do where seats can't be isolated.
     pub weak_isolation: WeakIsolation,
+    /// Image of seats' browsers.
+    pub browser_image: String,
     /// Name servers for seats; none: the host's, read again by each prepare.
     pub resolvers: Vec<Ipv4Addr>,
 }

@@ -31,7 +31,7 @@ const RUNTIME: &str = "/.clarateach";
 const WORKSPACE: &str = "/workspace";
 const HOME: &str = "/workspace/.home";
 /// Where Debian, Ubuntu and Alpine images look for trusted certificates.
-const SYSTEM_CA_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
+pub(super) const SYSTEM_CA_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// Files that one process may have open; the sum is bounded by memory, which the kernel charges.
 const OPEN_FILES: i64 = 16_384;
 /// Memory disks of one seat at the most, MiB; shared memory is what engines give by default.
@@ -105,15 +105,9 @@ impl Plan<'_> {
         }
     }
 
-    /// The host's bundle, where the seats' folder has one.
-    fn ca_bundle(&self) -> Option<PathBuf> {
-        let bundle = self.runtime.join(CA_BUNDLE);
-        bundle.exists().then_some(bundle)
-    }
-
     fn environment(&self) -> Vec<String> {
         let mut environment = vec![format!("HOME={HOME}")];
-        if self.ca_bundle().is_some() {
+        if ca_bundle(self.runtime).is_some() {
             // For what does not read the system's bundle: OpenSSL's own default, Node.js, Python's requests.
             let variables = ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE"];
             environment.extend(variables.map(|name| format!("{name}={SYSTEM_CA_BUNDLE}")));
@@ -166,17 +160,8 @@ impl Plan<'_> {
             // The mounted resolv.conf counts; this keeps the engine's own resolver, which newer ones
             // run in the host's network, from answering what the firewall refuses.
             dns: Some(vec![Ipv4Addr::LOCALHOST.to_string()]),
-            restart_policy: Some(RestartPolicy {
-                name: Some(RestartPolicyNameEnum::NO),
-                maximum_retry_count: None,
-            }),
-            log_config: Some(HostConfigLogConfig {
-                typ: Some("json-file".to_owned()),
-                config: Some(text_map([
-                    ("max-size", "1m".to_owned()),
-                    ("max-file", "2".to_owned()),
-                ])),
-            }),
+            restart_policy: Some(no_restart()),
+            log_config: Some(log_config()),
             ..HostConfig::default()
         }
     }
@@ -212,8 +197,7 @@ impl Plan<'_> {
             bind(self.resolv_conf, "/etc/resolv.conf", Access::ReadOnly),
         ];
         mounts.extend(
-            self.ca_bundle()
-                .map(|bundle| bind(&bundle, SYSTEM_CA_BUNDLE, Access::ReadOnly)),
+            ca_bundle(self.runtime).map(|bundle| bind(&bundle, SYSTEM_CA_BUNDLE, Access::ReadOnly)),
         );
         let accounts = [
             (&self.image.passwd, "/etc/passwd"),
@@ -227,6 +211,31 @@ impl Plan<'_> {
             );
         }
         mounts
+    }
+}
+
+/// The host's certificates, where the seats' folder has them.
+pub(super) fn ca_bundle(runtime: &Path) -> Option<PathBuf> {
+    let bundle = runtime.join(CA_BUNDLE);
+    bundle.exists().then_some(bundle)
+}
+
+/// Only the orchestrator starts containers.
+pub(super) fn no_restart() -> RestartPolicy {
+    RestartPolicy {
+        name: Some(RestartPolicyNameEnum::NO),
+        maximum_retry_count: None,
+    }
+}
+
+/// What a container writes does not fill the host's disk.
+pub(super) fn log_config() -> HostConfigLogConfig {
+    HostConfigLogConfig {
+        typ: Some("json-file".to_owned()),
+        config: Some(text_map([
+            ("max-size", "1m".to_owned()),
+            ("max-file", "2".to_owned()),
+        ])),
     }
 }
 
@@ -255,12 +264,12 @@ fn is_ours(volume: &str) -> bool {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Access {
+pub(super) enum Access {
     ReadOnly,
     ReadWrite,
 }
 
-fn bind(source: &Path, target: &str, access: Access) -> Mount {
+pub(super) fn bind(source: &Path, target: &str, access: Access) -> Mount {
     Mount {
         typ: Some(MountType::BIND),
         source: Some(source.to_string_lossy().into_owned()),
@@ -270,7 +279,7 @@ fn bind(source: &Path, target: &str, access: Access) -> Mount {
     }
 }
 
-fn ulimit(name: &str, value: i64) -> ResourcesUlimits {
+pub(super) fn ulimit(name: &str, value: i64) -> ResourcesUlimits {
     ResourcesUlimits {
         name: Some(name.to_owned()),
         soft: Some(value),
@@ -278,7 +287,7 @@ fn ulimit(name: &str, value: i64) -> ResourcesUlimits {
     }
 }
 
-fn text_map<const N: usize>(pairs: [(&str, String); N]) -> HashMap<String, String> {
+pub(super) fn text_map<const N: usize>(pairs: [(&str, String); N]) -> HashMap<String, String> {
     pairs
         .map(|(key, value)| (key.to_owned(), value))
         .into_iter()
@@ -287,14 +296,22 @@ fn text_map<const N: usize>(pairs: [(&str, String); N]) -> HashMap<String, Strin
 
 /// Makes a seat's container without starting it; its id.
 pub(super) async fn create(engine: &Engine, plan: &Plan<'_>) -> Result<String, ProviderError> {
-    let name = names::container(&plan.seat.key());
-    let options = CreateContainerOptionsBuilder::new().name(&name).build();
+    create_as(engine, &names::container(&plan.seat.key()), plan.body()).await
+}
+
+/// Makes a container of that name without starting it; its id.
+pub(super) async fn create_as(
+    engine: &Engine,
+    name: &str,
+    body: ContainerCreateBody,
+) -> Result<String, ProviderError> {
+    let options = CreateContainerOptionsBuilder::new().name(name).build();
     let created = engine
         .call(
             "create the container",
-            &name,
+            name,
             WRITE,
-            engine.docker().create_container(Some(options), plan.body()),
+            engine.docker().create_container(Some(options), body),
         )
         .await?;
     Ok(created.id)
@@ -326,6 +343,19 @@ pub(super) async fn stop(engine: &Engine, container: &str) -> Result<(), Provide
             container,
             WRITE,
             engine.docker().stop_container(container, Some(options)),
+        )
+        .await
+        .map(drop)
+}
+
+/// Freezes a container; one that is frozen already, or doesn't run, is fine.
+pub(super) async fn pause(engine: &Engine, container: &str) -> Result<(), ProviderError> {
+    engine
+        .attempt(
+            "pause the container",
+            container,
+            READ,
+            engine.docker().pause_container(container),
         )
         .await
         .map(drop)

@@ -4,6 +4,7 @@
 //! quota. Where the host has no loop devices, `g1` is a plain folder without a limit. Every step can
 //! be repeated after a kill: a file gets its name only when it is whole.
 
+use std::collections::BTreeSet;
 use std::fs::Permissions;
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -105,6 +106,51 @@ impl Disks {
             // A process that ended already is its status' business.
             _ => Ok(()),
         }
+    }
+
+    /// Generations of a seat that have a disk, or what is left of one.
+    pub(super) fn generations(&self, seat: &SeatKey) -> BTreeSet<Generation> {
+        let Ok(entries) = std::fs::read_dir(self.seat_folder(seat)) else {
+            return BTreeSet::new();
+        };
+        let generation = |name: &str| {
+            let number = name.strip_prefix('g')?;
+            let number = number.strip_suffix(".ext4").unwrap_or(number);
+            number.parse().ok().map(Generation)
+        };
+        entries
+            .filter_map(|entry| generation(entry.ok()?.file_name().to_str()?))
+            .collect()
+    }
+
+    /// Detaches every disk of a seat that doesn't run; they stay.
+    pub(super) async fn detach(&self, seat: &SeatKey) -> Result<(), ProviderError> {
+        detach_below(&self.seat_folder(seat))
+            .await
+            .map_err(|error| disk_error("detach", seat, &error))
+    }
+
+    /// Removes a seat's disks of other generations than these.
+    pub(super) async fn keep_only(
+        &self,
+        seat: &SeatKey,
+        keep: &BTreeSet<Generation>,
+    ) -> Result<(), ProviderError> {
+        for generation in self.generations(seat).difference(keep) {
+            let file = self.seat_folder(seat).join(format!("g{generation}.ext4"));
+            let removed = async {
+                remove_tree(&self.point(seat, *generation)).await?;
+                detach_below(&file).await?;
+                match tokio::fs::remove_file(&file).await {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(&file)(error)),
+                    _ => Ok(()),
+                }
+            };
+            removed
+                .await
+                .map_err(|error| disk_error("remove", seat, &error))?;
+        }
+        Ok(())
     }
 
     /// Removes every disk of a seat; an absent one is fine.
@@ -231,21 +277,27 @@ fn is_mounted(point: &Path) -> Result<bool, DiskError> {
 
 /// Unmounts what is mounted below a folder, frees its loop devices and removes it.
 async fn remove_tree(folder: &Path) -> Result<(), DiskError> {
-    if !folder.exists() {
-        return Ok(());
-    }
-    for point in files::mounts_below(folder).map_err(at(folder))? {
-        // Lazily: the seat is dead, but a container that starts just now may hold a copy of the mount.
-        command::run("umount", &["--lazy", &point.to_string_lossy()]).await?;
-    }
-    for device in files::loop_devices_below(folder) {
-        // Usually the kernel freed it with the mount, and then it is no loop device any more.
-        let _ = command::run("losetup", &["--detach", &device.to_string_lossy()]).await;
-    }
+    detach_below(folder).await?;
     match tokio::fs::remove_dir_all(folder).await {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(folder)(error)),
         _ => Ok(()),
     }
+}
+
+/// Unmounts what is mounted at or below a path, and frees its loop devices.
+async fn detach_below(path: &Path) -> Result<(), DiskError> {
+    if !path.exists() {
+        return Ok(());
+    }
+    for point in files::mounts_below(path).map_err(at(path))? {
+        // Lazily: the seat is dead, but a container that starts just now may hold a copy of the mount.
+        command::run("umount", &["--lazy", &point.to_string_lossy()]).await?;
+    }
+    for device in files::loop_devices_below(path) {
+        // Usually the kernel freed it with the mount, and then it is no loop device any more.
+        let _ = command::run("losetup", &["--detach", &device.to_string_lossy()]).await;
+    }
+    Ok(())
 }
 
 fn private_dir(path: &Path) -> Result<(), DiskError> {

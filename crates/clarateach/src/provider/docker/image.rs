@@ -83,15 +83,7 @@ impl Images {
         reference: &str,
     ) -> Result<Arc<Image>, ProviderError> {
         let _inspecting = self.inspecting.lock().await;
-        let inspect = match inspect(engine, reference).await? {
-            Some(inspect) => inspect,
-            None => {
-                pull(engine, reference).await?;
-                inspect(engine, reference).await?.ok_or_else(|| {
-                    missing(reference, "it was pulled, but the engine does not have it")
-                })?
-            }
-        };
+        let inspect = inspect_or_pull(engine, reference).await?;
         let id = inspect.id.clone().unwrap_or_default();
         if let Some(image) = self.known(reference).filter(|image| image.id == id) {
             return Ok(image);
@@ -101,6 +93,20 @@ impl Images {
         let image = Arc::new(examination.await?);
         self.lock().insert(reference.to_owned(), image.clone());
         Ok(image)
+    }
+
+    /// Makes sure of an image that needs no accounts of ours: pulled where it is missing.
+    pub(super) async fn there(
+        &self,
+        engine: &Engine,
+        reference: &str,
+    ) -> Result<(), ProviderError> {
+        if inspect(engine, reference).await?.is_some() {
+            return Ok(());
+        }
+        // One pull, however many seats ask for a browser.
+        let _inspecting = self.inspecting.lock().await;
+        inspect_or_pull(engine, reference).await.map(drop)
     }
 
     /// Whether an image is there, or a registry has it; nothing is pulled.
@@ -173,6 +179,16 @@ async fn inspect(engine: &Engine, reference: &str) -> Result<Option<ImageInspect
             engine.docker().inspect_image(reference),
         )
         .await
+}
+
+async fn inspect_or_pull(engine: &Engine, reference: &str) -> Result<ImageInspect, ProviderError> {
+    if let Some(inspect) = inspect(engine, reference).await? {
+        return Ok(inspect);
+    }
+    pull(engine, reference).await?;
+    inspect(engine, reference)
+        .await?
+        .ok_or_else(|| missing(reference, "it was pulled, but the engine does not have it"))
 }
 
 async fn pull(engine: &Engine, reference: &str) -> Result<(), ProviderError> {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::DockerProvider;
-use super::connect::refused;
+use super::connect::{Engine, refused};
 use super::container::{self, Plan};
 use super::image::Image;
 use super::observe::{self, Found};
@@ -48,16 +48,18 @@ impl DockerProvider {
     pub(super) async fn restart(
         &self,
         seat: &SeatSpec,
-        stopped: &Instance,
+        stopped: &Found,
     ) -> Result<Instance, ProviderError> {
         let engine = self.engine().await?;
         self.subnet(&seat.workshop).await?;
         self.attach(seat).await?;
-        match container::start(engine, &stopped.id).await? {
+        // It was this start's, which is over.
+        remove_sidecar(engine, stopped).await?;
+        match container::start(engine, &stopped.instance.id).await? {
             Ok(()) => self.started(seat).await,
             // The network that it was made for is another one now, say: its files are not in it.
             Err(refusal) => {
-                tracing::warn!(seat = %stopped.key(), %refusal, "a stopped seat cannot start and is made anew");
+                tracing::warn!(seat = %stopped.instance.key(), %refusal, "a stopped seat cannot start and is made anew");
                 self.lock_subnets().remove(&seat.workshop.id);
                 self.remake(seat, stopped).await
             }
@@ -67,10 +69,11 @@ impl DockerProvider {
     pub(super) async fn remake(
         &self,
         seat: &SeatSpec,
-        useless: &Instance,
+        useless: &Found,
     ) -> Result<Instance, ProviderError> {
         let engine = self.engine().await?;
-        container::remove(engine, &useless.id).await?;
+        remove_sidecar(engine, useless).await?;
+        container::remove(engine, &useless.instance.id).await?;
         self.make(seat).await
     }
 
@@ -87,7 +90,7 @@ impl DockerProvider {
                 source: "its container was removed meanwhile".into(),
             })?;
         if let Some(pid) = pid {
-            self.disks.assert_seen_by(&key, seat.generation, pid)?;
+            self.disks.assert_seen_by(&key, seat.disk, pid)?;
         }
         Ok(instance)
     }
@@ -101,6 +104,14 @@ impl DockerProvider {
 
     async fn attach(&self, seat: &SeatSpec) -> Result<PathBuf, ProviderError> {
         let size = seat.workshop.resources.disk_mib;
-        self.disks.attach(&seat.key(), seat.generation, size).await
+        self.disks.attach(&seat.key(), seat.disk, size).await
+    }
+}
+
+/// Removes a seat's browser; none is fine.
+pub(super) async fn remove_sidecar(engine: &Engine, seat: &Found) -> Result<(), ProviderError> {
+    match &seat.sidecar {
+        Some(sidecar) => container::remove(engine, &sidecar.id).await,
+        None => Ok(()),
     }
 }

@@ -15,9 +15,12 @@ pub(super) const INSTANCE: &str = "clarateach.instance";
 pub(super) const GENERATION: &str = "clarateach.generation";
 pub(super) const SPEC: &str = "clarateach.spec";
 pub(super) const IMAGE: &str = "clarateach.image";
+/// `<container>@<StartedAt>`: the start of the seat that a browser belongs to.
+pub(super) const PARENT: &str = "clarateach.parent";
 
 /// Values of the label [`TYPE`].
 pub(super) const TYPE_WORKSPACE: &str = "workspace";
+pub(super) const TYPE_BROWSER: &str = "browser";
 pub(super) const TYPE_NETWORK: &str = "workshop-network";
 pub(super) const TYPE_INSPECTION: &str = "inspection";
 
@@ -59,9 +62,19 @@ pub(super) fn container(seat: &SeatKey) -> String {
     seat.to_string()
 }
 
+/// The browser's container of a seat.
+pub(super) fn browser(seat: &SeatKey) -> String {
+    format!("{seat}-browser")
+}
+
 /// The network of a workshop.
 pub(super) fn network(workshop: &WorkshopId) -> String {
     format!("clarateach-{workshop}")
+}
+
+/// The workshop whose network, of whichever installation, has that name.
+pub(super) fn workshop_of_network(name: &str) -> Option<WorkshopId> {
+    name.strip_prefix("clarateach-")?.parse().ok()
 }
 
 /// The bridge of that network; interface names end at 15 characters.

@@ -1,32 +1,44 @@
 //! What exists, read from the engine's records alone: seats, workshops, and hints of changes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bollard::models::{
-    ContainerInspectResponse, ContainerState, ContainerStateStatusEnum as State, EventMessage,
+    ContainerInspectResponse, ContainerState, ContainerStateStatusEnum as State, ContainerSummary,
+    EventMessage, EventMessageTypeEnum,
 };
 use bollard::query_parameters::{EventsOptionsBuilder, InspectContainerOptions};
-use clarateach_protocol::id::{SeatKey, WorkshopId};
-use clarateach_protocol::route::Service;
+use clarateach_protocol::id::{SeatKey, SeatNumber, WorkshopId};
+use clarateach_protocol::route::{BROWSER_PORT, Service};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
 
 use super::connect::{Connector, Engine, READ};
 use super::container;
 use super::names::{self, InstanceId, SeatLabels};
+use super::sidecar::Sidecar;
 use crate::model::Reason;
-use crate::provider::{Endpoints, Instance, InstanceStatus, ProviderError};
+use crate::provider::{BrowserStatus, Endpoints, Instance, InstanceStatus, ProviderError};
 
 /// Inspections at once: more only queue up inside the engine.
 const INSPECTIONS: usize = 16;
 /// Pause before asking an engine again that closed its event stream.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// What may change a seat's state.
-const EVENTS: [&str; 6] = ["start", "die", "oom", "destroy", "pause", "unpause"];
+/// What may change a seat's state; a network is disconnected and destroyed, too.
+const EVENTS: [&str; 7] = [
+    "start",
+    "die",
+    "oom",
+    "destroy",
+    "pause",
+    "unpause",
+    "disconnect",
+];
+/// What these happen to.
+const SUBJECTS: [&str; 2] = ["container", "network"];
 /// Exit code of a process that was killed (128 + SIGKILL).
 const KILLED: i64 = 137;
 /// Exit codes of a seat that was asked to stop: its server obeys, or SIGTERM (128 + 15) ended it.
@@ -41,6 +53,21 @@ pub(super) struct Found {
     pub(super) phase: Phase,
     /// Its first process, where the engine's machine is this one.
     pub(super) pid: Option<u32>,
+    /// Its browser's container, of use or not.
+    pub(super) sidecar: Option<Sidecar>,
+}
+
+impl Found {
+    fn with(mut self, sidecar: Option<Sidecar>) -> Self {
+        if let Some(sidecar) = &sidecar {
+            let instance = &mut self.instance;
+            instance.browser = sidecar.status(&instance.incarnation, self.phase);
+            let runs = instance.browser == BrowserStatus::Running;
+            instance.endpoints.browser = runs.then(|| SocketAddr::new(instance.ip, BROWSER_PORT));
+        }
+        self.sidecar = sidecar;
+        self
+    }
 }
 
 /// Where a container is in its life, as far as making a seat minds.
@@ -60,18 +87,22 @@ pub(super) enum Phase {
     Detached,
 }
 
-/// The container of a seat.
+/// The container of a seat, and its browser's.
 pub(super) async fn seat(
     engine: &Engine,
     instance: &InstanceId,
     key: &SeatKey,
 ) -> Result<Option<Found>, ProviderError> {
     let name = names::container(key);
-    let Some(inspect) = inspect(engine, &name).await? else {
+    let browser = names::browser(key);
+    let (seat, sidecar) = tokio::try_join!(inspect(engine, &name), inspect(engine, &browser))?;
+    let Some(inspect) = seat else {
         return Ok(None);
     };
+    let sidecar = sidecar.and_then(|inspect| Sidecar::read(&inspect, instance));
+    let sidecar = sidecar.filter(|sidecar| sidecar.seat == *key);
     match read(&inspect, instance) {
-        Some(found) if found.instance.key() == *key => Ok(Some(found)),
+        Some(found) if found.instance.key() == *key => Ok(Some(found.with(sidecar))),
         _ => Err(ProviderError::Engine {
             operation: "use the name",
             subject: name.clone(),
@@ -89,25 +120,75 @@ pub(super) async fn seats(
     instance: &InstanceId,
     workshop: Option<&WorkshopId>,
 ) -> Result<Vec<Instance>, ProviderError> {
-    let mut labels = vec![
-        names::filter(names::INSTANCE, instance),
-        names::filter(names::TYPE, names::TYPE_WORKSPACE),
-    ];
+    let mut labels = vec![names::filter(names::INSTANCE, instance)];
     labels.extend(workshop.map(|id| names::filter(names::WORKSHOP, id)));
     let ids = container::ids(engine, labels).await?;
-    let mut seats: Vec<Instance> = stream::iter(ids)
+    let inspected: Vec<ContainerInspectResponse> = stream::iter(ids)
         .map(|id| async move { inspect(engine, &id).await })
         .buffer_unordered(INSPECTIONS)
-        // One that was removed meanwhile, or whose labels are damaged, is no seat.
-        .try_filter_map(|inspect| async move {
-            Ok(inspect
-                .and_then(|inspect| read(&inspect, instance))
-                .map(|found| found.instance))
-        })
+        // One that was removed meanwhile is none.
+        .try_filter_map(|inspect| async move { Ok(inspect) })
         .try_collect()
         .await?;
+    let sidecars = inspected.iter();
+    let mut sidecars: HashMap<SeatKey, Sidecar> = sidecars
+        .filter_map(|inspect| Sidecar::read(inspect, instance))
+        .map(|sidecar| (sidecar.seat, sidecar))
+        .collect();
+    // One whose labels are damaged is no seat.
+    let seats = inspected.iter();
+    let mut seats: Vec<Instance> = seats
+        .filter_map(|inspect| read(inspect, instance))
+        .map(|found| {
+            let sidecar = sidecars.remove(&found.instance.key());
+            found.with(sidecar).instance
+        })
+        .collect();
     seats.sort_by_key(Instance::key);
     Ok(seats)
+}
+
+/// Ids of all containers with these labels: browsers, which go first, and all others.
+pub(super) async fn apart(
+    engine: &Engine,
+    labels: Vec<String>,
+) -> Result<(Vec<String>, Vec<String>), ProviderError> {
+    let is_browser = |found: &ContainerSummary| {
+        let labels = found.labels.as_ref();
+        labels
+            .and_then(|labels| labels.get(names::TYPE))
+            .is_some_and(|it| it == names::TYPE_BROWSER)
+    };
+    let containers = container::list(engine, labels).await?;
+    let (browsers, others): (Vec<_>, Vec<_>) = containers.into_iter().partition(is_browser);
+    let ids = |found: Vec<ContainerSummary>| found.into_iter().filter_map(|it| it.id).collect();
+    Ok((ids(browsers), ids(others)))
+}
+
+/// Browsers of a workshop whose seats have no container.
+pub(super) async fn orphans(
+    engine: &Engine,
+    instance: &InstanceId,
+    workshop: &WorkshopId,
+) -> Result<Vec<String>, ProviderError> {
+    let labels = vec![
+        names::filter(names::INSTANCE, instance),
+        names::filter(names::WORKSHOP, workshop),
+    ];
+    // One answer tells of both, so that a seat made meanwhile is not missed.
+    let containers = container::list(engine, labels).await?;
+    let of = |wanted: &'static str| {
+        containers.iter().filter_map(move |found| {
+            let labels = found.labels.as_ref()?;
+            let fits = labels.get(names::TYPE)? == wanted;
+            fits.then(|| Some((names::seat(labels)?, found.id.clone()?)))?
+        })
+    };
+    let seats: BTreeSet<SeatKey> = of(names::TYPE_WORKSPACE).map(|(seat, _)| seat).collect();
+    Ok(of(names::TYPE_BROWSER)
+        .filter(|(seat, _)| !seats.contains(seat))
+        .map(|(_, id)| id)
+        .collect())
 }
 
 /// Workshops of this installation that have a container of any kind.
@@ -142,7 +223,9 @@ async fn inspect(
 /// A container as a seat; `None` when it isn't one of ours.
 fn read(inspect: &ContainerInspectResponse, ours: &InstanceId) -> Option<Found> {
     let labels = inspect.config.as_ref()?.labels.as_ref()?;
-    if *labels.get(names::INSTANCE)? != ours.to_string() {
+    if *labels.get(names::INSTANCE)? != ours.to_string()
+        || *labels.get(names::TYPE)? != names::TYPE_WORKSPACE
+    {
         return None;
     }
     let SeatLabels {
@@ -173,6 +256,8 @@ fn read(inspect: &ContainerInspectResponse, ours: &InstanceId) -> Option<Found> 
             files: SocketAddr::new(ip, Service::Files.port()),
             browser: None,
         },
+        browser: BrowserStatus::Absent,
+        files: BTreeSet::new(),
         id,
     };
     let pid = state.pid.and_then(|pid| u32::try_from(pid).ok());
@@ -180,6 +265,7 @@ fn read(inspect: &ContainerInspectResponse, ours: &InstanceId) -> Option<Found> 
         instance,
         phase,
         pid: pid.filter(|pid| *pid > 0),
+        sidecar: None,
     })
 }
 
@@ -191,7 +277,7 @@ fn address(inspect: &ContainerInspectResponse, key: &SeatKey) -> Option<IpAddr> 
     fixed.parse().ok()
 }
 
-fn phase(state: &ContainerState) -> Phase {
+pub(super) fn phase(state: &ContainerState) -> Phase {
     match state.status {
         Some(State::RUNNING | State::RESTARTING | State::STOPPING) => Phase::Running,
         Some(State::PAUSED) => Phase::Paused,
@@ -299,11 +385,12 @@ fn events(
     instance: &InstanceId,
     since: Option<Duration>,
 ) -> BoxStream<'static, SeatKey> {
+    // Not by label: events of networks have none.
     let filters = HashMap::from([
-        ("type", vec!["container".to_owned()]),
-        ("label", vec![names::filter(names::INSTANCE, instance)]),
+        ("type", SUBJECTS.map(str::to_owned).to_vec()),
         ("event", EVENTS.map(str::to_owned).to_vec()),
     ]);
+    let ours = instance.to_string();
     let mut options = EventsOptionsBuilder::new().filters(&filters);
     if let Some(since) = since {
         options = options.since(&since.as_secs().to_string());
@@ -312,12 +399,21 @@ fn events(
         .docker()
         .events(Some(options.build()))
         .take_while(|event| std::future::ready(event.is_ok()))
-        .filter_map(|event| std::future::ready(event.ok().and_then(seat_of)))
+        .filter_map(move |event| std::future::ready(event.ok().and_then(|it| seat_of(it, &ours))))
         .boxed()
 }
 
-fn seat_of(event: EventMessage) -> Option<SeatKey> {
-    names::seat(event.actor?.attributes.as_ref()?)
+/// The seat that something happened to; of a network, which may be another installation's, its first
+/// seat: a hint is about the whole workshop.
+fn seat_of(event: EventMessage, ours: &str) -> Option<SeatKey> {
+    let attributes = event.actor?.attributes?;
+    if event.typ == Some(EventMessageTypeEnum::NETWORK) {
+        let workshop = names::workshop_of_network(attributes.get("name")?)?;
+        let seat = SeatNumber::new(1).ok()?;
+        return Some(SeatKey { workshop, seat });
+    }
+    let is_ours = attributes.get(names::INSTANCE).is_some_and(|id| id == ours);
+    names::seat(&attributes).filter(|_| is_ours)
 }
 
 #[cfg(test)]

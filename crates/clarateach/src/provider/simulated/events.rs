@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use clarateach_protocol::files::{FileEvent, FileEventKind};
+use clarateach_protocol::terminal::{ClientFrame, ServerFrame};
 use futures_util::{SinkExt, StreamExt};
 use http::header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE};
 use http::{Method, Request, StatusCode};
@@ -73,7 +74,13 @@ async fn serve(
                     Err(_) => return Ok(()),
                 },
                 message = socket.next() => match message {
-                    Some(message) => drop(message?),
+                    Some(message) => {
+                        let frame = message?.into_text().map(|text| serde_json::from_str(&text));
+                        if matches!(frame, Ok(Ok(ClientFrame::Ping {}))) {
+                            let pong = serde_json::to_string(&ServerFrame::Pong).unwrap_or_default();
+                            socket.send(Message::text(pong)).await?;
+                        }
+                    }
                     None => return Ok(()),
                 },
             }

@@ -1,11 +1,12 @@
 //! One simulated seat: its files outlive its starts, its servers and terminals don't.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use clarateach_protocol::id::{Generation, SeatKey};
-use clarateach_protocol::route::Service;
+use clarateach_protocol::route::{BROWSER_PORT, Service};
 use clarateach_protocol::token::{Mode, Scope, VerifyingKeys, WorkspaceClaims};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -16,7 +17,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::super::{Endpoints, Instance, InstanceStatus, SeatSpec};
+use super::super::{BrowserState, BrowserStatus, Endpoints, Instance, InstanceStatus, SeatSpec};
+use super::browser::Browser;
 use super::files::FileTree;
 use super::http;
 use super::terminal::Terminals;
@@ -28,6 +30,8 @@ const BACKLOG: u32 = 128;
 pub(super) struct Seat {
     key: SeatKey,
     generation: Generation,
+    /// The generation whose files these are.
+    pub(super) disk: Generation,
     digest: String,
     address: IpAddr,
     keys: VerifyingKeys,
@@ -53,6 +57,7 @@ pub(super) struct Start {
     pub(super) terminals: Terminals,
     pub(super) bound: Mutex<Option<String>>,
     hangs: watch::Sender<bool>,
+    browser: Mutex<Option<Browser>>,
 }
 
 impl Start {
@@ -61,17 +66,34 @@ impl Start {
         // The sender lives as long as the start does.
         let _ = self.hangs.subscribe().wait_for(|hangs| !hangs).await;
     }
+
+    fn browser(&self) -> MutexGuard<'_, Option<Browser>> {
+        self.browser.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn browser_status(&self) -> BrowserStatus {
+        let browser = self.browser();
+        browser
+            .as_ref()
+            .map_or(BrowserStatus::Absent, Browser::status)
+    }
 }
 
 impl Seat {
-    pub(super) fn new(spec: &SeatSpec, address: IpAddr, keys: VerifyingKeys) -> Arc<Self> {
+    pub(super) fn new(
+        spec: &SeatSpec,
+        address: IpAddr,
+        keys: VerifyingKeys,
+        files: FileTree,
+    ) -> Arc<Self> {
         Arc::new(Self {
             key: spec.key(),
             generation: spec.generation,
+            disk: spec.disk,
             digest: spec.digest(),
             address,
             keys,
-            files: Mutex::new(FileTree::default()),
+            files: Mutex::new(files),
             changes: watch::Sender::new(0),
             state: Mutex::new(State::Stopped {
                 last: String::new(),
@@ -93,13 +115,19 @@ impl Seat {
     }
 
     pub(super) fn instance(&self) -> Instance {
-        let (incarnation, status) = match &*self.state() {
-            State::Running(start) => (start.incarnation.clone(), InstanceStatus::Running),
+        let (incarnation, status, browser) = match &*self.state() {
+            State::Running(start) => (
+                start.incarnation.clone(),
+                InstanceStatus::Running,
+                start.browser_status(),
+            ),
             State::Stopped { last, reason } => {
                 let reason = reason.clone();
-                (last.clone(), InstanceStatus::Stopped { reason })
+                let status = InstanceStatus::Stopped { reason };
+                (last.clone(), status, BrowserStatus::Absent)
             }
         };
+        let browser_runs = browser == BrowserStatus::Running;
         Instance {
             workshop: self.key.workshop,
             seat: self.key.seat,
@@ -112,13 +140,40 @@ impl Seat {
             endpoints: Endpoints {
                 terminal: self.endpoint(Service::Terminal),
                 files: self.endpoint(Service::Files),
-                browser: None,
+                browser: browser_runs.then(|| self.browser_endpoint()),
             },
+            browser,
+            files: BTreeSet::from([self.disk]),
         }
     }
 
     fn endpoint(&self, service: Service) -> SocketAddr {
         SocketAddr::new(self.address, service.port())
+    }
+
+    fn browser_endpoint(&self) -> SocketAddr {
+        SocketAddr::new(self.address, BROWSER_PORT)
+    }
+
+    /// Brings its browser to a state; tells whether it could: a stopped seat has none.
+    pub(super) fn set_browser(&self, want: BrowserState) -> io::Result<bool> {
+        let state = self.state();
+        let State::Running(start) = &*state else {
+            return Ok(want == BrowserState::Absent);
+        };
+        let mut browser = start.browser();
+        if want == BrowserState::Absent {
+            *browser = None;
+            return Ok(true);
+        }
+        if browser.is_none() {
+            let address = self.browser_endpoint();
+            *browser = Some(Browser::start(address, &start.cancel, &start.tasks)?);
+        }
+        if let Some(browser) = &*browser {
+            browser.bring(want);
+        }
+        Ok(true)
     }
 
     /// Starts its servers; tells whether they weren't running.
@@ -136,6 +191,7 @@ impl Seat {
             terminals: Terminals::new(self.key.seat),
             bound: Mutex::new(None),
             hangs: watch::Sender::new(false),
+            browser: Mutex::new(None),
         });
         for (listener, service) in [(terminal, Service::Terminal), (files, Service::Files)] {
             let serving = serve(Arc::clone(self), Arc::clone(&start), listener, service);
@@ -181,7 +237,7 @@ impl Seat {
 }
 
 /// A listener that can follow at once on one that is just being closed.
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
     socket.set_reuseport(true)?;

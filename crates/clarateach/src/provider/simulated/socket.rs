@@ -1,5 +1,6 @@
 //! A simulated terminal's WebSocket: attach, resume, window and acks as the protocol has them.
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -126,6 +127,7 @@ async fn serve(upgrade: OnUpgrade, terminal: Arc<Terminal>, wish: Wish) {
         sent: 0,
         acked: 0,
         owes_since: None,
+        asked: false,
         terminal,
     };
     // A socket that broke is the client's affair: it resumes when it can.
@@ -142,6 +144,8 @@ struct Connection {
     acked: u64,
     /// Since when the whole window is unacknowledged.
     owes_since: Option<Instant>,
+    /// Whether the client asks if anybody is there.
+    asked: bool,
 }
 
 impl Connection {
@@ -172,6 +176,9 @@ impl Connection {
                     if !self.take(message?) {
                         // RFC 6455, section 7.4.1: policy violation.
                         return self.close(1008).await;
+                    }
+                    if mem::take(&mut self.asked) {
+                        self.say(&ServerFrame::Pong).await?;
                     }
                 }
             }
@@ -270,6 +277,10 @@ impl Connection {
                         self.owes_since = None;
                     }
                     right
+                }
+                Ok(ClientFrame::Ping {}) => {
+                    self.asked = true;
+                    true
                 }
                 Err(_) => false,
             },

@@ -48,6 +48,7 @@ impl Scene {
             workshop,
             number: SeatNumber::new(1).unwrap(),
             generation: Generation::FIRST,
+            disk: Generation::FIRST,
         };
         let instance = seats.create(&spec).await.unwrap();
         Self {

@@ -2,15 +2,16 @@
 //!
 //! `…/vm/{seat}/origins` and `…/vm/{seat}/open-ports`, with the seat's token like every other route.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::server::Arriving;
 use axum::body::Body;
 use clarateach_protocol::id::{SeatKey, SeatNumber};
 use clarateach_protocol::origin::{SeatPort, Target};
 use clarateach_protocol::token::{OriginClaims, Role, Visitor};
 use http::{Method, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
 use serde::{Deserialize, Serialize};
 
 use super::super::authorise::Grant;
@@ -64,7 +65,7 @@ impl Gateway {
         method: &Method,
         (exchange, host): (&Exchange<'_>, &HostKind),
         grant: &Grant,
-        body: Incoming,
+        body: Arriving,
     ) -> Result<Response<Body>, ProxyError> {
         if *method != Method::POST {
             return Err(ProxyError::MethodNotAllowed { allow: "POST" });
@@ -88,7 +89,7 @@ impl Gateway {
         };
         let claims = self.visitor(grant, wanted.seat, target, exchange.now)?;
         let seat = claims.seat;
-        self.admit(claims.clone(), exchange.now)?;
+        self.admit(Arc::new(claims.clone()), exchange.now)?;
         let own = self.place(origins, host, seat, target).await?;
         let ticket = origins.tickets.issue(claims, Instant::now());
         Ok(json_response(&Created {
@@ -222,7 +223,7 @@ fn bad(field: &'static str, why: &str) -> ProxyError {
     }
 }
 
-async fn read_json<T: serde::de::DeserializeOwned>(body: Incoming) -> Result<T, ProxyError> {
+async fn read_json<T: serde::de::DeserializeOwned>(body: Arriving) -> Result<T, ProxyError> {
     let collected = tokio::time::timeout(BODY_LIMIT, Limited::new(body, MAX_BODY_BYTES).collect())
         .await
         .map_err(|_| ProxyError::UploadStalled)?

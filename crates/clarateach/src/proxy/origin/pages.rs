@@ -84,6 +84,11 @@ impl Page {
                 "It is being made or brought back. This page looks again every two seconds.",
                 Then::Wait,
             ),
+            ProxyError::SeatBusy => page(
+                "Too many are looking at this",
+                "The seat has as many visitors as one may. This page looks again every two seconds.",
+                Then::Wait,
+            ),
             ProxyError::AnswerDeadline { .. } => page(
                 "The program does not answer",
                 "It took the connection and said nothing for a long time. Is it stopped in a debugger, or busy?",

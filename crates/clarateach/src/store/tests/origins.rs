@@ -89,7 +89,7 @@ async fn an_open_port_belongs_to_its_generation() {
     assert_eq!(closed, Noted::As(vec![port(8000)]));
     assert_eq!(store.all_open_ports().await.unwrap(), [(seat, port(8000))]);
     let renewed = store
-        .renew_seat(seat, Occupancy::Keep)
+        .renew_seat(seat, Occupancy::Keep, OffsetDateTime::now_utc())
         .await
         .unwrap()
         .unwrap();

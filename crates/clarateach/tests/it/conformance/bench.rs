@@ -20,7 +20,7 @@ use clarateach_protocol::seat::{BindRequest, Binding};
 use clarateach_protocol::token::{Scope, SigningKey};
 use http::Method;
 
-use super::super::in_seat;
+use super::super::{in_seat, stand_in};
 
 /// How long a seat may take for anything.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
@@ -50,6 +50,7 @@ impl Room<'_> {
             workshop: self.spec.clone(),
             number: SeatNumber::new(number).unwrap(),
             generation: Generation::FIRST,
+            disk: Generation::FIRST,
         }
     }
 
@@ -164,6 +165,7 @@ pub(super) fn docker_config(data: &Path, runtime: &Path, instance: &str) -> Dock
         seat_networks: "198.18.0.0/15".parse().unwrap(),
         runtime_dir: runtime.to_owned(),
         weak_isolation: WeakIsolation::Refuse,
+        browser_image: stand_in::browser_image(),
         resolvers: Vec::new(),
     }
 }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clarateach::provider::docker::DockerProvider;
-use clarateach::provider::{InstanceStatus, Progress, Provider, SeatSpec};
+use clarateach::provider::{
+    BrowserState, BrowserStatus, InstanceStatus, Progress, Provider, ProviderError, SeatSpec,
+};
 use clarateach_protocol::id::{Generation, SeatNumber, WorkshopId};
 use clarateach_protocol::token::SigningKey;
 use serde_json::{Value, json};
@@ -21,7 +23,16 @@ use super::bench::{IMAGE, docker_config, random_id, runtime, workshop};
 const CALL: &str = "CLARATEACH_TEST_KILLED_CALL";
 const NAME: &str = "conformance::killed::a_call_that_was_killed_can_be_made_again";
 const BEGINS: &str = "the call begins";
-const CALLS: [&str; 5] = ["prepare", "create", "stop", "destroy", "destroy_workshop"];
+const CALLS: [&str; 8] = [
+    "prepare",
+    "create",
+    "start_browser",
+    "pause_browser",
+    "remove_browser",
+    "stop",
+    "destroy",
+    "destroy_workshop",
+];
 
 /// One installation with one workshop of one seat.
 struct Installation {
@@ -37,6 +48,7 @@ impl Installation {
                 workshop: workshop(id, IMAGE),
                 number: SeatNumber::new(1).unwrap(),
                 generation: Generation::FIRST,
+                disk: Generation::FIRST,
             },
         }
     }
@@ -47,6 +59,9 @@ impl Installation {
         match call {
             "prepare" => provider.prepare(&seat.workshop, &Progress::silent()).await,
             "create" => provider.create(seat).await.map(drop),
+            "start_browser" => self.set_browser(BrowserState::Running).await,
+            "pause_browser" => self.set_browser(BrowserState::Paused).await,
+            "remove_browser" => self.set_browser(BrowserState::Absent).await,
             "stop" => provider.stop(&key).await,
             "destroy" => provider.destroy(&key).await,
             "destroy_workshop" => provider.destroy_workshop(&key.workshop).await,
@@ -55,14 +70,23 @@ impl Installation {
         .unwrap();
     }
 
+    async fn set_browser(&self, want: BrowserState) -> Result<(), ProviderError> {
+        let key = self.seat.key();
+        self.provider.set_browser(&key, want).await.map(drop)
+    }
+
     /// Nothing at all, or what has to be there before a call.
     async fn set_up_for(&self, call: &str) {
         self.call("destroy_workshop").await;
         if call != "prepare" {
             self.call("prepare").await;
         }
-        if matches!(call, "stop" | "destroy" | "destroy_workshop") {
+        if !matches!(call, "prepare" | "create") {
             self.call("create").await;
+        }
+        // With a browser, which goes with the seat.
+        if !matches!(call, "prepare" | "create" | "start_browser") {
+            self.call("start_browser").await;
         }
     }
 
@@ -73,8 +97,17 @@ impl Installation {
         let known = self.provider.list_workshops().await.unwrap().contains(&id);
         let status = there.first().map(|instance| &instance.status);
         assert!(there.len() < 2, "{there:?}");
+        let browser = there.first().map(|instance| &instance.browser);
+        let wanted = match call {
+            "start_browser" => BrowserStatus::Running,
+            "pause_browser" => BrowserStatus::Paused,
+            _ => BrowserStatus::Absent,
+        };
+        assert!(browser.is_none_or(|it| *it == wanted), "{there:?}");
         match call {
-            "create" => assert_eq!(status, Some(&InstanceStatus::Running)),
+            "create" | "start_browser" | "pause_browser" | "remove_browser" => {
+                assert_eq!(status, Some(&InstanceStatus::Running));
+            }
             "stop" => assert!(
                 matches!(status, Some(InstanceStatus::Stopped { .. })),
                 "{there:?}"

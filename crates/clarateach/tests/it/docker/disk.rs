@@ -1,8 +1,10 @@
 //! Seats' disks: a limit each, and nothing that outlives its seat.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
-use clarateach::provider::Provider;
+use clarateach::provider::{Provider, SeatSpec};
+use clarateach_protocol::id::Generation;
 
 use super::fixture::{host, scene, seat, workshop};
 
@@ -39,6 +41,52 @@ async fn an_empty_disk_takes_no_room_and_is_private() {
         assert_eq!(file.permissions().mode() & 0o777, 0o600);
         let folder = folder.metadata().unwrap();
         assert_eq!(folder.permissions().mode() & 0o777, 0o700);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn kept_files_come_back_and_the_others_room_is_given_back() {
+    scene(|world| async move {
+        let spec = workshop();
+        world.prepared(&spec).await;
+        let first = world.seat(&spec, 1).await;
+        let (key, folder) = (first.key(), world.seat_folder(&first.key()));
+        world.sh(&first, "echo kept > /workspace/file").await.ok();
+        let generations = |numbers: &[u32]| numbers.iter().copied().map(Generation).collect();
+        for _ in 0..2 {
+            let keep: BTreeSet<Generation> = generations(&[1, 2]);
+            world.provider.retire(&key, &keep).await.unwrap();
+        }
+        let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
+        assert!(!mounts.contains(&*folder.to_string_lossy()), "{mounts}");
+
+        let second = world.provider.create(&seat(&spec, 1, 2)).await.unwrap();
+        assert_eq!(second.files, generations(&[1, 2]));
+        assert_eq!(world.provider.list(None).await.unwrap(), [second.clone()]);
+        world.sh(&second, "test ! -e /workspace/file").await.ok();
+        world
+            .provider
+            .retire(&key, &generations(&[1]))
+            .await
+            .unwrap();
+        let undone = SeatSpec {
+            disk: Generation(1),
+            ..seat(&spec, 1, 3)
+        };
+        let third = world.provider.create(&undone).await.unwrap();
+        assert_eq!(world.sh(&third, "cat /workspace/file").await.ok(), "kept");
+        assert_eq!(third.files, generations(&[1]));
+
+        // What is kept beside a seat that runs goes without its noticing.
+        std::fs::write(folder.join("g2.ext4"), "old").unwrap();
+        world
+            .provider
+            .discard(&key, &generations(&[1]))
+            .await
+            .unwrap();
+        assert_eq!(world.provider.list(None).await.unwrap(), [third.clone()]);
+        assert_eq!(world.sh(&third, "cat /workspace/file").await.ok(), "kept");
     })
     .await;
 }

@@ -17,11 +17,11 @@ use clarateach_protocol::id::{Generation, SeatKey, SeatNumber, WorkshopId};
 use clarateach_protocol::token::SigningKey;
 use futures_util::{FutureExt, StreamExt};
 
-use super::super::in_seat;
+use super::super::{in_seat, stand_in};
 
 pub(super) const IMAGE: &str = "clarateach/workspace:latest";
 /// The longest that any condition of these tests takes to come true.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// One installation of the provider, alone on the engine as far as it can tell.
 pub(super) struct World {
@@ -73,6 +73,7 @@ impl World {
             seat_networks: "198.18.0.0/15".parse().unwrap(),
             runtime_dir: runtime.path().to_owned(),
             weak_isolation: WeakIsolation::Refuse,
+            browser_image: stand_in::browser_image(),
             resolvers: Vec::new(),
         };
         change(&mut config);
@@ -250,6 +251,7 @@ pub(super) fn seat(workshop: &WorkshopSpec, number: u16, generation: u32) -> Sea
         workshop: workshop.clone(),
         number: SeatNumber::new(number).unwrap(),
         generation: Generation(generation),
+        disk: Generation(generation),
     }
 }
 

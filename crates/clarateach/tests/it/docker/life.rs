@@ -200,6 +200,32 @@ async fn a_workshop_is_found_by_whatever_is_left_of_it() {
 }
 
 #[tokio::test]
+async fn a_seat_that_loses_its_network_is_hinted_at() {
+    scene(|world| async move {
+        let spec = workshop();
+        world.prepared(&spec).await;
+        let made = world.seat(&spec, 1).await;
+        let network = format!("clarateach-{}", spec.id);
+        let mut changes = world.provider.changes();
+        let hint = async {
+            loop {
+                tokio::select! {
+                    key = changes.next() => return key.unwrap(),
+                    // The stream is connected some time after it is asked for; the seat runs on.
+                    () = tokio::time::sleep(Duration::from_millis(200)) => {
+                        host("docker", &["network", "disconnect", "-f", &network, &made.id]);
+                        host("docker", &["network", "connect", &network, &made.id]);
+                    }
+                }
+            }
+        };
+        let hinted = tokio::time::timeout(Duration::from_secs(10), hint).await;
+        assert_eq!(hinted.unwrap().workshop, spec.id);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_death_is_hinted_at_and_explained() {
     scene(|world| async move {
         let spec = workshop();

@@ -113,7 +113,7 @@ impl World {
             status: WorkshopStatus::Provisioning,
             reason: None,
             env: Secrets::default(),
-            created_at: OffsetDateTime::now_utc(),
+            created_at: time::OffsetDateTime::now_utc(),
             starts_at: None,
             ends_at: None,
         };
@@ -159,7 +159,10 @@ impl World {
     }
 
     pub(crate) async fn reset(&self, key: SeatKey) {
-        self.store.renew_seat(key, Occupancy::Keep).await.unwrap();
+        self.store
+            .renew_seat(key, Occupancy::Keep, OffsetDateTime::now_utc())
+            .await
+            .unwrap();
         self.orchestrator.wake(key.workshop);
     }
 

@@ -28,6 +28,10 @@ impl Seen {
     pub(crate) fn note(&self, bytes: &[u8]) {
         self.bytes.lock().unwrap().extend_from_slice(bytes);
     }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes.lock().unwrap()).into_owned()
+    }
 }
 
 impl Seat {
@@ -120,7 +124,12 @@ impl Seat {
 
     /// Everything that it was sent, on all connections.
     pub(crate) fn seen(&self) -> String {
-        String::from_utf8_lossy(&self.seen.bytes.lock().unwrap()).into_owned()
+        self.seen.text()
+    }
+
+    /// Tells its script something, as if it had been sent that.
+    pub(crate) fn say(&self, text: &str) {
+        self.seen.note(text.as_bytes());
     }
 
     /// How many connections it has taken.

@@ -1,16 +1,20 @@
 //! A running server, its directory and keys, and clients that write bytes.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use axum::Router;
-use axum::routing::get;
+use axum::body::Body;
+use axum::http::StatusCode;
+use axum::routing::{any, get};
+use axum::{Extension, Router};
 use clarateach::addresses::Addresses;
 use clarateach::directory::{Directory, Live, Reach, Tenancy};
+use clarateach::model::Cidr;
 use clarateach::provider::Endpoints;
 use clarateach::proxy::{Gateway, GatewayConfig, Limits};
-use clarateach::server::{Server, ServerLimits};
+use clarateach::server::{Condition, Server, ServerLimits};
 use clarateach_protocol::id::{Generation, SeatKey};
 use clarateach_protocol::token::{Mode, Role, SeatClaims, SigningKey};
 
@@ -40,6 +44,7 @@ pub(crate) struct Setup {
     pub(crate) domain: Option<&'static str>,
     pub(crate) gateway: Limits,
     pub(crate) server: ServerLimits,
+    pub(crate) trusted_proxies: Vec<Cidr>,
 }
 
 impl Default for Setup {
@@ -50,8 +55,10 @@ impl Default for Setup {
                 connect: Duration::from_secs(2),
                 first_byte: SOON,
                 half_open: SOON,
+                ..Limits::default()
             },
             server: ServerLimits::default(),
+            trusted_proxies: Vec::new(),
         }
     }
 }
@@ -68,6 +75,28 @@ pub(crate) fn now() -> u64 {
         .duration_since(UNIX_EPOCH)
         .unwrap()
         .as_secs()
+}
+
+/// A little of the platform, with calls that tell what reaches them.
+fn platform() -> Router {
+    Router::new()
+        .route("/api/health", get(|| async { "the platform" }))
+        .route(
+            "/api/ready",
+            get(|Extension(condition): Extension<Condition>| async move { format!("{condition:?}") }),
+        )
+        .route(
+            "/api/refuse",
+            any(|| async { (StatusCode::UNAUTHORIZED, "no") }),
+        )
+        .route("/api/never", get(std::future::pending::<()>))
+        .route(
+            "/api/endless",
+            get(|| async {
+                let zeros = futures_util::stream::repeat_with(|| Ok::<_, Infallible>(vec![0; 65536]));
+                Body::from_stream(zeros)
+            }),
+        )
 }
 
 impl World {
@@ -92,8 +121,8 @@ impl World {
         let server = Server {
             addresses,
             gateway,
-            platform: Router::new().route("/api/health", get(|| async { "the platform" })),
-            trusted_proxies: Vec::new(),
+            platform: platform(),
+            trusted_proxies: setup.trusted_proxies,
             limits: setup.server,
         };
         let stop = CancellationToken::new();
@@ -129,6 +158,10 @@ impl World {
     }
 
     pub(crate) fn live(&self, upstream: &Seat, incarnation: &str) {
+        self.live_as(3, upstream, incarnation);
+    }
+
+    pub(crate) fn live_as(&self, number: u16, upstream: &Seat, incarnation: &str) {
         let live = Live {
             incarnation: incarnation.to_owned(),
             endpoints: Endpoints {
@@ -139,12 +172,12 @@ impl World {
         };
         let generation = self
             .directory
-            .lookup(&seat(3))
+            .lookup(&seat(number))
             .unwrap()
             .tenancy()
             .generation;
         self.directory
-            .set_reach(seat(3), generation, &Reach::Live(live));
+            .set_reach(seat(number), generation, &Reach::Live(live));
     }
 
     pub(crate) fn claims(&self) -> SeatClaims {

@@ -207,10 +207,18 @@ impl Classroom {
             .answers("echo \"[$ANTHROPIC_API_KEY]\"", &format!("[{API_KEY}]"))
             .await;
         self.terminal = terminal;
-        self.is_isolated();
+        self.is_isolated().await;
     }
 
-    pub(super) fn is_isolated(&self) {
+    /// Every seat that was announced. One that is only being started has a port, and nothing of its learner's runs.
+    pub(super) async fn is_isolated(&self) {
+        until("seats that are not being started", async || {
+            let view = self.instructor.get(&self.path()).await.json();
+            let seats = view["seats"].as_array()?;
+            let settled = |seat: &Value| seat["status"] == "ready" || seat["status"] == "occupied";
+            seats.iter().all(settled).then_some(())
+        })
+        .await;
         let bridge = format!("ct-{}", self.id().strip_prefix("ws-").unwrap());
         let ports = Path::new("/sys/class/net").join(bridge).join("brif");
         let ports: Vec<_> = std::fs::read_dir(&ports).unwrap().flatten().collect();

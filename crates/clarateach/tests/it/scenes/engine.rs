@@ -128,6 +128,14 @@ impl SecondEngine {
             daemon.try_wait().unwrap()
         })
         .await;
+        // Its containerd dies with it, a moment later; an engine that finds it dying waits for it in vain.
+        let containerd = self.folder.path().join("exec/containerd/containerd.pid");
+        let containerd = std::fs::read_to_string(containerd).unwrap();
+        let process = PathBuf::from("/proc").join(containerd.trim());
+        until("its containerd's end", async || {
+            (!process.exists()).then_some(())
+        })
+        .await;
     }
 
     fn signal(&self, signal: rustix::process::Signal) {

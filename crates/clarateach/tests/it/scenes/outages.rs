@@ -29,11 +29,15 @@ async fn seats_that_stopped_with_their_engine_come_back_with_it() {
                 engine.stop().await;
             } else {
                 engine.kill().await;
-                // Its containers go on without it, and their engine's next start kills them.
+                // Its containers go on without it; the engine's next start stops them, or kills them.
                 engine.start_again().await;
-                class
-                    .heals(watch, &["killed", "engine_restarted", "engine_unreachable"])
-                    .await;
+                let reasons = [
+                    "stopped",
+                    "killed",
+                    "engine_restarted",
+                    "engine_unreachable",
+                ];
+                class.heals(watch, &reasons).await;
                 class.neighbour_is_back().await;
                 continue;
             }
@@ -93,7 +97,7 @@ async fn seats_that_outlive_their_engine_go_on() {
             watch.others_than("occupied"),
             Vec::<serde_json::Value>::new()
         );
-        class.is_isolated();
+        class.is_isolated().await;
     })
     .await;
 }

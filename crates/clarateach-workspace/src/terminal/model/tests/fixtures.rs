@@ -11,10 +11,14 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use serde_json::json;
 
+use super::odd::STREAMS;
 use super::streams::stream;
 use super::{model, size};
 
 const GENERATED: usize = 60;
+const RECORDINGS: [&str; 8] = [
+    "vim", "less", "top", "tmux", "colours", "mc", "nano", "htop",
+];
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web/src/modules/terminal/replays")
@@ -42,7 +46,7 @@ fn generated(count: usize) -> Vec<serde_json::Value> {
     (0..count).map(one).collect()
 }
 
-/// Recorded in a terminal of 80 columns and 24 rows.
+/// Recorded in a terminal of 80 columns and 24 rows (`record.sh` beside them made the last three).
 fn recorded() -> Vec<serde_json::Value> {
     let one = |name: &str| {
         let path = folder().join(format!("{name}.out"));
@@ -53,12 +57,21 @@ fn recorded() -> Vec<serde_json::Value> {
             .collect();
         case(name, &output, &cuts, 80, 24)
     };
-    ["vim", "less", "top", "tmux", "colours"].map(one).to_vec()
+    RECORDINGS.map(one).to_vec()
+}
+
+/// Redrawn wherever they can be cut.
+fn odd() -> Vec<serde_json::Value> {
+    let one = |(name, output, cols, rows): (&str, &str, u16, u16)| {
+        let cuts: Vec<_> = (1..=output.len()).collect();
+        case(name, output.as_bytes(), &cuts, cols, rows)
+    };
+    STREAMS.map(one).to_vec()
 }
 
 #[test]
 fn the_pages_fixtures_are_what_the_model_makes() {
-    let cases = [recorded(), generated(GENERATED)].concat();
+    let cases = [recorded(), odd(), generated(GENERATED)].concat();
     let lines: String = cases.iter().map(|case| format!("{case}\n")).collect();
     let path = folder().join("cases.jsonl");
     if std::env::var_os("CLARATEACH_UPDATE_FIXTURES").is_some() {

@@ -18,6 +18,7 @@ fn body(image: &Image) -> ContainerCreateBody {
         },
         number: SeatNumber::new(3).unwrap(),
         generation: Generation(2),
+        disk: Generation(2),
     };
     let plan = Plan {
         instance: &"aaaa1111".parse().unwrap(),

@@ -1,0 +1,120 @@
+//! Bringing a seat's browser to a state: making, pausing, resuming and removing its container.
+
+use bollard::models::ContainerCreateBody;
+use clarateach_protocol::id::{SeatKey, WorkshopId};
+
+use super::connect::Engine;
+use super::observe::{self, Found};
+use super::sidecar::{Plan, Sidecar};
+use super::{DockerProvider, container, names};
+use crate::provider::{BrowserState, BrowserStatus, Instance, InstanceStatus, ProviderError};
+
+const START: &str = "start the browser";
+
+impl DockerProvider {
+    /// A seat's browser as it is wanted, from whatever is there; the caller holds the seat's lock.
+    pub(super) async fn bring_browser(
+        &self,
+        key: &SeatKey,
+        want: BrowserState,
+    ) -> Result<Instance, ProviderError> {
+        let engine = self.engine().await?;
+        let found = self.found(key).await?;
+        if found.instance.browser.is(want) {
+            return Ok(found.instance);
+        }
+        self.change_browser(engine, &found, want).await?;
+        let after = self.found(key).await?.instance;
+        match &after.browser {
+            status if status.is(want) => Ok(after),
+            BrowserStatus::Stale { reason } => Err(failed(key, reason.message.clone())),
+            _ => Err(failed(key, "something else changed it meanwhile")),
+        }
+    }
+
+    async fn found(&self, key: &SeatKey) -> Result<Found, ProviderError> {
+        let engine = self.engine().await?;
+        observe::seat(engine, &self.config.instance, key)
+            .await?
+            .ok_or(ProviderError::NoSeat(*key))
+    }
+
+    async fn change_browser(
+        &self,
+        engine: &Engine,
+        found: &Found,
+        want: BrowserState,
+    ) -> Result<(), ProviderError> {
+        let seat = &found.instance;
+        match (&found.sidecar, &seat.browser, want) {
+            (None, _, BrowserState::Absent) => Ok(()),
+            (Some(sidecar), _, BrowserState::Absent) => {
+                container::remove(engine, &sidecar.id).await
+            }
+            (Some(sidecar), BrowserStatus::Running, BrowserState::Paused) => {
+                container::pause(engine, &sidecar.id).await
+            }
+            (Some(sidecar), BrowserStatus::Paused, BrowserState::Running) => {
+                container::unpause(engine, &sidecar.id).await
+            }
+            (there, _, BrowserState::Running | BrowserState::Paused) => {
+                if seat.status != InstanceStatus::Running {
+                    return Err(ProviderError::NotRunning(seat.key()));
+                }
+                if let Some(Sidecar { id, .. }) = there {
+                    container::remove(engine, id).await?;
+                }
+                let id = self.start_browser(engine, seat).await?;
+                if want == BrowserState::Paused {
+                    container::pause(engine, &id).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// A browser beside a seat that has none; its container's id.
+    async fn start_browser(
+        &self,
+        engine: &Engine,
+        seat: &Instance,
+    ) -> Result<String, ProviderError> {
+        let key = seat.key();
+        let image = &self.config.browser_image;
+        self.images.there(engine, image).await?;
+        let ca_bundle = container::ca_bundle(&self.config.runtime_dir);
+        let plan = Plan {
+            instance: &self.config.instance,
+            seat,
+            image,
+            resolv_conf: &self.resolv_conf(&key.workshop),
+            ca_bundle: ca_bundle.as_deref(),
+            cpus: engine.cpus(),
+        };
+        let body: ContainerCreateBody = plan.body();
+        let id = container::create_as(engine, &names::browser(&key), body).await?;
+        if let Err(refusal) = container::start(engine, &id).await? {
+            container::remove(engine, &id).await?;
+            // Not the refusal itself: its status would be taken for that of a name in use.
+            return Err(failed(&key, refusal.to_string()));
+        }
+        Ok(id)
+    }
+
+    /// Removes browsers whose seat is gone: somebody removed its container by hand.
+    pub(super) async fn remove_orphans(&self, workshop: &WorkshopId) -> Result<(), ProviderError> {
+        let engine = self.engine().await?;
+        for id in observe::orphans(engine, &self.config.instance, workshop).await? {
+            container::remove(engine, &id).await?;
+        }
+        Ok(())
+    }
+}
+
+fn failed(key: &SeatKey, why: impl Into<String>) -> ProviderError {
+    ProviderError::Engine {
+        operation: START,
+        subject: format!("of {key}"),
+        source: why.into().into(),
+    }
+}

@@ -1,0 +1,24 @@
+// What policies can't say. The profile is on a memory disk and goes with the seat's browser.
+pref("browser.cache.disk.enable", false);
+pref("browser.sessionstore.interval", 15000);
+pref("browser.sessionstore.resume_from_crash", true);
+pref("browser.tabs.inTitlebar", 0);
+pref("browser.aboutwelcome.enabled", false);
+pref("browser.region.network.url", "");
+pref("browser.safebrowsing.malware.enabled", false);
+pref("browser.safebrowsing.phishing.enabled", false);
+pref("browser.safebrowsing.downloads.enabled", false);
+pref("datareporting.policy.dataSubmissionEnabled", false);
+pref("dom.ipc.processCount", 2);
+pref("dom.ipc.processPrelaunch.enabled", false);
+pref("dom.push.connection.enabled", false);
+pref("extensions.getAddons.cache.enabled", false);
+pref("layers.acceleration.disabled", true);
+pref("layout.frame_rate", 30);
+pref("media.gmp-manager.url", "data:text/plain,");
+pref("network.connectivity-service.enabled", false);
+pref("network.proxy.allow_hijacking_localhost", false);
+pref("services.settings.server", "data:,#remote-settings-dummy/v1");
+pref("toolkit.cosmeticAnimations.enabled", false);
+pref("toolkit.telemetry.reportingpolicy.firstRun", false);
+pref("ui.prefersReducedMotion", 1);
