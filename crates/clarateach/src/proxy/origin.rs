@@ -33,7 +33,7 @@ use super::error::ProxyError;
 use super::upgrade;
 use super::verified::Verified;
 use super::{Gateway, Received, cors, seconds_since_1970};
-use crate::addresses::{Naming, OwnHost};
+use crate::addresses::{Naming, OwnHost, Scheme};
 use crate::origins::OriginBook;
 use asker::Asker;
 use fields::Program;
