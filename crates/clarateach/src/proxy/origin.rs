@@ -238,12 +238,3 @@ fn refuse_ours(
     }
     Ok(())
 }
-
-/// Attributes of our cookies at an own origin: in a frame of another site only the first work, and a
-/// plain address has no other site and no `Secure`.
-fn cookie_attributes(own: &OwnHost) -> &'static str {
-    match (own.naming, own.origin.scheme()) {
-        (Naming::Names, Scheme::Http | Scheme::Https) => "SameSite=None; Secure; Partitioned",
-        (Naming::Numbers, _) => "SameSite=Lax",
-    }
-}
