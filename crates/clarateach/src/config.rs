@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
+use crate::browser::{BrowserEngine, SELKIES};
 use crate::feed::FeedTimes;
 use crate::model::{Cidr, PresenceTimes};
 use crate::origins::PreviewPorts;
@@ -101,7 +102,11 @@ pub struct Settings {
     /// Image of seats whose workshop names none [default: clarateach/workspace:latest]
     #[arg(long, env = "CLARATEACH_IMAGE", value_name = "IMAGE")]
     pub image: Option<String>,
-    /// Image of seats' browsers [default: clarateach/browser:latest]
+    /// How seats' browsers are streamed: selkies, or neko, which nobody ran with ClaraTeach yet
+    /// [default: selkies]
+    #[arg(long, env = "CLARATEACH_BROWSER_ENGINE", value_name = "ENGINE")]
+    pub browser_engine: Option<String>,
+    /// Image of seats' browsers [default: the engine's own, clarateach/browser:latest]
     #[arg(long, env = "CLARATEACH_BROWSER_IMAGE", value_name = "IMAGE")]
     pub browser_image: Option<String>,
     /// File with the instructor's password, read at every start; sets it without the set-up link
@@ -186,6 +191,8 @@ pub struct Config {
     pub provider: ProviderKind,
     /// The default image.
     pub image: String,
+    /// How seats' browsers are streamed.
+    pub browser_engine: &'static BrowserEngine,
     /// Image of seats' browsers.
     pub browser_image: String,
     /// The operator's password file.
@@ -240,6 +247,7 @@ impl Settings {
             data_dir: self.data_dir.or(file.data_dir),
             provider: self.provider.or(file.provider),
             image: self.image.or(file.image),
+            browser_engine: self.browser_engine.or(file.browser_engine),
             browser_image: self.browser_image.or(file.browser_image),
             instructor_password_file: self
                 .instructor_password_file
@@ -311,6 +319,13 @@ impl Settings {
             });
         }
         let (server_limits, seat_limits) = self.limits()?;
+        let browser_engine = match not_empty(self.browser_engine) {
+            None => &SELKIES,
+            Some(name) => BrowserEngine::named(&name).ok_or_else(|| ConfigError::Setting {
+                setting: "browser_engine",
+                problem: format!("there is no engine {name:?}. Hint: selkies or neko"),
+            })?,
+        };
         let listen = self
             .listen
             .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080)));
@@ -337,8 +352,9 @@ impl Settings {
             provider,
             image: not_empty(self.image)
                 .unwrap_or_else(|| "clarateach/workspace:latest".to_owned()),
+            browser_engine,
             browser_image: not_empty(self.browser_image)
-                .unwrap_or_else(|| "clarateach/browser:latest".to_owned()),
+                .unwrap_or_else(|| browser_engine.image.to_owned()),
             instructor_password_file: self.instructor_password_file,
             seat_networks,
             isolation: if self.allow_weak_isolation == Some(true) {
