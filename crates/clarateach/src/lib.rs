@@ -6,6 +6,8 @@
 
 pub mod model;
 
+pub mod browser;
+
 pub mod provider;
 
 pub mod store;
