@@ -130,7 +130,7 @@ function WorkshopView({ workshop, deletion, stream }: ViewProps) {
           action={
             isApiError(addSeats.error, 'overcommit') && (
               <Button size="small" onClick={() => addSeats.mutate({ count: 1, allow_overcommit: true })}>
-                Add it all the same
+                Add it anyway
               </Button>
             )
           }

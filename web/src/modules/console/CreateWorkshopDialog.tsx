@@ -130,7 +130,7 @@ export function CreateWorkshopDialog({ open, onOpenChange, onCreated }: Props) {
             action={
               isApiError(failure, 'overcommit') && (
                 <Button size="small" onClick={() => send({ ...requestOf(form), allow_overcommit: true })}>
-                  Make them all the same
+                  Make them anyway
                 </Button>
               )
             }
