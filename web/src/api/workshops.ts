@@ -104,7 +104,8 @@ export function useAddSeats(workshop: string) {
   const client = useQueryClient()
   return useMutation({
     mutationKey: LIST_KEY,
-    mutationFn: (count: number) => sendJson<Workshop>(`${urlOf(workshop)}/seats`, { method: 'POST', json: { count } }),
+    mutationFn: (json: { count: number; allow_overcommit?: boolean }) =>
+      sendJson<Workshop>(`${urlOf(workshop)}/seats`, { method: 'POST', json }),
     onSettled: () => client.invalidateQueries({ queryKey: LIST_KEY }),
   })
 }

@@ -119,12 +119,25 @@ function WorkshopView({ workshop, deletion, stream }: ViewProps) {
         </span>
         <span className={styles.spacer} />
         {workshop.status === 'ready' && workshop.seats.length < 200 && (
-          <Button size="small" busy={addSeats.isPending} onClick={() => addSeats.mutate(1)}>
+          <Button size="small" busy={addSeats.isPending} onClick={() => addSeats.mutate({ count: 1 })}>
             {!addSeats.isPending && <Icon name="add" />} Add a seat
           </Button>
         )}
       </div>
-      {addSeats.error && <Notice tone="error">{messageOf(addSeats.error)}</Notice>}
+      {addSeats.error && (
+        <Notice
+          tone={isApiError(addSeats.error, 'overcommit') ? 'warn' : 'error'}
+          action={
+            isApiError(addSeats.error, 'overcommit') && (
+              <Button size="small" onClick={() => addSeats.mutate({ count: 1, allow_overcommit: true })}>
+                Add it anyway
+              </Button>
+            )
+          }
+        >
+          {messageOf(addSeats.error)}
+        </Notice>
+      )}
       <ul className={styles.seats} data-testid="seats">
         {workshop.seats.map((seat) => (
           <SeatCard key={seat.number} workshop={workshop} seat={seat} frozen={isOver} />
