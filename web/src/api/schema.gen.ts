@@ -11,7 +11,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What this machine can hold, with every seat at its limits; and what is made ahead. */
+        /** What this machine can hold, and what is made ahead. */
         get: operations["get_capacity"];
         put?: never;
         post?: never;
@@ -440,7 +440,7 @@ export interface components {
              */
             count: number;
         };
-        /** @description Memory, disk and processes of seats, at their limits. */
+        /** @description Memory and processes of seats at their limits, and the quarter of their disks that is counted. */
         Amounts: {
             /** Format: int64 */
             disk_mb: number;
