@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/api/capacity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What this machine can hold, and what is made ahead. */
+        get: operations["get_capacity"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/events": {
         parameters: {
             query?: never;
@@ -415,11 +432,22 @@ export interface components {
     schemas: {
         /** @description More seats. */
         AddSeats: {
+            /** @description Make them although the machine can't give every seat all that its limits allow. */
+            allow_overcommit?: boolean;
             /**
              * Format: int32
              * @description How many.
              */
             count: number;
+        };
+        /** @description Memory and processes of seats at their limits, and the quarter of their disks that is counted. */
+        Amounts: {
+            /** Format: int64 */
+            disk_mb: number;
+            /** Format: int64 */
+            memory_mb: number;
+            /** Format: int64 */
+            pids: number;
         };
         /** @description An API token, without its text. */
         ApiToken: {
@@ -438,6 +466,19 @@ export interface components {
          * @enum {string}
          */
         Browser: "on_demand" | "always" | "off";
+        /** @description What this machine can hold. */
+        Capacity: {
+            for_seats?: components["schemas"]["Amounts"] | null;
+            /**
+             * Format: int64
+             * @description Seats of the default size that fit beside those; absent where nothing limits them.
+             */
+            seats_left?: number | null;
+            /** @description Workshops made ahead; they are in nobody's way. */
+            standby: components["schemas"]["StandbyWorkshop"][];
+            /** @description What the seats of all workshops may use. */
+            taken: components["schemas"]["Amounts"];
+        };
         /** @description An instructor opening a seat. */
         CreateSeatToken: {
             /** @description To look, or to help. */
@@ -450,6 +491,8 @@ export interface components {
         };
         /** @description A workshop to make. */
         CreateWorkshop: {
+            /** @description Make it although the machine can't give every seat all that its limits allow. */
+            allow_overcommit?: boolean;
             /** @description A key for an AI service; shells get it as `ANTHROPIC_API_KEY` or `api_key_name`. */
             api_key?: string | null;
             /** @description The variable's name for the key. */
@@ -506,7 +549,7 @@ export interface components {
              * @description Stable, snake_case; what a client matches on.
              * @enum {string}
              */
-            code: "ambiguous_request" | "bad_body" | "bad_credentials" | "bad_handshake" | "bad_host" | "bad_path" | "bad_setup_secret" | "bad_target" | "bad_token" | "body_stalled" | "browser_off" | "deadline" | "disk_full" | "ended" | "engine_error" | "engine_unreachable" | "forbidden" | "idempotency_conflict" | "image_missing" | "internal" | "invalid_input" | "isolation_unavailable" | "method_not_allowed" | "no_pages" | "no_preview_ports" | "no_seats" | "not_entered" | "not_found" | "not_ready" | "nothing_listens" | "nothing_to_undo" | "origins_off" | "overloaded" | "port_not_open" | "released" | "reset" | "seat_busy" | "seat_locked" | "seat_protocol_error" | "seat_timeout" | "seat_unavailable" | "seat_unreachable" | "setup_required" | "stopping" | "token_expired" | "too_large" | "too_many_attempts" | "too_many_ports" | "unauthenticated" | "unknown_code" | "unknown_reconnect_code" | "unsupported_media_type" | "upload_stalled" | "websocket_version" | "wrong_host" | "wrong_origin";
+            code: "ambiguous_request" | "bad_body" | "bad_credentials" | "bad_handshake" | "bad_host" | "bad_path" | "bad_setup_secret" | "bad_target" | "bad_token" | "body_stalled" | "browser_off" | "deadline" | "disk_full" | "ended" | "engine_error" | "engine_unreachable" | "forbidden" | "idempotency_conflict" | "image_missing" | "internal" | "invalid_input" | "isolation_unavailable" | "method_not_allowed" | "no_pages" | "no_preview_ports" | "no_seats" | "not_entered" | "not_found" | "not_ready" | "nothing_listens" | "nothing_to_undo" | "origins_off" | "overcommit" | "overloaded" | "port_not_open" | "released" | "reset" | "seat_busy" | "seat_locked" | "seat_protocol_error" | "seat_timeout" | "seat_unavailable" | "seat_unreachable" | "setup_required" | "stopping" | "token_expired" | "too_large" | "too_many_attempts" | "too_many_ports" | "unauthenticated" | "unknown_code" | "unknown_reconnect_code" | "unsupported_media_type" | "upload_stalled" | "websocket_version" | "wrong_host" | "wrong_origin";
             /** @description The input field that was wrong. */
             field?: string | null;
             /** @description A sentence that names the thing and the remedy. */
@@ -790,6 +833,13 @@ export interface components {
             /** @description The password. */
             password: string;
         };
+        /** @description A workshop made ahead, that nobody asked for yet. */
+        StandbyWorkshop: {
+            id: string;
+            /** Format: int32 */
+            seats: number;
+            status: components["schemas"]["WorkshopStatus"];
+        };
         /** @description The instructor's API tokens. */
         TokenList: {
             tokens: components["schemas"]["ApiToken"][];
@@ -845,6 +895,41 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    get_capacity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Capacity"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     all_events: {
         parameters: {
             query?: {
@@ -1768,6 +1853,15 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description `overcommit` */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
