@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use clarateach_protocol::id::{Generation, SeatKey};
 use clarateach_protocol::route::Service;
@@ -232,8 +232,8 @@ impl Server {
         } = self;
         let reaping = children.reap_until(app.stop.clone());
         let tasks = app.tasks.clone();
-        let (root, started) = (Arc::clone(&app.root), SystemTime::now());
-        tasks.spawn_blocking(move || sweep(&root, started));
+        let root = Arc::clone(&app.root);
+        tasks.spawn_blocking(move || sweep(&root));
         let watcher = Arc::clone(&app);
         tasks.spawn(async move { watcher.kills.watch(watcher.stop.clone()).await });
         tasks.spawn(accept(Arc::clone(&app), terminal, Service::Terminal));

@@ -111,7 +111,11 @@ impl App {
             Arc::clone(&orchestrator),
             Arc::clone(&directory),
             Arc::clone(&keys),
-            config.image.clone(),
+            service::Defaults {
+                image: config.image.clone(),
+                length: config.default_length.limit(),
+                schedule: config.schedule,
+            },
         );
         if let Some(path) = &config.instructor_password_file {
             set_password(&service, path).await?;

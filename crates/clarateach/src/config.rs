@@ -7,13 +7,14 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
 use crate::browser::{BrowserEngine, SELKIES};
 use crate::feed::FeedTimes;
-use crate::model::{Cidr, PresenceTimes};
+use crate::model::{Cidr, PresenceTimes, ScheduleTimes};
 use crate::origins::PreviewPorts;
 use crate::proxy::Limits as SeatLimits;
 use crate::room::{Machine, Room, RoomChoice, RoomError};
@@ -74,6 +75,59 @@ pub enum LogFormat {
     Json,
 }
 
+/// How long a workshop lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Length {
+    /// So long from its start.
+    For(Duration),
+    /// Until somebody deletes it.
+    UntilDeleted,
+}
+
+impl Default for Length {
+    fn default() -> Self {
+        Self::For(Duration::from_secs(7 * 24 * 60 * 60))
+    }
+}
+
+impl Length {
+    /// The time; `None` without an end.
+    #[must_use]
+    pub fn limit(self) -> Option<Duration> {
+        match self {
+            Self::For(time) => Some(time),
+            Self::UntilDeleted => None,
+        }
+    }
+}
+
+impl std::str::FromStr for Length {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "none" {
+            return Ok(Self::UntilDeleted);
+        }
+        let wrong = || format!("{text:?} is no length: write 90m, 12h, 7d or none");
+        let unit = text.chars().next_back().ok_or_else(wrong)?;
+        let seconds = match unit {
+            'm' => 60,
+            'h' => 60 * 60,
+            'd' => 24 * 60 * 60,
+            _ => return Err(wrong()),
+        };
+        let number: u32 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
+        let time = Duration::from_secs(u64::from(number) * seconds);
+        if time.is_zero() || time > LONGEST {
+            return Err(format!("{text:?} is out of range: 1m to 365d, or none"));
+        }
+        Ok(Self::For(time))
+    }
+}
+
+/// The longest default length of a workshop.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// Settings as given: by flag or environment, and again as the file's content.
 #[derive(Debug, Clone, Default, Args, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
@@ -109,6 +163,11 @@ pub struct Settings {
     /// Image of seats' browsers [default: the engine's own, clarateach/browser:latest]
     #[arg(long, env = "CLARATEACH_BROWSER_IMAGE", value_name = "IMAGE")]
     pub browser_image: Option<String>,
+    /// How long a workshop lasts that names no end: as in `90m`, `12h` or `7d`; `none`: until it is
+    /// deleted [default: 7d]
+    #[arg(long, env = "CLARATEACH_DEFAULT_LENGTH", value_name = "TIME")]
+    #[serde(default, deserialize_with = "from_text")]
+    pub default_length: Option<Length>,
     /// File with the instructor's password, read at every start; sets it without the set-up link
     #[arg(long, env = "CLARATEACH_INSTRUCTOR_PASSWORD_FILE", value_name = "FILE")]
     pub instructor_password_file: Option<PathBuf>,
@@ -195,6 +254,10 @@ pub struct Config {
     pub browser_engine: &'static BrowserEngine,
     /// Image of seats' browsers.
     pub browser_image: String,
+    /// How long a workshop lasts that names no end.
+    pub default_length: Length,
+    /// When the schedule acts; nobody sets it but tests.
+    pub schedule: ScheduleTimes,
     /// The operator's password file.
     pub instructor_password_file: Option<PathBuf>,
     /// Pool of the seats' subnets.
@@ -249,6 +312,7 @@ impl Settings {
             image: self.image.or(file.image),
             browser_engine: self.browser_engine.or(file.browser_engine),
             browser_image: self.browser_image.or(file.browser_image),
+            default_length: self.default_length.or(file.default_length),
             instructor_password_file: self
                 .instructor_password_file
                 .or(file.instructor_password_file),
@@ -355,6 +419,8 @@ impl Settings {
             browser_engine,
             browser_image: not_empty(self.browser_image)
                 .unwrap_or_else(|| browser_engine.image.to_owned()),
+            default_length: self.default_length.unwrap_or_default(),
+            schedule: ScheduleTimes::default(),
             instructor_password_file: self.instructor_password_file,
             seat_networks,
             isolation: if self.allow_weak_isolation == Some(true) {

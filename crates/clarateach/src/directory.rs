@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use clarateach_protocol::id::{Generation, SeatKey, WorkshopId};
 use clarateach_protocol::origin::SeatPort;
+use time::OffsetDateTime;
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -102,14 +103,41 @@ impl Directory {
         })
     }
 
+    /// [`Directory::set_tenancy`] for somebody who sat down or got up: when the workshop ends stays as
+    /// the directory knows it, for what they know of it may be older.
+    pub fn set_tenant(&self, key: SeatKey, tenancy: Tenancy) {
+        self.place(key, |before| Tenancy {
+            ends_at: before.map_or(tenancy.ends_at, |before| before.ends_at),
+            ..tenancy
+        });
+    }
+
+    /// Says when a workshop ends by itself.
+    pub fn set_ends_at(&self, workshop: WorkshopId, ends_at: Option<OffsetDateTime>) {
+        self.update(|seats, _| {
+            for (key, entry) in seats.iter_mut() {
+                if key.workshop == workshop {
+                    Arc::make_mut(entry).tenancy.ends_at = ends_at;
+                }
+            }
+            Ended::default()
+        });
+    }
+
     /// Says whose a seat is, and that it exists. Another generation or assignment than before
     /// closes the connections of the one before; an older generation is a late call and ignored.
     pub fn set_tenancy(&self, key: SeatKey, tenancy: Tenancy) {
+        self.place(key, |_| tenancy);
+    }
+
+    fn place(&self, key: SeatKey, tenancy: impl FnOnce(Option<&Tenancy>) -> Tenancy) {
         self.update(|seats, removed| {
             if removed.contains(&key.workshop) {
                 return Ended::default();
             }
-            let Some(before) = seats.get(&key).cloned() else {
+            let before = seats.get(&key).cloned();
+            let tenancy = tenancy(before.as_ref().map(|before| &before.tenancy));
+            let Some(before) = before else {
                 let attendance = self.attendance(key.workshop);
                 seats.insert(key, Arc::new(SeatEntry::new(tenancy, attendance)));
                 return Ended::default();

@@ -17,7 +17,7 @@ use clarateach_protocol::id::WorkshopId;
 use time::OffsetDateTime;
 use tokio::sync::{broadcast, watch as channel};
 
-use crate::model::{Reason, Secrets, WorkshopStatus};
+use crate::model::{EndWarning, Reason, Secrets, WorkshopStatus};
 use crate::orchestrator::ProgressView;
 use crate::reach::ReachView;
 use crate::service::{SeatView, WorkshopView};
@@ -77,6 +77,13 @@ pub enum Change {
         reason: Option<Reason>,
         /// What is being done.
         progress: Option<ProgressView>,
+    },
+    /// A workshop's end is near.
+    Warning {
+        /// Which.
+        workshop: WorkshopId,
+        /// How near.
+        warning: EndWarning,
     },
     /// Nothing of a workshop is left.
     Ended(WorkshopId),

@@ -118,9 +118,11 @@ fn api() -> OpenApiRouter<ApiState> {
         .routes(routes!(tokens::delete_token))
         .routes(routes!(
             workshops::list_workshops,
-            workshops::create_workshop
+            workshops::create_workshop,
+            workshops::delete_workshops
         ))
         .routes(routes!(workshops::get_workshop, workshops::delete_workshop))
+        .routes(routes!(workshops::extend_workshop))
         .routes(routes!(workshops::get_join_qr))
         .routes(routes!(seats::add_seats))
         .routes(routes!(seats::reset_seat))

@@ -242,6 +242,36 @@ impl Default for PresenceTimes {
     }
 }
 
+/// An end that is near.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EndWarning {
+    /// No more than so many minutes are left: 15, 5 or 1.
+    pub minutes: u16,
+    /// When it ends.
+    pub ends_at: OffsetDateTime,
+}
+
+/// How far the schedule looks ahead, and how much it forgives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScheduleTimes {
+    /// Seats are made this long before their workshop starts.
+    pub lead: Duration,
+    /// After a jump of the clock nothing ends for this long.
+    pub grace: Duration,
+    /// A difference between wall and monotonic clock that is a jump.
+    pub jump: Duration,
+}
+
+impl Default for ScheduleTimes {
+    fn default() -> Self {
+        Self {
+            lead: Duration::from_secs(10 * 60),
+            grace: Duration::from_secs(5 * 60),
+            jump: Duration::from_secs(30),
+        }
+    }
+}
+
 /// A learner on a seat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assignment {

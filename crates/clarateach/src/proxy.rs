@@ -14,12 +14,16 @@ pub mod origin;
 pub(crate) mod body;
 pub(crate) mod connections;
 mod cors;
+mod ending;
 mod forward;
 mod frames;
 pub(crate) mod headers;
 pub(crate) mod minted;
+mod relay;
 mod session;
 mod upgrade;
+mod verified;
+mod visits;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -36,10 +40,12 @@ use tokio_util::task::TaskTracker;
 use crate::addresses::{Addresses, HostKind, Origin};
 use crate::directory::{Directory, Incarnation};
 use authorise::{Asked, Gatekeeper, Grant, Intent};
+use ending::Ending;
 use error::ProxyError;
 use origin::OwnOrigins;
 use route::{NoRoute, Route, Target};
 use upgrade::Handshake;
+use visits::Visits;
 
 /// How long the gateway waits for seats, and how much of it one seat may take.
 #[derive(Debug, Clone, Copy)]
@@ -72,6 +78,7 @@ pub struct Gateway {
     addresses: Arc<Addresses>,
     signing: Arc<SigningKey>,
     gatekeeper: Gatekeeper,
+    visits: Arc<Visits>,
     origins: Option<OwnOrigins>,
     limits: Limits,
     tasks: TaskTracker,
@@ -125,10 +132,8 @@ impl Gateway {
             directory: config.directory,
             addresses: config.addresses,
             signing: config.signing,
-            gatekeeper: Gatekeeper {
-                keys: config.verifying,
-                cookie_name: config.cookie_name,
-            },
+            gatekeeper: Gatekeeper::new(config.verifying, config.cookie_name),
+            visits: Arc::default(),
             origins: None,
             limits: config.limits,
             tasks: TaskTracker::new(),
@@ -196,7 +201,7 @@ impl Gateway {
         received: &Received<'_>,
     ) -> Result<Response<Body>, ProxyError> {
         let route = route?;
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         refuse_service_worker(&parts)?;
         let exchange = Exchange {
             received_by: self.addresses.origin(received.host),
@@ -233,8 +238,9 @@ impl Gateway {
                 path_and_query,
             } => {
                 let upstream = self.upstream(&grant, route)?;
+                let handshake = is_upgrade.then(|| Handshake::parse(&parts)).transpose()?;
                 let onward = self.onward(
-                    &parts,
+                    &mut parts,
                     &exchange,
                     &grant,
                     (&upstream, route),
@@ -243,8 +249,7 @@ impl Gateway {
                 if grant.claims.role == Role::Learner && !authorise::is_reading(&parts.method) {
                     grant.entry.attendance().sign_of_life();
                 }
-                if is_upgrade {
-                    let handshake = Handshake::parse(&parts)?;
+                if let Some(handshake) = handshake {
                     let downstream = hyper::upgrade::on(Request::from_parts(parts, body));
                     self.upgrade(onward, (handshake, downstream), &grant, upstream)
                         .await
@@ -255,22 +260,12 @@ impl Gateway {
         }
     }
 
-    /// Completes when a grant is over: tenancy ended, seat locked, token expired or seat started anew.
-    pub(crate) fn until_ended(
-        &self,
-        grant: &Grant,
-        incarnation: &Incarnation,
-    ) -> impl Future<Output = ()> + Send + use<> {
-        let shut_out = grant.entry.shut_out(grant.claims.role).clone();
-        let incarnation = incarnation.ended.clone();
-        let left = grant.claims.expires_at.saturating_sub(seconds_since_1970());
-        async move {
-            tokio::select! {
-                () = shut_out.cancelled() => {}
-                () = incarnation.cancelled() => {}
-                () = tokio::time::sleep(Duration::from_secs(left)) => {}
-            }
-        }
+    /// What ends a grant: the tenancy's end or a lock, the token's end, or another start of the seat.
+    pub(crate) fn ending(&self, grant: &Grant, incarnation: &Incarnation) -> Ending {
+        let mut ending = Ending::at(grant.claims.expires_at);
+        ending.or_when(grant.entry.shut_out(grant.claims.role));
+        ending.or_when(&incarnation.ended);
+        ending
     }
 }
 

@@ -13,6 +13,7 @@ mod refusal;
 mod strict;
 mod unread;
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -34,7 +35,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use tracing::Instrument;
 
-use crate::addresses::{Addresses, HostKind, WrongHost};
+use crate::addresses::{Addresses, HostKind, Scheme, WrongHost};
 use crate::model::Cidr;
 use crate::proxy::error::ProxyError;
 use crate::proxy::origin::NumberedListener;
@@ -92,10 +93,12 @@ impl Hangup {
 
 impl RequestId {
     fn random() -> Self {
-        let mut bytes = [0; 10];
-        getrandom::fill(&mut bytes).expect("the kernel has randomness");
-        let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        Self(HeaderValue::try_from(text).expect("hex digits are ASCII"))
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0; 20];
+        for (digit, byte) in text.iter_mut().zip(draw::<20>()) {
+            *digit = DIGITS[usize::from(byte % 16)];
+        }
+        Self(HeaderValue::from_bytes(&text).expect("hex digits are ASCII"))
     }
 
     /// A number of that range, another one for most requests.
@@ -114,6 +117,25 @@ impl RequestId {
     pub fn as_str(&self) -> &str {
         self.0.to_str().unwrap_or_default()
     }
+}
+
+thread_local! {
+    /// Random bytes for the next ids, and how many are used: the kernel is asked once for many.
+    static DRAWN: RefCell<([u8; 1000], usize)> = const { RefCell::new(([0; 1000], 1000)) };
+}
+
+/// The next random bytes.
+fn draw<const COUNT: usize>() -> [u8; COUNT] {
+    DRAWN.with_borrow_mut(|(bytes, used)| {
+        if *used + COUNT > bytes.len() {
+            getrandom::fill(bytes).expect("the kernel has randomness");
+            *used = 0;
+        }
+        let mut drawn = [0; COUNT];
+        drawn.copy_from_slice(&bytes[*used..*used + COUNT]);
+        *used += COUNT;
+        drawn
+    })
 }
 
 impl Server {
@@ -306,6 +328,9 @@ impl Server {
             Ok(asking) => asking,
             Err(refusal) => return refusal.respond(id),
         };
+        if let Some(secure) = self.https_url(&request, &host, came) {
+            return refusal::moved_to(&secure);
+        }
         if let HostKind::Own(own) = &host {
             let span = tracing::Span::current();
             span.record("workshop", tracing::field::display(own.seat.workshop));
@@ -355,6 +380,27 @@ impl Server {
             Ok(response) => response,
             Err(never) => match never {},
         }
+    }
+
+    /// Where a request should have come, if a trusted proxy says that it came without TLS to a host that
+    /// is reached through TLS: what we set there is for TLS alone.
+    fn https_url(
+        &self,
+        request: &Request<Arriving>,
+        host: &HostKind,
+        came: &Came,
+    ) -> Option<HeaderValue> {
+        let is_https = self.addresses.origin(host).scheme() == Scheme::Https;
+        let peer = came.peer.ip().to_canonical();
+        if !is_https
+            || !client::is_trusted(peer, &self.trusted_proxies)
+            || !client::came_plainly(request.headers())
+        {
+            return None;
+        }
+        let host = request.headers().get(HOST)?.to_str().ok()?;
+        let path = request.uri().path_and_query()?;
+        HeaderValue::try_from(format!("https://{host}{path}")).ok()
     }
 
     /// The host that a request is for: one `Host`, and the same in a target that has one itself

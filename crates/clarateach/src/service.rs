@@ -28,7 +28,7 @@ use tracing::Instrument;
 
 use crate::auth::keys::PlatformKeys;
 use crate::directory::{Directory, Tenancy};
-use crate::model::{Reason, Seat, SeatLock, Workshop};
+use crate::model::{Reason, ScheduleTimes, Seat, SeatLock, Workshop};
 use crate::orchestrator::Orchestrator;
 use crate::provider::Level;
 use crate::store::{Store, StoreError};
@@ -36,6 +36,7 @@ use crate::store::{Store, StoreError};
 pub use crate::store::Occupancy;
 pub use instructors::SignedIn;
 pub use join::{JoinRequest, Joined};
+pub use schedule::NewEnd;
 pub use standing::{Credential, Standing};
 pub use workshops::{CreateWorkshop, Idempotency, SeatView, WorkshopView};
 
@@ -123,6 +124,17 @@ impl Error {
     }
 }
 
+/// What holds where nothing else is said.
+#[derive(Debug, Clone)]
+pub struct Defaults {
+    /// Image of the seats.
+    pub image: String,
+    /// How long a workshop lasts from its start; `None`: until it is deleted.
+    pub length: Option<Duration>,
+    /// How far the schedule looks ahead.
+    pub schedule: ScheduleTimes,
+}
+
 /// How long a look at readiness counts.
 const READINESS_KEPT: Duration = Duration::from_secs(10);
 
@@ -154,8 +166,12 @@ struct Inner {
     sign_in_failures: budget::FailureBudget,
     /// Held while ports are opened or closed, so that the directory hears of it in the store's order.
     opening_ports: tokio::sync::Mutex<()>,
-    /// The same for locks of seats.
+    /// The same for locks of seats and ends of workshops.
     locking: tokio::sync::Mutex<()>,
+    schedule: ScheduleTimes,
+    /// How long a workshop lasts that names no end; `None`: until it is deleted.
+    default_length: Option<Duration>,
+    scheduled: schedule::Table,
     /// Told after a session or a token ended before its time.
     revoked: watch::Sender<()>,
 }
@@ -168,7 +184,7 @@ impl Service {
         orchestrator: Arc<Orchestrator>,
         directory: Arc<Directory>,
         keys: Arc<PlatformKeys>,
-        default_image: String,
+        defaults: Defaults,
     ) -> Self {
         Self {
             inner: Arc::new(Inner {
@@ -176,7 +192,10 @@ impl Service {
                 orchestrator,
                 directory,
                 keys,
-                default_image,
+                default_image: defaults.image,
+                schedule: defaults.schedule,
+                default_length: defaults.length,
+                scheduled: schedule::Table::default(),
                 setup: instructors::Setup::default(),
                 changes: TaskTracker::new(),
                 readiness: tokio::sync::Mutex::default(),
@@ -193,7 +212,7 @@ impl Service {
     fn announce(&self, seat: &Seat, ends_at: Option<OffsetDateTime>) {
         self.inner
             .directory
-            .set_tenancy(seat.key, tenancy(seat, ends_at));
+            .set_tenant(seat.key, tenancy(seat, ends_at));
     }
 
     /// Does a change to its end, even when whoever asked for it hangs up: between a commit and the
@@ -261,9 +280,8 @@ impl Service {
     ) -> (String, OffsetDateTime) {
         let now = OffsetDateTime::now_utc();
         let longest = now + Duration::from_secs(SEAT_TOKEN_MAX_SECONDS);
-        let expires_at = workshop
-            .ends_at
-            .map_or(longest, |ends_at| ends_at.min(longest));
+        let end = self.ends_at(workshop);
+        let expires_at = end.map_or(longest, |ends_at| ends_at.min(longest));
         let claims = SeatClaims {
             sub,
             role,

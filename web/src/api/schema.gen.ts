@@ -263,6 +263,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/workshops/{id}/seats/{number}/lock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Locks a seat: nobody is seated there, and its learner is shut out until it is unlocked. Files and
+         *     processes stay, and instructors still get in. Twice is fine.
+         */
+        post: operations["lock_seat"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/workshops/{id}/seats/{number}/release": {
         parameters: {
             query?: never;
@@ -272,7 +292,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Ends a learner's assignment and makes the seat anew. */
+        /** Ends a learner's assignment and makes the seat anew. It can't be undone: nobody gets what was another's. */
         post: operations["release_seat"];
         delete?: never;
         options?: never;
@@ -289,7 +309,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Makes a seat anew; its learner stays. */
+        /** Makes a seat anew; its learner stays. Its files are kept for 30 minutes, so that it can be undone. */
         post: operations["reset_seat"];
         delete?: never;
         options?: never;
@@ -325,6 +345,43 @@ export interface paths {
         put?: never;
         /** A token with which the instructor opens a seat. */
         post: operations["create_seat_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workshops/{id}/seats/{number}/undo-reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Gives a seat the files back that it had before its last reset, as long as `undo_reset_until` of the
+         *     seat says; what was made since goes. The learner stays.
+         */
+        post: operations["undo_reset_seat"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workshops/{id}/seats/{number}/unlock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets a locked seat's learner in again. Twice is fine. */
+        post: operations["unlock_seat"];
         delete?: never;
         options?: never;
         head?: never;
@@ -428,7 +485,7 @@ export interface components {
              * @description Stable, snake_case; what a client matches on.
              * @enum {string}
              */
-            code: "ambiguous_request" | "bad_body" | "bad_credentials" | "bad_handshake" | "bad_host" | "bad_path" | "bad_setup_secret" | "bad_target" | "bad_token" | "body_stalled" | "browser_off" | "deadline" | "disk_full" | "ended" | "engine_error" | "engine_unreachable" | "forbidden" | "idempotency_conflict" | "image_missing" | "internal" | "invalid_input" | "isolation_unavailable" | "method_not_allowed" | "no_pages" | "no_preview_ports" | "no_seats" | "not_entered" | "not_found" | "not_ready" | "nothing_listens" | "origins_off" | "port_not_open" | "released" | "reset" | "seat_protocol_error" | "seat_timeout" | "seat_unavailable" | "seat_unreachable" | "setup_required" | "stopping" | "token_expired" | "too_large" | "too_many_attempts" | "too_many_ports" | "unauthenticated" | "unknown_code" | "unknown_reconnect_code" | "unsupported_media_type" | "upload_stalled" | "websocket_version" | "wrong_host" | "wrong_origin";
+            code: "ambiguous_request" | "bad_body" | "bad_credentials" | "bad_handshake" | "bad_host" | "bad_path" | "bad_setup_secret" | "bad_target" | "bad_token" | "body_stalled" | "browser_off" | "deadline" | "disk_full" | "ended" | "engine_error" | "engine_unreachable" | "forbidden" | "idempotency_conflict" | "image_missing" | "internal" | "invalid_input" | "isolation_unavailable" | "method_not_allowed" | "no_pages" | "no_preview_ports" | "no_seats" | "not_entered" | "not_found" | "not_ready" | "nothing_listens" | "nothing_to_undo" | "origins_off" | "port_not_open" | "released" | "reset" | "seat_locked" | "seat_protocol_error" | "seat_timeout" | "seat_unavailable" | "seat_unreachable" | "setup_required" | "stopping" | "token_expired" | "too_large" | "too_many_attempts" | "too_many_ports" | "unauthenticated" | "unknown_code" | "unknown_reconnect_code" | "unsupported_media_type" | "upload_stalled" | "websocket_version" | "wrong_host" | "wrong_origin";
             /** @description The input field that was wrong. */
             field?: string | null;
             /** @description A sentence that names the thing and the remedy. */
@@ -632,10 +689,20 @@ export interface components {
              */
             generation: number;
             learner?: components["schemas"]["Learner"] | null;
+            /**
+             * Format: date-time
+             * @description Since when nobody is seated here and its learner is shut out; absent while it is open.
+             */
+            locked_at?: string | null;
             /** Format: int32 */
             number: number;
             reason?: components["schemas"]["Reason"] | null;
             status: components["schemas"]["SeatStatus"];
+            /**
+             * Format: date-time
+             * @description Until when its last reset can be undone; absent when there is none.
+             */
+            undo_reset_until?: string | null;
         };
         /**
          * @description A seat's state.
@@ -846,6 +913,15 @@ export interface operations {
             };
             /** @description `ended` */
             410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description `seat_locked` */
+            423: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1551,6 +1627,44 @@ export interface operations {
             };
         };
     };
+    lock_seat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Seat"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     release_seat: {
         parameters: {
             query?: never;
@@ -1703,6 +1817,99 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SeatToken"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    undo_reset_seat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Seat"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description `nothing_to_undo` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    unlock_seat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Seat"];
                 };
             };
             401: {

@@ -64,11 +64,14 @@ export function useDeleteWorkshop() {
   })
 }
 
+/** As the routes are called. */
+export type SeatAction = 'reset' | 'undo-reset' | 'release' | 'retry' | 'lock' | 'unlock'
+
 export function useSeatAction(workshop: string) {
   const client = useQueryClient()
   return useMutation({
     mutationKey: LIST_KEY,
-    mutationFn: ({ seat, action }: { seat: number; action: 'reset' | 'release' | 'retry' }) =>
+    mutationFn: ({ seat, action }: { seat: number; action: SeatAction }) =>
       sendJson<Seat>(`${urlOf(workshop)}/seats/${seat}/${action}`, { method: 'POST' }),
     onSettled: () => client.invalidateQueries({ queryKey: LIST_KEY }),
   })

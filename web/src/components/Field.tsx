@@ -8,10 +8,10 @@ interface Props extends Omit<ComponentProps<'input'>, 'id'> {
   ref?: Ref<HTMLInputElement>
 }
 
-/** A labelled input with its hint and its error beside it, tied together for screen readers. */
+/** A labelled input with its hint, or its error instead, tied together for screen readers. */
 export function Field({ label, hint, error, className, ...input }: Props) {
   const id = useId()
-  const described = [hint ? `${id}-hint` : '', error ? `${id}-error` : ''].filter(Boolean).join(' ')
+  const described = error ? `${id}-error` : hint ? `${id}-hint` : undefined
   return (
     <div className={styles.field}>
       <label htmlFor={id}>{label}</label>
@@ -20,14 +20,14 @@ export function Field({ label, hint, error, className, ...input }: Props) {
         id={id}
         className={[styles.input, className].filter(Boolean).join(' ')}
         aria-invalid={error ? true : undefined}
-        aria-describedby={described || undefined}
+        aria-describedby={described}
       />
       {error && (
         <p id={`${id}-error`} className={styles.error} role="alert">
           {error}
         </p>
       )}
-      {hint && (
+      {hint && !error && (
         <p id={`${id}-hint`} className={styles.hint}>
           {hint}
         </p>

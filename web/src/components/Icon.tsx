@@ -13,6 +13,7 @@ const PATHS = {
   enlarge: 'M9.5 3H13v3.5M13 3L9 7M6.5 13H3V9.5M3 13l4-4',
   file: 'M4 2h5l3 3v9H4zM9 2v3h3',
   folder: 'M2 4h4.2l1.4 1.6H14v7.4H2z',
+  lock: 'M4 7.5h8V13H4zM5.5 7.5V5.3a2.5 2.5 0 0 1 5 0v2.2',
   more: 'M3.5 8h.01M8 8h.01M12.5 8h.01',
   newFile: 'M9 2H4v12h4M9 2l3 3v3M9 2v3h3M12 10v4M10 12h4',
   newFolder: 'M8.5 13H2V4h4.2l1.4 1.6H14V8M12.5 10v4M10.5 12h4',
@@ -23,6 +24,7 @@ const PATHS = {
   search: 'M7 11.5a4.5 4.5 0 1 0 0-9 4.5 4.5 0 0 0 0 9zM10.3 10.3l3.2 3.2',
   terminal: 'M2 3h12v10H2zM4.5 6l2 2-2 2M8.5 10h3',
   trash: 'M3 4.5h10M6.5 4.5V3h3v1.5M4.5 4.5l.6 9h5.8l.6-9',
+  undo: 'M5.5 3L2.5 6l3 3M2.5 6h6.7a3.6 3.6 0 0 1 0 7.2H6',
   upload: 'M8 11V3M4.5 6L8 2.5 11.5 6M3 13.5h10',
   warning: 'M8 2.5l6 11H2zM8 6.5v3.5M8 12h.01',
 } as const

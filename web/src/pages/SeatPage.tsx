@@ -84,7 +84,9 @@ function Entering({ state }: { state: SeatState }) {
         ? 'The server does not answer. Trying again…'
         : state.why === 'resetting'
           ? 'Your seat is being made afresh…'
-          : 'Your seat is coming up…'
+          : state.why === 'locked'
+            ? 'Your instructor has locked this seat. It opens by itself as soon as they unlock it.'
+            : 'Your seat is coming up…'
   return (
     <CardPage title="One moment">
       <div data-testid="seat-entering">

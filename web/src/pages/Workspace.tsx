@@ -271,6 +271,7 @@ function SeatNotice({ state, canChange }: { state: SeatState; canChange: boolean
       offline: 'The connection is gone. Trying again; what you wrote is kept here.',
       recovering: 'Your seat is recovering. It comes back by itself; what you wrote is kept here.',
       resetting: 'Your seat is being made afresh. It comes back by itself in a moment.',
+      locked: 'Your instructor has locked this seat. Your files and programs stay; it opens again by itself.',
     }[state.why]
     return (
       <Notice tone="warn" testId="seat-notice">

@@ -16,6 +16,7 @@ describe('what a learner reads', () => {
       refusal(429, 'too_many_attempts', { retryAfter: 9 }),
       refusal(404, 'unknown_reconnect_code'),
       refusal(503, 'seat_unavailable'),
+      refusal(423, 'seat_locked', { retryAfter: 2 }),
       refusal(0, 'network_error'),
       new Error('bug'),
     ]

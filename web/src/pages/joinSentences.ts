@@ -37,6 +37,12 @@ export function joinProblem(error: unknown): JoinProblem {
         sentence: 'The workshop is not open yet. You will be let in as soon as it is: leave this page open.',
         afterMs: retryAfter === undefined ? NOT_READY_MS : Math.max(1, retryAfter) * 1000,
       }
+    case 'seat_locked':
+      return {
+        kind: 'wait',
+        sentence: 'Your instructor has locked your seat. You will be let in as soon as they unlock it.',
+        afterMs: Math.max(2, retryAfter ?? 2) * 1000,
+      }
     case 'network_error':
       return { kind: 'sentence', sentence: 'The server did not answer. Check your connection and try again.' }
     case 'invalid_input':

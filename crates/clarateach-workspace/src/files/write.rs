@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::LazyLock;
 
 use parking_lot::Mutex;
 use rustix::fs::{
@@ -263,9 +264,22 @@ pub(super) fn make_temporary_file(folder: &OwnedFd) -> rustix::io::Result<(OsStr
     Ok((name, file))
 }
 
-/// A name that nothing else has: 64 random bits.
+/// Tells this process's temporary names from those of one that was killed, whatever the clock says.
+static OURS: LazyLock<String> = LazyLock::new(|| format!("{:08x}", random_u32()));
+
+fn random_u32() -> u32 {
+    (crate::server::random_u64() >> 32) as u32
+}
+
+/// A name that nothing else has.
 pub(super) fn temporary_name() -> OsString {
-    format!(".clarateach-{:016x}.tmp", crate::server::random_u64()).into()
+    format!(".clarateach-{}{:08x}.tmp", *OURS, random_u32()).into()
+}
+
+/// Whether a temporary name was made by this process.
+pub(super) fn is_own_temporary_name(name: &[u8]) -> bool {
+    let rest = name.strip_prefix(b".clarateach-");
+    rest.is_some_and(|rest| rest.starts_with(OURS.as_bytes()))
 }
 
 /// Whether a name is one of ours: nobody needs to know of it.

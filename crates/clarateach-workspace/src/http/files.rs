@@ -117,6 +117,8 @@ async fn get_file(call: Call, path: FilePath) -> Result<Response<Body>, HttpErro
     let range_applies = call
         .header(IF_RANGE)
         .is_none_or(|tag| tag == file.etag.as_str());
+    // RFC 9110, section 14.2: a range of anything but a GET is none.
+    let range_applies = range_applies && *call.request.method() == Method::GET;
     let range = call.header(RANGE).filter(|_| range_applies);
     let size = file.size;
     let (status, first, end) = match read::select(range, size) {

@@ -13,8 +13,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use super::Call;
 use super::body::{self, Body};
 use super::error::HttpError;
-use crate::terminal::registry::Terminal;
-use crate::terminal::socket::{self, MAX_CLIENTS};
+use crate::terminal::socket;
 
 /// 16 bytes in base64.
 const KEY_LENGTH: usize = 24;
@@ -26,7 +25,9 @@ pub(super) async fn attach(mut call: Call) -> Result<Response<Body>, HttpError> 
     let accept = accept_key(&call)?;
     let subprotocol = subprotocol(&call)?;
     let terminal = call.app.terminals.find(&query).await?;
-    check_room(&terminal)?;
+    // Kept from here on, so that many at once are no more than one after the other.
+    let place = Arc::clone(&terminal.places).try_acquire_owned();
+    let place = place.map_err(|_| HttpError::TooManyClients)?;
     let mode = call.access.narrowed(query.mode);
     let upgraded = hyper::upgrade::on(&mut call.request);
     let app = Arc::clone(&call.app);
@@ -37,6 +38,7 @@ pub(super) async fn attach(mut call: Call) -> Result<Response<Body>, HttpError> 
             let stop = app.stop.clone();
             socket::serve(upgraded, terminal, query, mode, patience, stop).await;
         }
+        drop(place);
     });
     let mut response = switching_protocols(accept);
     let headers = response.headers_mut();
@@ -54,13 +56,6 @@ pub(super) fn switching_protocols(accept: HeaderValue) -> Response<Body> {
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
     response
-}
-
-fn check_room(terminal: &Terminal) -> Result<(), HttpError> {
-    if terminal.session.lock().client_count() >= MAX_CLIENTS {
-        return Err(HttpError::TooManyClients);
-    }
-    Ok(())
 }
 
 pub(super) fn accept_key(call: &Call) -> Result<HeaderValue, HttpError> {

@@ -13,13 +13,14 @@ use rustix::process::Pid;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::io::unix::AsyncFd;
-use tokio::sync::{Mutex as AsyncMutex, Notify};
+use tokio::sync::{Mutex as AsyncMutex, Notify, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::pty;
 use super::session::Session;
+use super::socket::MAX_CLIENTS;
 use super::spawn::{register, spawn_on};
 use super::title::sanitise;
 use super::tty::Tty;
@@ -54,6 +55,8 @@ pub(crate) struct Terminal {
     pub(crate) session: Mutex<Session>,
     /// Wakes the task: input, acks, sizes.
     pub(crate) wake: Notify,
+    /// One for each connection that may be.
+    pub(crate) places: Arc<Semaphore>,
     /// Wakes connections that wait to type.
     pub(crate) input_room: Notify,
     /// The terminal as its kernel sees it.
@@ -220,6 +223,7 @@ impl Terminals {
         let terminal = Arc::new(Terminal {
             session: Mutex::new(session),
             wake: Notify::new(),
+            places: Arc::new(Semaphore::new(MAX_CLIENTS)),
             input_room: Notify::new(),
             tty,
             made_at: Instant::now(),

@@ -139,10 +139,6 @@ impl Session {
         }
     }
 
-    pub(crate) fn client_count(&self) -> usize {
-        self.clients.len()
-    }
-
     /// Adds a client; resumes where it stopped if those bytes are still kept. Its notify wakes its
     /// connection.
     pub(crate) fn attach(

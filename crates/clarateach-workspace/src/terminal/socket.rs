@@ -8,9 +8,11 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
+use tokio::io::AsyncReadExt;
 use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role, WebSocketConfig};
 use tokio_util::sync::CancellationToken;
@@ -44,6 +46,11 @@ enum End {
 const TOO_SLOW: End = End::Close(close::TOO_SLOW, "too slow: resume when you can");
 const GONE: End = End::Close(close::GONE, "terminal is gone");
 const STOPPING: End = End::Close(close::STOPPING, "seat is stopping");
+
+/// RFC 6455, section 7.4.1, has these codes.
+const NO_WEBSOCKET: End = End::Close(1002, "not a WebSocket frame");
+const NO_TEXT: End = End::Close(1007, "a text frame that is not UTF-8");
+const TOO_LARGE: End = End::Close(1009, "a message is at most 256 KiB: send several");
 
 /// A client's place in a terminal; leaving it detaches.
 struct Attachment {
@@ -98,11 +105,7 @@ pub(crate) async fn serve(
     drop(attachment);
     if let End::Close(code, reason) = end {
         // A client that answers in time learns the code; the others see the connection end.
-        let _ = timeout(
-            CLOSE_PATIENCE,
-            say_goodbye(&mut sink, &mut stream, code, reason),
-        )
-        .await;
+        let _ = timeout(CLOSE_PATIENCE, say_goodbye(sink, stream, code, reason)).await;
     }
 }
 
@@ -153,7 +156,8 @@ async fn receive_input(
         let message = match timeout(patience.silence_limit, stream.next()).await {
             Err(_) => return End::Close(close::TOO_SLOW, "silent for too long"),
             Ok(Some(Ok(message))) => message,
-            Ok(None | Some(Err(_))) => return End::Left,
+            Ok(Some(Err(error))) => return ended_by(&error),
+            Ok(None) => return End::Left,
         };
         let understood = match message {
             Message::Binary(bytes) => {
@@ -167,6 +171,17 @@ async fn receive_input(
         if let Err(reason) = understood {
             return End::Close(CloseCode::Protocol.into(), reason);
         }
+    }
+}
+
+/// A client that breaks the rules is told; most errors are a client or a network that left.
+fn ended_by(error: &Error) -> End {
+    match error {
+        Error::Capacity(_) => TOO_LARGE,
+        Error::Utf8(_) => NO_TEXT,
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => End::Left,
+        Error::Protocol(_) => NO_WEBSOCKET,
+        _ => End::Left,
     }
 }
 
@@ -235,11 +250,11 @@ async fn await_overdue_ack(attachment: &Attachment) {
     }
 }
 
-/// Sends a close frame and reads until the client's own: closing TCP over unread input would make
-/// the kernel throw the frame away.
+/// Sends a close frame and reads until the client's own, or, where there are no frames any more, until the end:
+/// closing TCP over unread input would make the kernel throw the frame away.
 async fn say_goodbye(
-    sink: &mut SplitSink<Socket, Message>,
-    stream: &mut SplitStream<Socket>,
+    mut sink: SplitSink<Socket, Message>,
+    mut stream: SplitStream<Socket>,
     code: u16,
     reason: &'static str,
 ) {
@@ -247,7 +262,16 @@ async fn say_goodbye(
         code: CloseCode::from(code),
         reason: reason.into(),
     };
-    if sink.send(Message::Close(Some(frame))).await.is_ok() {
-        while let Some(Ok(_)) = stream.next().await {}
+    if sink.send(Message::Close(Some(frame))).await.is_err() {
+        return;
+    }
+    while let Some(Ok(message)) = stream.next().await {
+        if message.is_close() {
+            return;
+        }
+    }
+    if let Ok(mut socket) = sink.reunite(stream) {
+        let mut rest = [0; READ_BUFFER_BYTES];
+        while let Ok(1..) = socket.get_mut().read(&mut rest).await {}
     }
 }

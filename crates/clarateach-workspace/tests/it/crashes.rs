@@ -1,30 +1,26 @@
-//! The binary killed at the worst moment, and what a client that stops costs it.
+//! The binary killed at the worst moment.
 
 use std::path::{Path, PathBuf};
 use std::process::Child;
-use std::time::Duration;
 
-use clarateach_client::{Acks, Attach, Endpoint, Pace, TerminalClient};
-use clarateach_protocol::terminal::close;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::Instant;
 
 use crate::process::{command, signal, start};
 use crate::seat::{right_token, until};
 
 /// A server as a process of its own.
-struct Server {
-    child: Child,
+pub(crate) struct Server {
+    pub(crate) child: Child,
     _log: std::io::BufReader<std::process::ChildStderr>,
-    terminal_port: u16,
+    pub(crate) terminal_port: u16,
     files_port: u16,
 }
 
 impl Server {
-    fn start(folder: &Path) -> Self {
+    pub(crate) fn start(folder: &Path) -> Self {
         let (child, log, line) = start(&mut command(folder));
         let port = |name: &str| line["fields"][name].as_u64().unwrap().try_into().unwrap();
         Self {
@@ -35,7 +31,7 @@ impl Server {
         }
     }
 
-    fn end(&mut self, how: &str) {
+    pub(crate) fn end(&mut self, how: &str) {
         signal(&self.child, how);
         self.child.wait().unwrap();
     }
@@ -52,8 +48,22 @@ impl Server {
     }
 
     /// A whole answer from the terminals' listener.
-    async fn ask(&self, target: &str) -> String {
+    pub(crate) async fn ask(&self, target: &str) -> String {
         let mut stream = Self::begin(self.terminal_port, &format!("GET {target}"), "").await;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    /// Makes a terminal; the whole answer.
+    pub(crate) async fn make(&self, name: &str) -> String {
+        let body = format!("{{\"name\":\"{name}\"}}");
+        let more = format!(
+            "Content-Type: application/json\r\nContent-Length: {}\r\n",
+            body.len()
+        );
+        let mut stream = Self::begin(self.terminal_port, "POST /terminals", &more).await;
+        stream.write_all(body.as_bytes()).await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
         answer
@@ -67,18 +77,6 @@ impl Server {
             found.is_file().then_some(found.len())
         });
         sizes.sum()
-    }
-
-    /// Kilobytes that no file backs (proc(5), `smaps_rollup`): another server's end changes the share of
-    /// the program's own pages.
-    fn memory(&self) -> u64 {
-        let text = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", self.child.id()));
-        let text = text.unwrap();
-        let line = text
-            .lines()
-            .find_map(|line| line.strip_prefix("Anonymous:"));
-        let number = line.and_then(|line| line.split_ascii_whitespace().next());
-        number.unwrap().parse().unwrap()
     }
 }
 
@@ -170,59 +168,5 @@ async fn what_a_killed_unpacking_leaves_goes_at_the_next_start() {
         leftovers(folder.path()).is_empty()
     })
     .await;
-    server.end("TERM");
-}
-
-#[tokio::test]
-async fn a_client_that_reads_no_more_costs_no_memory() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut server = Server::start(folder.path());
-    let endpoint = Endpoint::seat(server.terminal_port, right_token());
-    let mut page = TerminalClient::attach(&endpoint, Attach::default()).await;
-    page.run("true").await;
-    let empty = server.memory();
-    // A full ring and history are a terminal's price, whoever reads.
-    let printed = page.run("seq 1 400000").await;
-    assert!(printed.ends_with("400000"));
-    page.run("true").await;
-    let before = server.memory();
-    assert!(
-        before > empty + 512,
-        "a ring of 1 MiB is not seen: {empty} KiB, then {before} KiB"
-    );
-    let mut most = before;
-    page.acks = Acks::Never;
-    page.type_text("yes\r").await;
-    page.set_pace(Pace::Stopped);
-    until("the client is let go", async || {
-        most = most.max(server.memory());
-        server.ask("/terminals").await.contains("\"clients\":0")
-    })
-    .await;
-    // And while the program runs on without anybody.
-    let begun = Instant::now();
-    until("a second of it", async || {
-        most = most.max(server.memory());
-        begun.elapsed() > Duration::from_secs(1)
-    })
-    .await;
-    println!(
-        "{empty} KiB empty, {before} KiB full, {most} KiB at the most while a client read nothing"
-    );
-    assert!(
-        most < before + 1024,
-        "{before} KiB before, {most} KiB at the most"
-    );
-    assert!(
-        most < empty + 6 * 1024,
-        "{empty} KiB empty, {most} KiB at the most"
-    );
-    page.set_pace(Pace::Full);
-    assert_eq!(page.wait_for_close().await, Some(close::TOO_SLOW));
-    let mut back = page.resume().await;
-    assert!(!back.attached.resumed, "`yes` was held back all along");
-    back.type_text("\x03").await;
-    back.wait_for("^C").await;
-    assert!(back.run("echo alive").await.ends_with("alive"));
     server.end("TERM");
 }

@@ -127,6 +127,17 @@ async fn files_are_read_whole_in_part_and_not_at_all() {
         (200, Some("1000000"), 0)
     );
     assert_eq!(head.etag(), tag);
+    let part = [("range", "bytes=0-9")];
+    let head = seat
+        .send(Method::HEAD, "/files/data.bin", &part, Bytes::new())
+        .await;
+    assert_eq!(
+        (head.status.as_u16(), head.header("content-length")),
+        (200, Some("1000000")),
+        "only a GET has ranges"
+    );
+    let several = with(&[("range", "bytes=0-1,5-6,999999-")]).await;
+    assert!(several.status == 200 && several.body == content);
     assert_eq!(
         outcome(&seat.get("/files/missing").await),
         (404, "not_found".to_owned())

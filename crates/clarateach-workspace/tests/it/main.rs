@@ -6,6 +6,7 @@ mod seat;
 mod attach;
 mod connection;
 mod flow;
+mod misuse;
 mod screen;
 mod sharing;
 mod terminals;
@@ -25,4 +26,5 @@ mod writing;
 mod tunnel;
 
 mod crashes;
+mod memory;
 mod process;

@@ -293,7 +293,7 @@ impl Seat {
     }
 }
 
-/// Asks again until the answer is yes; each question is a round trip, so this never spins.
+/// Asks again, after a pause, until the answer is yes.
 pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let asking = async {
         while !holds().await {

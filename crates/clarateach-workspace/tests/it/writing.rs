@@ -123,6 +123,33 @@ async fn of_many_writers_with_one_tag_one_wins() {
 }
 
 #[tokio::test]
+async fn of_many_who_make_one_name_one_wins() {
+    let seat = Seat::start().await;
+    let made = (0..8).map(|_| put_if(&seat, ("if-none-match", "*"), "made"));
+    let made = futures_util::future::join_all(made).await;
+    let statuses = |answers: &[Answer]| {
+        let mut all: Vec<_> = answers.iter().map(|one| one.status.as_u16()).collect();
+        all.sort_unstable();
+        all
+    };
+    let one_of = |first: u16, rest: u16| [vec![first], vec![rest; 7]].concat();
+    assert_eq!(statuses(&made), one_of(201, 412));
+    let moves = (0..8).map(|number| {
+        seat.write(&format!("from-{number}"), number.to_string());
+        let target = format!("/files/from-{number}?op=move&to=target");
+        let seat = &seat;
+        async move { seat.call(Method::POST, &target).await }
+    });
+    let moved = futures_util::future::join_all(moves).await;
+    assert_eq!(statuses(&moved), one_of(201, 409));
+    let left = (0..8).filter(|number| seat.root().join(format!("from-{number}")).exists());
+    assert_eq!(left.count(), 7, "the others are where they were");
+    let folders = (0..8).map(|_| seat.call(Method::POST, "/files/folder?op=mkdir"));
+    let folders = futures_util::future::join_all(folders).await;
+    assert_eq!(statuses(&folders), one_of(201, 409));
+}
+
+#[tokio::test]
 async fn a_replaced_file_keeps_its_mode_and_a_link_stays_a_link() {
     let seat = Seat::start().await;
     seat.write("run.sh", "old");

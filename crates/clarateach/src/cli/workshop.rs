@@ -10,7 +10,7 @@ use http::Method;
 use serde_json::{Map, Value, json};
 
 use super::client::{Client, Remote};
-use super::failure::{EXIT_CODES, Failure};
+use super::failure::{EXIT_CODES, Exit, Failure};
 use super::seat::{seats_of, seats_table};
 use super::table::{Kind, Output, Paper, plain_text, table, text};
 use super::waiting::{self, Line, Unfinished};
@@ -59,16 +59,41 @@ enum Command {
         /// Its id (ws-…), join code or name
         workshop: String,
     },
+    /// Set when a workshop ends, later or sooner
+    #[command(
+        after_help = "Examples:\n  clarateach workshop extend \"Rust 101\" --minutes 30\n  clarateach workshop extend ws-… --until 2030-01-31T17:00:00+01:00"
+    )]
+    Extend(ExtendArgs),
     /// End workshops: their seats and everything in them go, and this waits until they are gone
     #[command(after_help = DELETE_EXAMPLES)]
     Delete(DeleteArgs),
 }
 
 #[derive(clap::Args)]
+struct ExtendArgs {
+    /// The workshop's id (ws-…), join code or name
+    workshop: String,
+    /// So many minutes later than it would end
+    #[arg(
+        long,
+        value_name = "N",
+        conflicts_with = "until",
+        required_unless_present = "until"
+    )]
+    minutes: Option<u16>,
+    /// When it ends (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+}
+
+#[derive(clap::Args)]
 struct DeleteArgs {
     /// Ids (ws-…), join codes or names; several are ended one after the other
-    #[arg(required = true)]
+    #[arg(required_unless_present = "all")]
     workshops: Vec<String>,
+    /// Every workshop; off a terminal only with --yes
+    #[arg(long, conflicts_with = "workshops")]
+    all: bool,
     /// Don't ask, not even on a terminal
     #[arg(long, short)]
     yes: bool,
@@ -142,8 +167,56 @@ pub(super) async fn run(args: WorkshopArgs, remote: &Remote) -> anyhow::Result<(
             output.print(&shown, || description(&shown));
             Ok(())
         }
+        Command::Extend(extend) => {
+            let id = find::workshop(&client, &extend.workshop).await?;
+            let end = match (extend.minutes, extend.until) {
+                (Some(minutes), _) => json!({"minutes": minutes}),
+                (None, until) => json!({"ends_at": until}),
+            };
+            let path = format!("/api/workshops/{id}/extend");
+            let shown = client.post(&path, Some(end)).await?;
+            output.print(&shown, || {
+                format!("{id} ends at {}", plain_text(&shown["ends_at"]))
+            });
+            Ok(())
+        }
+        Command::Delete(delete) if delete.all => delete_all(&client, &output, delete.yes).await,
         Command::Delete(delete) => delete_workshops(&client, &output, delete).await,
     }
+}
+
+/// Asks once for all of them.
+async fn delete_all(client: &Client, output: &Output, is_said: bool) -> anyhow::Result<()> {
+    let list = client.get("/api/workshops").await?;
+    let workshops = list["workshops"].as_array().map_or(&[][..], Vec::as_slice);
+    let taken = |workshop: &Value| {
+        let learners = seats_of(workshop).iter().map(|seat| &seat["learner"]);
+        learners.filter(|learner| !learner.is_null()).count()
+    };
+    let (count, learners) = (workshops.len(), workshops.iter().map(taken).sum::<usize>());
+    if count > 0 && !is_said {
+        let question = format!(
+            "Delete all {count} workshops with {learners} learners? Everything they made is removed."
+        );
+        let is_meant = ask::is_possible() && ask::yes(&question).await?;
+        if !is_meant {
+            let message = "nothing was deleted: say --yes to delete every workshop";
+            return Err(Failure::new(Exit::Failed, "not_confirmed", message).into());
+        }
+    }
+    let line = Line::new(output);
+    let goes_on =
+        "the workshops go on being removed on the server. `clarateach status` shows what is left";
+    let unfinished = Unfinished::new(&line, output, goes_on.to_owned());
+    let call = client.delete("/api/workshops?all=true");
+    let ended = waiting::during(&line, &format!("ending {count} workshops"), call).await;
+    unfinished.finish();
+    ended?;
+    let ids: Vec<_> = workshops.iter().map(|workshop| &workshop["id"]).collect();
+    output.print(&json!({"deleted": ids}), || {
+        format!("{count} workshops are gone")
+    });
+    Ok(())
 }
 
 async fn delete_workshops(

@@ -52,6 +52,17 @@ fn a_room_goes_with_no_domain_and_one_public_name() {
 }
 
 #[test]
+fn lengths_have_units() {
+    let length = |text: &str| text.parse::<Length>().map(Length::limit);
+    assert_eq!(length("90m"), Ok(Some(Duration::from_secs(5400))));
+    assert_eq!(length("7d"), Ok(Some(Duration::from_secs(604_800))));
+    assert_eq!(length("none"), Ok(None));
+    for wrong in ["", "m", "90", "0h", "-1h", "1h30m", "400d", "1µ"] {
+        assert!(length(wrong).is_err(), "{wrong:?} was taken");
+    }
+}
+
+#[test]
 fn wrong_settings_are_named() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("clarateach.toml");

@@ -3,7 +3,6 @@
 use super::*;
 use crate::provider::Endpoints;
 use clarateach_protocol::token::Role;
-use time::OffsetDateTime;
 
 fn key() -> SeatKey {
     SeatKey {

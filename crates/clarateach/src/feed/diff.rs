@@ -10,6 +10,16 @@ use crate::service::WorkshopView;
 /// event, however many there are; the whole is told only where the seats are others or the
 /// workshop's own data changed.
 pub(super) fn changes(before: Option<&WorkshopView>, after: &Arc<WorkshopView>) -> Vec<Change> {
+    let mut changes = differences(before, after);
+    let known = before.and_then(|before| before.warning);
+    if let Some(warning) = after.warning.filter(|_| known != after.warning) {
+        let workshop = after.workshop.spec.id;
+        changes.push(Change::Warning { workshop, warning });
+    }
+    changes
+}
+
+fn differences(before: Option<&WorkshopView>, after: &Arc<WorkshopView>) -> Vec<Change> {
     let whole = || vec![Change::Workshop(Arc::clone(after))];
     let Some(before) = before else {
         return whole();

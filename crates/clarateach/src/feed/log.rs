@@ -125,6 +125,7 @@ impl Change {
             Self::Workshop(view) => Some(view.workshop.spec.id),
             Self::Seat { workshop, .. }
             | Self::Progress { workshop, .. }
+            | Self::Warning { workshop, .. }
             | Self::Ended(workshop) => Some(*workshop),
             Self::Reach(_) => None,
         }
@@ -134,7 +135,7 @@ impl Change {
         match self {
             Self::Workshop(view) => view.seats.len(),
             Self::Seat { .. } => 1,
-            Self::Progress { .. } | Self::Ended(_) | Self::Reach(_) => 0,
+            Self::Progress { .. } | Self::Warning { .. } | Self::Ended(_) | Self::Reach(_) => 0,
         }
     }
 }

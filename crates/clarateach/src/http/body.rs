@@ -4,13 +4,19 @@ mod create;
 mod event;
 mod workshop;
 
+use std::time::Duration;
+
 use clarateach_protocol::terminal::Mode as TokenMode;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
+use super::error::ApiError;
 use crate::addresses::{Addresses, HostKind};
-use crate::service::{Joined, SignedIn};
+use crate::service::{Joined, NewEnd, SignedIn};
+
+/// Minutes in a week.
+const MAX_MINUTES: u16 = 7 * 24 * 60;
 
 pub(super) use create::CreateWorkshop;
 pub(super) use event::{Event, Pen, Reach};
@@ -35,6 +41,36 @@ struct ErrorDetail {
     request_id: Option<String>,
     /// The input field that was wrong.
     field: Option<String>,
+}
+
+/// A new end: one of the two.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExtendWorkshop {
+    /// When it ends.
+    #[serde(default, with = "time::serde::rfc3339::option")]
+    ends_at: Option<OffsetDateTime>,
+    /// So much later than it would; from now on where it has no end. At most a week.
+    minutes: Option<u16>,
+}
+
+impl ExtendWorkshop {
+    pub(super) fn end(self) -> Result<NewEnd, ApiError> {
+        match (self.ends_at, self.minutes) {
+            (Some(at), None) => Ok(NewEnd::At(at)),
+            (None, Some(minutes @ 1..=MAX_MINUTES)) => {
+                Ok(NewEnd::Later(Duration::from_secs(u64::from(minutes) * 60)))
+            }
+            (None, Some(_)) => Err(ApiError::invalid(
+                "minutes",
+                format!("a workshop is extended by 1 to {MAX_MINUTES} minutes"),
+            )),
+            _ => Err(ApiError::invalid(
+                "ends_at",
+                "give either a time, ends_at, or minutes",
+            )),
+        }
+    }
 }
 
 /// First password.
@@ -166,6 +202,12 @@ pub(super) struct JoinAnswer {
 struct JoinedWorkshop {
     id: String,
     name: String,
+    /// When it ends by itself; the seat's session route tells when that changes.
+    #[serde(
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    ends_at: Option<OffsetDateTime>,
 }
 
 impl JoinAnswer {
@@ -177,6 +219,7 @@ impl JoinAnswer {
             workshop: JoinedWorkshop {
                 id: id.to_string(),
                 name: joined.workshop.name,
+                ends_at: joined.workshop.ends_at,
             },
             seat: joined.seat.key.seat.get(),
             reconnect_code: joined.reconnect_code.to_string(),

@@ -1,15 +1,15 @@
 //! `/api/workshops`: classes.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use clarateach_protocol::id::WorkshopId;
 
 use super::ApiState;
-use super::body::{CreateWorkshop, ErrorBody, Workshop, WorkshopList};
+use super::body::{CreateWorkshop, ErrorBody, ExtendWorkshop, Workshop, WorkshopList};
 use super::error::ApiError;
-use super::extract::{From, HashedBody, SignedIn, WorkshopPath};
+use super::extract::{Body, From, HashedBody, SignedIn, WorkshopPath};
 use crate::{qr, service};
 
 /// Every workshop that has not ended, newest first.
@@ -132,6 +132,46 @@ pub(super) async fn delete_workshop(
     }
     state.service.delete_workshop(id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Ends every workshop, whoever made it. Answers when nothing of them is left; with
+/// `Prefer: respond-async` it answers at once.
+#[utoipa::path(delete, path = "/api/workshops", tag = "workshops",
+    params(("all" = bool, Query, description = "`true`: that all are meant is said, not slipped into")),
+    responses((status = 204), (status = 202), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody)))]
+pub(super) async fn delete_workshops(
+    State(state): State<ApiState>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    _: SignedIn,
+) -> Result<StatusCode, ApiError> {
+    if query.as_deref() != Some("all=true") {
+        return Err(ApiError::invalid(
+            "all",
+            "this ends every workshop: say ?all=true, or name one",
+        ));
+    }
+    if prefers_async(&headers) {
+        state.service.end_all().await?;
+        return Ok(StatusCode::ACCEPTED);
+    }
+    state.service.delete_all().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Sets when a workshop ends: a time, or so many minutes later than it would.
+#[utoipa::path(post, path = "/api/workshops/{id}/extend", tag = "workshops", params(("id" = String, Path)),
+    request_body = ExtendWorkshop, responses((status = 200, body = Workshop), (status = 400, body = ErrorBody),
+        (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 410, body = ErrorBody)))]
+pub(super) async fn extend_workshop(
+    State(state): State<ApiState>,
+    from: From,
+    _: SignedIn,
+    WorkshopPath(id): WorkshopPath,
+    Body(request): Body<ExtendWorkshop>,
+) -> Result<Json<Workshop>, ApiError> {
+    let view = state.service.set_end(id, request.end()?).await?;
+    Ok(Json(Workshop::new(view, &state.addresses, &from.host)))
 }
 
 pub(super) async fn show(

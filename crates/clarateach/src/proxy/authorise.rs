@@ -11,6 +11,7 @@ use http::header::{AUTHORIZATION, COOKIE, ORIGIN};
 use http::{HeaderMap, Method};
 
 use super::error::{Gone, ProxyError};
+use super::verified::Verified;
 use crate::addresses::Origin;
 use crate::directory::{SeatEntry, Tenancy};
 use crate::model::SeatLock;
@@ -28,7 +29,7 @@ pub enum Credential {
 #[derive(Clone)]
 pub struct Grant {
     /// What the token says.
-    pub claims: SeatClaims,
+    pub claims: Arc<SeatClaims>,
     /// The seat as the directory knows it.
     pub entry: Arc<SeatEntry>,
 }
@@ -50,6 +51,7 @@ pub struct Gatekeeper {
     pub keys: VerifyingKeys,
     /// Name of the cookie that carries a seat token.
     pub cookie_name: String,
+    verified: Verified<SeatClaims>,
 }
 
 /// One request, as authorisation sees it.
@@ -68,6 +70,16 @@ pub struct Asked<'a> {
 }
 
 impl Gatekeeper {
+    /// One that believes tokens of these keys, as bearer or in a cookie of that name.
+    #[must_use]
+    pub fn new(keys: VerifyingKeys, cookie_name: String) -> Self {
+        Self {
+            keys,
+            cookie_name,
+            verified: Verified::default(),
+        }
+    }
+
     /// Lets a request through, or says why not, at `now` (seconds since 1970 UTC).
     ///
     /// # Errors
@@ -80,10 +92,13 @@ impl Gatekeeper {
         now: u64,
     ) -> Result<Grant, ProxyError> {
         let (token, credential) = self.credential(asked.headers)?;
-        let claims = SeatClaims::verify(token, &self.keys, now).map_err(|error| match error {
-            TokenError::Expired => ProxyError::TokenExpired,
-            TokenError::Invalid => ProxyError::Unauthenticated,
-        })?;
+        let claims = self
+            .verified
+            .check(token, &self.keys, now)
+            .map_err(|error| match error {
+                TokenError::Expired => ProxyError::TokenExpired,
+                TokenError::Invalid => ProxyError::Unauthenticated,
+            })?;
         if claims.seat != asked.seat {
             return Err(FOREIGN_SEAT);
         }

@@ -15,6 +15,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::Instant;
 
 use super::connections::Lease;
+use super::ending::Ending;
 use crate::directory::ExchangePlace;
 use crate::server::Arriving;
 
@@ -28,7 +29,10 @@ impl Upload {
     /// The client's body, and what tells of its progress.
     pub(crate) fn new(incoming: Arriving) -> (Self, Progress) {
         let incoming = Some(incoming).filter(|incoming| !incoming.is_end_stream());
-        let progress = Progress::new(incoming.is_some());
+        let progress = match incoming {
+            Some(_) => Progress::of_a_body(),
+            None => Progress::of_nothing(),
+        };
         let upload = Self {
             incoming,
             progress: progress.clone(),
@@ -40,7 +44,7 @@ impl Upload {
     pub(crate) fn empty() -> Self {
         Self {
             incoming: None,
-            progress: Progress::new(false),
+            progress: Progress::of_nothing(),
         }
     }
 }
@@ -77,10 +81,13 @@ impl Body for Upload {
 
 /// How far an upload is; the deadline for the answer counts from its last movement.
 #[derive(Clone)]
-pub(crate) struct Progress(Arc<ProgressState>);
-
-struct ProgressState {
+pub(crate) struct Progress {
     began: Instant,
+    /// `None`: there is no body that could move.
+    body: Option<Arc<Movement>>,
+}
+
+struct Movement {
     /// Milliseconds after `began` of the last movement.
     moved: AtomicU64,
     /// Whether the next frame is the client's to send.
@@ -88,32 +95,43 @@ struct ProgressState {
 }
 
 impl Progress {
-    fn new(awaits_client: bool) -> Self {
-        Self(Arc::new(ProgressState {
+    fn of_nothing() -> Self {
+        Self {
             began: Instant::now(),
+            body: None,
+        }
+    }
+
+    fn of_a_body() -> Self {
+        let movement = Movement {
             moved: AtomicU64::new(0),
-            awaits_client: AtomicBool::new(awaits_client),
-        }))
+            awaits_client: AtomicBool::new(true),
+        };
+        Self {
+            began: Instant::now(),
+            body: Some(Arc::new(movement)),
+        }
     }
 
     fn note<T>(&self, polled: &Poll<T>) {
-        self.0
-            .awaits_client
+        let Some(body) = &self.body else { return };
+        body.awaits_client
             .store(polled.is_pending(), Ordering::Relaxed);
         if polled.is_ready() {
-            let moved = u64::try_from(self.0.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-            self.0.moved.store(moved, Ordering::Relaxed);
+            let moved = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+            body.moved.store(moved, Ordering::Relaxed);
         }
     }
 
     /// Waits until nothing has moved for `patience`; says whether the client was the one to move.
     pub(crate) async fn stalled(&self, patience: Duration) -> Stalled {
         loop {
-            let moved = Duration::from_millis(self.0.moved.load(Ordering::Relaxed));
-            let deadline = self.0.began + moved + patience;
+            let body = self.body.as_ref();
+            let moved = body.map_or(0, |body| body.moved.load(Ordering::Relaxed));
+            let deadline = self.began + Duration::from_millis(moved) + patience;
             if Instant::now() < deadline {
                 tokio::time::sleep_until(deadline).await;
-            } else if self.0.awaits_client.load(Ordering::Relaxed) {
+            } else if body.is_some_and(|body| body.awaits_client.load(Ordering::Relaxed)) {
                 return Stalled::Downstream;
             } else {
                 return Stalled::Upstream;
@@ -145,21 +163,24 @@ pub(crate) enum DownloadError {
 /// A response's body.
 pub(crate) struct Download {
     incoming: Incoming,
-    ended: Pin<Box<dyn Future<Output = ()> + Send>>,
+    ending: Ending,
+    /// Waits for the ending, once the seat was waited for.
+    ended: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     lease: Option<Lease>,
     _place: ExchangePlace,
 }
 
 impl Download {
-    /// The seat's body, broken off when `ended` is; the lease is given back at its end.
+    /// The seat's body, broken off when it is over; the lease is given back at its end.
     pub(crate) fn new(
         incoming: Incoming,
         (lease, place): (Lease, ExchangePlace),
-        ended: impl Future<Output = ()> + Send + 'static,
+        ending: Ending,
     ) -> Self {
         let mut download = Self {
             incoming,
-            ended: Box::pin(ended),
+            ending,
+            ended: None,
             lease: Some(lease),
             _place: place,
         };
@@ -184,10 +205,18 @@ impl Body for Download {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, DownloadError>>> {
-        if self.ended.as_mut().poll(context).is_ready() {
+        if self.ending.is_over() {
             return Poll::Ready(Some(Err(DownloadError::Ended)));
         }
-        let frame = ready!(Pin::new(&mut self.incoming).poll_frame(context));
+        let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(context) else {
+            let this = &mut *self;
+            let ending = &this.ending;
+            let ended = this
+                .ended
+                .get_or_insert_with(|| Box::pin(ending.clone().over()));
+            ready!(ended.as_mut().poll(context));
+            return Poll::Ready(Some(Err(DownloadError::Ended)));
+        };
         match frame {
             Some(Ok(frame)) if frame.is_data() => {
                 self.give_back_at_end();

@@ -53,10 +53,10 @@ impl Gateway {
         })
     }
 
-    /// The request as the seat gets it, without its body.
+    /// The request as the seat gets it, without its body. Takes the header fields.
     pub(super) fn onward(
         &self,
-        request: &request::Parts,
+        request: &mut request::Parts,
         exchange: &Exchange<'_>,
         grant: &Grant,
         (upstream, route): (&Upstream, &'static SeatRoute),
@@ -73,7 +73,7 @@ impl Gateway {
         let mut onward = Request::new(());
         *onward.method_mut() = request.method.clone();
         *onward.uri_mut() = Uri::from(path_and_query.clone());
-        *onward.headers_mut() = request.headers.clone();
+        *onward.headers_mut() = std::mem::take(&mut request.headers);
         clean_request(
             onward.headers_mut(),
             Onward {
@@ -96,7 +96,7 @@ impl Gateway {
         upstream: Upstream,
     ) -> Result<Response<Body>, ProxyError> {
         let (upload, progress) = Upload::new(body);
-        let ended = self.until_ended(grant, &upstream.incarnation);
+        let ending = self.ending(grant, &upstream.incarnation);
         let answered = async {
             let (sender, response) = self.exchange(onward, upload, &upstream).await?;
             let lease = Lease::new(sender, upstream.service, upstream.incarnation.clone());
@@ -105,7 +105,7 @@ impl Gateway {
         let (lease, response) = tokio::select! {
             answered = answered => answered?,
             stalled = progress.stalled(self.limits.first_byte) => return Err(self.stalled(stalled)),
-            () = ended => return Err(ProxyError::SeatUnavailable),
+            () = ending.clone().over() => return Err(ProxyError::SeatUnavailable),
         };
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return Err(ProxyError::BadAnswer {
@@ -116,8 +116,7 @@ impl Gateway {
         clean_response(&mut head.headers);
         // What hyper keeps of the seat's head: reason phrase, spelling of names.
         head.extensions.clear();
-        let ended = self.until_ended(grant, &upstream.incarnation);
-        let download = Download::new(incoming, (lease, upstream.place), ended);
+        let download = Download::new(incoming, (lease, upstream.place), ending);
         Ok(Response::from_parts(head, Body::new(download)))
     }
 

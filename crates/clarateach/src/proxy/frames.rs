@@ -4,51 +4,34 @@
 //! refuses none of them: what makes no sense as frames merely tells nothing. On a terminal's
 //! connection, binary messages are what was typed; acknowledgements and sizes are text.
 
-use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
-use tokio::io::{AsyncRead, ReadBuf};
-
 use crate::attendance::Attending;
 
 const CONTINUATION: u8 = 0x0;
 const TEXT: u8 = 0x1;
 const BINARY: u8 = 0x2;
 
-/// A client's side of a connection, read as it is; input on it is its learner's sign of life.
-pub(super) struct InputWatch<R> {
-    inner: R,
+/// Looks at what a client sends; input is its learner's sign of life.
+pub(super) struct InputWatch {
     /// `None`: nobody's presence hangs on it.
     attending: Option<Attending>,
     frames: FrameReader,
 }
 
-impl<R> InputWatch<R> {
-    pub(super) fn new(inner: R, attending: Option<Attending>) -> Self {
+impl InputWatch {
+    pub(super) fn new(attending: Option<Attending>) -> Self {
         Self {
-            inner,
             attending,
             frames: FrameReader::default(),
         }
     }
-}
 
-impl<R: AsyncRead + Unpin> AsyncRead for InputWatch<R> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.inner).poll_read(context, buffer);
-        let this = &mut *self;
-        if let Some(attending) = &this.attending
-            && this.frames.read(&buffer.filled()[before..])
+    /// The next bytes that the client sends.
+    pub(super) fn note(&mut self, bytes: &[u8]) {
+        if let Some(attending) = &self.attending
+            && self.frames.read(bytes)
         {
             attending.sign_of_life();
         }
-        polled
     }
 }
 

@@ -25,11 +25,13 @@ use crate::server::Arriving;
 use axum::body::Body;
 use clarateach_protocol::id::SeatKey;
 use clarateach_protocol::origin::{SeatPort, Target};
+use clarateach_protocol::token::OriginClaims;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Request, Response, request};
 
 use super::error::ProxyError;
 use super::upgrade;
+use super::verified::Verified;
 use super::{Gateway, Received, cors, seconds_since_1970};
 use crate::addresses::{Naming, OwnHost, Scheme};
 use crate::origins::OriginBook;
@@ -48,6 +50,7 @@ pub struct OwnOrigins {
     pub(super) numbers: Arc<Numbers>,
     cookie_name: String,
     tickets: Tickets,
+    verified: Verified<OriginClaims>,
 }
 
 impl OwnOrigins {
@@ -59,12 +62,18 @@ impl OwnOrigins {
             numbers,
             cookie_name,
             tickets: Tickets::default(),
+            verified: Verified::default(),
         }
     }
 
-    /// The cookie of an own origin: with its number where origins share their cookies.
+    /// The cookie of an own origin: with its number where origins share their cookies. By https it is
+    /// one that only this host can have set (`__Host-`, RFC 6265bis, section 4.1.3.2): pages of other
+    /// seats are below the same domain.
     fn cookie_of(&self, own: &OwnHost) -> String {
         match own.naming {
+            Naming::Names if own.origin.scheme() == Scheme::Https => {
+                format!("__Host-{}", self.cookie_name)
+            }
             Naming::Names => self.cookie_name.clone(),
             Naming::Numbers => format!("{}-{}", self.cookie_name, own.origin.port()),
         }

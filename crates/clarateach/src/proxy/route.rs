@@ -15,6 +15,28 @@ use crate::addresses::{Addresses, HostKind};
 const DEBUG_PREFIX: &str = "/debug/proxy/";
 const SEAT_PREFIX: &str = "/vm/";
 
+/// The gateway's own routes below a seat, beside those of the in-seat server
+/// ([`clarateach_protocol::route::SEAT_ROUTES`]), by their first segment.
+pub const OWN_ROUTES: [(&str, OwnRoute); 4] = [
+    ("session", OwnRoute::Session),
+    ("origins", OwnRoute::Origins),
+    ("open-ports", OwnRoute::OpenPorts),
+    ("browser", OwnRoute::Browser),
+];
+
+/// A route that the gateway answers itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnRoute {
+    /// Credentials.
+    Session,
+    /// Ways into own origins.
+    Origins,
+    /// What is open to the class.
+    OpenPorts,
+    /// The seat's browser.
+    Browser,
+}
+
 /// What a request wants of which seat.
 #[derive(Debug, Clone)]
 pub struct Route {
@@ -105,27 +127,29 @@ fn split_workshop<'a>(
 }
 
 fn target(below: &str, path_and_query: &str) -> Result<Target, NoRoute> {
-    match below.split_once('/').map_or(below, |(segment, _)| segment) {
-        "session" if below == "session" => Ok(Target::Session),
-        "browser" => Ok(Target::Browser),
-        "origins" if below == "origins" => Ok(Target::Origins),
-        "open-ports" => match below.strip_prefix("open-ports") {
-            Some("") => Ok(Target::OpenPorts(None)),
-            Some(rest) => {
-                let port = rest.strip_prefix('/').and_then(|port| port.parse().ok());
-                port.map(|port| Target::OpenPorts(Some(port)))
-                    .ok_or(NoRoute::Unknown)
-            }
-            None => Err(NoRoute::Unknown),
-        },
-        _ => {
-            let route = public_route(below).ok_or(NoRoute::Unknown)?;
-            let path_and_query = path_and_query.parse().map_err(|_| NoRoute::Malformed)?;
-            Ok(Target::Seat {
-                route,
-                path_and_query,
-            })
+    let (segment, rest) = match below.split_once('/') {
+        Some((segment, rest)) => (segment, Some(rest)),
+        None => (below, None),
+    };
+    let own = OWN_ROUTES.iter().find(|(name, _)| *name == segment);
+    let Some((_, own)) = own else {
+        let route = public_route(below).ok_or(NoRoute::Unknown)?;
+        let path_and_query = path_and_query.parse().map_err(|_| NoRoute::Malformed)?;
+        return Ok(Target::Seat {
+            route,
+            path_and_query,
+        });
+    };
+    match (own, rest) {
+        (OwnRoute::Session, None) => Ok(Target::Session),
+        (OwnRoute::Origins, None) => Ok(Target::Origins),
+        (OwnRoute::OpenPorts, None) => Ok(Target::OpenPorts(None)),
+        (OwnRoute::OpenPorts, Some(port)) => {
+            let port = port.parse().map_err(|_| NoRoute::Unknown)?;
+            Ok(Target::OpenPorts(Some(port)))
         }
+        (OwnRoute::Browser, _) => Ok(Target::Browser),
+        (OwnRoute::Session | OwnRoute::Origins, Some(_)) => Err(NoRoute::Unknown),
     }
 }
 

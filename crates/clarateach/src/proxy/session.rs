@@ -22,6 +22,9 @@ struct SessionView {
     mode: Mode,
     generation: u32,
     expires_at: String,
+    /// When the workshop ends by itself: a page that learns of a later end than its token's renews it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ends_at: Option<String>,
 }
 
 impl Gateway {
@@ -35,7 +38,11 @@ impl Gateway {
         match *method {
             Method::GET | Method::HEAD => {
                 grant.entry.upstream().ok_or(ProxyError::SeatUnavailable)?;
-                Ok(json_response(&view(&grant.claims, None)))
+                Ok(json_response(&view(
+                    &grant.claims,
+                    None,
+                    grant.entry.tenancy(),
+                )))
             }
             Method::POST => Ok(self.renew(exchange, grant)),
             Method::DELETE => Ok(self.leave(exchange, grant)),
@@ -50,12 +57,12 @@ impl Gateway {
         let claims = SeatClaims {
             issued_at: exchange.now,
             expires_at: expiry(grant.entry.tenancy(), exchange.now),
-            ..grant.claims.clone()
+            ..SeatClaims::clone(&grant.claims)
         };
         let token = claims.sign(&self.signing);
         let lifetime = claims.expires_at.saturating_sub(exchange.now);
         let cookie = self.cookie(exchange, &token, lifetime);
-        let mut response = json_response(&view(&claims, Some(token)));
+        let mut response = json_response(&view(&claims, Some(token), grant.entry.tenancy()));
         response.headers_mut().insert(SET_COOKIE, cookie);
         response
     }
@@ -98,16 +105,16 @@ fn expiry(tenancy: &Tenancy, now: u64) -> u64 {
         .map_or(longest, |end| end.min(longest))
 }
 
-fn view(claims: &SeatClaims, token: Option<String>) -> SessionView {
+fn view(claims: &SeatClaims, token: Option<String>, tenancy: &Tenancy) -> SessionView {
     let seconds = i64::try_from(claims.expires_at).unwrap_or(i64::MAX);
-    let expires_at = OffsetDateTime::from_unix_timestamp(seconds)
-        .ok()
-        .and_then(|time| time.format(&Rfc3339).ok())
-        .unwrap_or_default();
+    let text = |time: OffsetDateTime| time.format(&Rfc3339).ok();
+    let expires_at = OffsetDateTime::from_unix_timestamp(seconds).ok();
+    let expires_at = expires_at.and_then(text).unwrap_or_default();
     SessionView {
         token,
         mode: claims.mode,
         generation: claims.generation.0,
         expires_at,
+        ends_at: tenancy.ends_at.and_then(text),
     }
 }

@@ -6,7 +6,6 @@
 //! TCP. `frames` looks at the headers that pass by, to tell whether a learner types.
 
 use std::io;
-use std::pin::pin;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -21,8 +20,6 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, split};
-use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::Instrument;
 
@@ -30,10 +27,12 @@ use super::Gateway;
 use super::authorise::Grant;
 use super::body::Download;
 use super::connections::Lease;
+use super::ending::Ending;
 use super::error::ProxyError;
 use super::forward::Upstream;
 use super::frames::InputWatch;
 use super::headers::{clean_response, tokens};
+use super::relay::relay;
 use crate::attendance::Attending;
 use crate::directory::ExchangePlace;
 
@@ -138,33 +137,29 @@ impl Gateway {
     ) -> Result<Response<Body>, ProxyError> {
         handshake.offer(onward.headers_mut());
         let mut sender = self.connect(&upstream).await?;
-        let ended = self.until_ended(grant, &upstream.incarnation);
+        let mut ending = self.ending(grant, &upstream.incarnation);
         let mut answer = tokio::select! {
             answer = self.answer_in_time(&mut sender, onward) => answer?,
-            () = ended => return Err(ProxyError::SeatUnavailable),
+            () = ending.clone().over() => return Err(ProxyError::SeatUnavailable),
         };
-        let ended = self.until_ended(grant, &upstream.incarnation);
         if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
             let lease = Lease::new(sender, upstream.service, upstream.incarnation.clone());
-            return Ok(refused(answer, (lease, upstream.place), ended));
+            return Ok(refused(answer, (lease, upstream.place), ending));
         }
         let response = handshake.accept(answer.headers())?;
         let seat = hyper::upgrade::on(&mut answer);
-        let draining = self.draining.clone();
-        let ended = async move {
-            tokio::select! {
-                () = ended => {}
-                () = draining.cancelled() => {}
-            }
-        };
+        ending.or_when(&self.draining);
         // A learner with a live connection is there; an instructor who looks in is not the learner.
         let attending =
             (grant.claims.role == Role::Learner).then(|| grant.entry.attendance().begin());
+        // An instructor's visit is audited instead.
+        let visiting =
+            (grant.claims.role == Role::Instructor).then(|| self.visits.begin(&grant.claims));
         let half_open = self.limits.half_open;
         let place = upstream.place;
         let pumping = async move {
-            pump((downstream, seat), attending, half_open, ended).await;
-            drop(place);
+            pump((downstream, seat), attending, half_open, ending).await;
+            drop((place, visiting));
         };
         self.tasks.spawn(pumping.in_current_span());
         Ok(response)
@@ -175,12 +170,12 @@ impl Gateway {
 fn refused(
     answer: Response<Incoming>,
     lease: (Lease, ExchangePlace),
-    ended: impl Future<Output = ()> + Send + 'static,
+    ending: Ending,
 ) -> Response<Body> {
     let (mut head, incoming) = answer.into_parts();
     clean_response(&mut head.headers);
     head.extensions.clear();
-    Response::from_parts(head, Body::new(Download::new(incoming, lease, ended)))
+    Response::from_parts(head, Body::new(Download::new(incoming, lease, ending)))
 }
 
 /// Copies bytes both ways until both sides are done or the tenancy is. Dropping closes both.
@@ -188,40 +183,24 @@ pub(crate) async fn pump(
     (downstream, upstream): (OnUpgrade, OnUpgrade),
     attending: Option<Attending>,
     half_open: Duration,
-    ended: impl Future<Output = ()>,
+    ending: Ending,
 ) {
     let copied = async {
         let (downstream, upstream) =
             tokio::try_join!(downstream, upstream).map_err(io::Error::other)?;
-        let (from_client, mut to_client) = split(TokioIo::new(downstream));
-        let mut from_client = InputWatch::new(from_client, attending);
-        let (mut from_seat, mut to_seat) = split(TokioIo::new(upstream));
-        let mut up = pin!(relay(&mut from_client, &mut to_seat));
-        let mut down = pin!(relay(&mut from_seat, &mut to_client));
-        // When one side is done the other may say its last, but not for ever.
-        tokio::select! {
-            up = up.as_mut() => { up?; timeout(half_open, down).await? }
-            down = down.as_mut() => { down?; timeout(half_open, up).await? }
-        }
+        let mut input = InputWatch::new(attending);
+        let sides = (TokioIo::new(downstream), TokioIo::new(upstream));
+        relay(sides, |bytes| input.note(bytes), half_open).await
     };
     tokio::select! {
         copied = copied => match copied {
             Ok(()) => tracing::debug!("connection closed"),
             Err(error) => tracing::debug!(%error, "connection broke"),
         },
-        () = ended => {
+        () = ending.over() => {
             tracing::debug!("connection ended with its tenancy, its token, its seat or this server");
         }
     }
-}
-
-/// Copies one direction to its end and says so to the other side. The buffer is tokio's, 8 KiB.
-async fn relay(
-    from: &mut (impl AsyncRead + Unpin),
-    to: &mut (impl AsyncWrite + Unpin),
-) -> io::Result<()> {
-    tokio::io::copy(from, to).await?;
-    to.shutdown().await
 }
 
 /// The field's value when it is there exactly once.

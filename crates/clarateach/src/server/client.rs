@@ -22,6 +22,15 @@ pub(super) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[Cidr]
         .map_or(peer, |address| address.to_canonical())
 }
 
+/// Whether the last proxy got the request without TLS, as it says.
+pub(super) fn came_plainly(headers: &HeaderMap) -> bool {
+    let proto = headers.get_all("x-forwarded-proto").iter().next_back();
+    proto
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.rsplit(',').next())
+        .is_some_and(|proto| proto.trim().eq_ignore_ascii_case("http"))
+}
+
 /// Whether `X-Forwarded-For` of that peer is believed.
 pub(super) fn is_trusted(peer: IpAddr, trusted: &[Cidr]) -> bool {
     match peer {

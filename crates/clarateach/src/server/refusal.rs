@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use axum::body::Body;
-use http::header::RETRY_AFTER;
+use http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 
 use super::RequestId;
@@ -74,4 +74,14 @@ impl Refusal {
         }
         response
     }
+}
+
+/// An answer that sends a client to the same place by TLS, for good (RFC 9110, section 15.4.9).
+pub(super) fn moved_to(secure: &HeaderValue) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+    let headers = response.headers_mut();
+    headers.insert(LOCATION, secure.clone());
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }

@@ -151,12 +151,13 @@ impl Service {
         Ok(seat)
     }
 
-    fn joined(&self, workshop: Workshop, seat: Seat) -> Result<Joined, Error> {
+    fn joined(&self, mut workshop: Workshop, seat: Seat) -> Result<Joined, Error> {
         if seat.locked_at.is_some() {
             return Err(Error::SeatLocked);
         }
         let Assignment { id, .. } = seat.assignment.clone().ok_or(Error::NoSeats)?;
         let reconnect_code = self.inner.keys.reconnect_code(&id);
+        workshop.ends_at = self.ends_at(&workshop);
         let (token, expires_at) = self.mint(&workshop, &seat, id, Role::Learner, Mode::Control);
         Ok(Joined {
             token,

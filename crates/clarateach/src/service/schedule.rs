@@ -1,46 +1,201 @@
-//! The clock: workshops that begin to be made before they start, and end when they should.
+//! The clock: workshops that begin to be made before they start, are warned of their end, and end when
+//! they should; disks that are kept no longer. What is decided about ends is in `schedule/ends.rs`.
 
-use std::time::Duration;
+mod ends;
 
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use clarateach_protocol::id::WorkshopId;
 use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 
-use super::{Error, Service};
-use crate::model::WorkshopStatus;
+use self::ends::{Deed, Ends};
+use super::{Error, Service, WorkshopView};
+use crate::model::{EndWarning, Workshop, WorkshopStatus};
 
-/// How long before its start a workshop's seats are made.
-pub(super) const LEAD: Duration = Duration::from_secs(10 * 60);
 /// How often the clock is looked at.
 const TICK: Duration = Duration::from_secs(1);
 
+/// What the schedule says of a workshop beside its stored times.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Scheduled {
+    /// It ends then, and not when is stored: the clock jumped.
+    pub(super) postponed_to: Option<OffsetDateTime>,
+    /// Its end is near.
+    pub(super) warning: Option<EndWarning>,
+}
+
+/// [`Scheduled`] by workshop.
+#[derive(Default)]
+pub(super) struct Table(Mutex<HashMap<WorkshopId, Scheduled>>);
+
+impl Table {
+    fn lock(&self) -> MutexGuard<'_, HashMap<WorkshopId, Scheduled>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A new end of a workshop.
+#[derive(Debug, Clone, Copy)]
+pub enum NewEnd {
+    /// Then.
+    At(OffsetDateTime),
+    /// So much later than it would; from now on where it has no end.
+    Later(Duration),
+}
+
 impl Service {
-    /// Starts and ends workshops when they are due, until `stop`.
+    /// Starts, warns of and ends workshops when they are due, until `stop`.
     pub async fn keep_schedule(self, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut ends = Ends::new(self.inner.schedule);
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-            if let Err(error) = self.start_and_end_due().await {
+            if let Err(error) = self.look_at_the_clock(&mut ends).await {
                 tracing::error!(%error, "cannot look for workshops that start or end");
             }
         }
     }
 
-    async fn start_and_end_due(&self) -> Result<(), Error> {
-        let now = OffsetDateTime::now_utc();
-        for id in self.inner.store.forget_kept(now).await? {
-            self.inner.orchestrator.wake(id);
-        }
-        let (starting, ending) = self.inner.store.due_workshops(now + LEAD, now).await?;
-        for id in starting {
-            self.inner
-                .store
+    async fn look_at_the_clock(&self, ends: &mut Ends) -> Result<(), Error> {
+        let (wall, now) = (OffsetDateTime::now_utc(), Instant::now());
+        let store = &self.inner.store;
+        for id in store
+            .workshops_to_start(wall + self.inner.schedule.lead)
+            .await?
+        {
+            store
                 .set_workshop_status(id, WorkshopStatus::Provisioning, None)
                 .await?;
             self.inner.orchestrator.wake(id);
         }
-        for id in ending {
-            self.end_workshop(id).await?;
+        let stored = store.ends().await?;
+        for deed in ends.look((wall, now), &stored) {
+            self.follow(deed).await?;
+        }
+        if !ends.is_doubtful(now) {
+            for id in store.forget_kept(wall).await? {
+                self.inner.orchestrator.wake(id);
+            }
         }
         Ok(())
+    }
+
+    async fn follow(&self, deed: Deed) -> Result<(), Error> {
+        let id = match deed {
+            Deed::End(id) => {
+                self.forget_schedule(id);
+                return self.end_workshop(id).await;
+            }
+            Deed::Forget(id) => {
+                self.forget_schedule(id);
+                return Ok(());
+            }
+            Deed::Postpone(id, at) => {
+                self.note(id, |it| it.postponed_to = Some(at));
+                self.inner.directory.set_ends_at(id, Some(at));
+                id
+            }
+            Deed::Restore(id) => {
+                self.note(id, |it| it.postponed_to = None);
+                let _in_order = self.inner.locking.lock().await;
+                if let Some(workshop) = self.inner.store.workshop(id).await? {
+                    self.inner.directory.set_ends_at(id, workshop.ends_at);
+                }
+                id
+            }
+            Deed::Warn(id, warning) => {
+                self.note(id, |it| it.warning = warning);
+                id
+            }
+        };
+        self.inner.orchestrator.wake(id);
+        Ok(())
+    }
+
+    fn note(&self, id: WorkshopId, change: impl FnOnce(&mut Scheduled)) {
+        change(self.inner.scheduled.lock().entry(id).or_default());
+    }
+
+    fn forget_schedule(&self, id: WorkshopId) {
+        self.inner.scheduled.lock().remove(&id);
+    }
+
+    /// What the schedule says of a workshop beside its stored times.
+    pub(super) fn scheduled(&self, id: &WorkshopId) -> Scheduled {
+        self.inner
+            .scheduled
+            .lock()
+            .get(id)
+            .copied()
+            .unwrap_or_default()
+    }
+
+    /// When a workshop ends by itself.
+    pub(super) fn ends_at(&self, workshop: &Workshop) -> Option<OffsetDateTime> {
+        let postponed_to = self.scheduled(&workshop.spec.id).postponed_to;
+        postponed_to.or(workshop.ends_at)
+    }
+
+    /// Sets when a workshop ends, sooner or later than it would.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for an end that is past or before the start, [`Error::Ended`],
+    /// [`Error::NotFound`].
+    pub async fn set_end(&self, id: WorkshopId, end: NewEnd) -> Result<WorkshopView, Error> {
+        let service = self.clone();
+        self.to_the_end(async move {
+            let inner = &service.inner;
+            let _in_order = inner.locking.lock().await;
+            let workshop = service.workshop(id).await?.workshop;
+            let now = OffsetDateTime::now_utc();
+            let ends_at = match end {
+                NewEnd::At(at) => at,
+                NewEnd::Later(by) => workshop.ends_at.unwrap_or(now).max(now) + by,
+            };
+            if ends_at <= workshop.starts_at.unwrap_or(now).max(now) {
+                return Err(Error::invalid(
+                    "ends_at",
+                    "the end must be in the future, and after the start",
+                ));
+            }
+            if !inner.store.set_end(id, ends_at).await? {
+                return Err(Error::Ended);
+            }
+            service.note(id, |it| it.postponed_to = None);
+            inner.directory.set_ends_at(id, Some(ends_at));
+            inner.orchestrator.wake(id);
+            tracing::info!(workshop = %id, %ends_at, "workshop's end set");
+            service.workshop(id).await
+        })
+        .await
+    }
+
+    /// Ends every workshop; waits until nothing of them is left.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn delete_all(&self) -> Result<(), Error> {
+        let ids = self.end_all().await?;
+        for id in ids {
+            self.delete_workshop(id).await?;
+        }
+        Ok(())
+    }
+
+    /// Marks every workshop for removal, and answers at once.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn end_all(&self) -> Result<BTreeSet<WorkshopId>, Error> {
+        let mut ended = BTreeSet::new();
+        for view in self.workshops().await? {
+            let id = view.workshop.spec.id;
+            self.end_workshop(id).await?;
+            ended.insert(id);
+        }
+        Ok(ended)
     }
 }

@@ -12,8 +12,8 @@ use tokio::time::Instant;
 use super::{Error, Service, input};
 use crate::auth::secret::random_bytes;
 use crate::model::{
-    BrowserPolicy, EgressPolicy, Instructor, MAX_SEATS, Presence, Resources, Seat, Workshop,
-    WorkshopSpec, WorkshopStatus,
+    BrowserPolicy, EgressPolicy, EndWarning, Instructor, MAX_SEATS, Presence, Resources, Seat,
+    Workshop, WorkshopSpec, WorkshopStatus,
 };
 use crate::orchestrator::ProgressView;
 use crate::store::{Inserted, NewWorkshop, RequestKey};
@@ -74,6 +74,8 @@ pub struct WorkshopView {
     pub seats: Vec<SeatView>,
     /// How far it is, while it is being made or removed.
     pub progress: Option<ProgressView>,
+    /// Its end is near.
+    pub warning: Option<EndWarning>,
 }
 
 impl Service {
@@ -183,7 +185,9 @@ impl Service {
         }
         let scheduled = request
             .starts_at
-            .is_some_and(|starts_at| starts_at > now + super::schedule::LEAD);
+            .is_some_and(|starts_at| starts_at > now + self.inner.schedule.lead);
+        let begins = request.starts_at.unwrap_or(now).max(now);
+        let ends_by_default = self.inner.default_length.map(|length| begins + length);
         Ok(Workshop {
             spec: WorkshopSpec {
                 id: WorkshopId::from_random(random_bytes()),
@@ -211,7 +215,7 @@ impl Service {
             )?,
             created_at: now,
             starts_at: request.starts_at,
-            ends_at: request.ends_at,
+            ends_at: request.ends_at.or(ends_by_default),
         })
     }
 
@@ -307,7 +311,9 @@ impl Service {
         Ok(views)
     }
 
-    async fn view(&self, workshop: Workshop) -> Result<WorkshopView, Error> {
+    async fn view(&self, mut workshop: Workshop) -> Result<WorkshopView, Error> {
+        workshop.ends_at = self.ends_at(&workshop);
+        let warning = self.scheduled(&workshop.spec.id).warning;
         let seats = self.inner.store.seats(workshop.spec.id).await?;
         let seats = seats.into_iter().map(|seat| self.seat_view(seat)).collect();
         let progress = self.inner.orchestrator.progress(workshop.spec.id);
@@ -315,6 +321,7 @@ impl Service {
             workshop,
             seats,
             progress,
+            warning,
         })
     }
 
@@ -378,6 +385,7 @@ impl Service {
 
     async fn add(&self, id: WorkshopId, count: u16) -> Result<WorkshopView, Error> {
         check_seats("count", count)?;
+        let _in_order = self.inner.locking.lock().await;
         let before = self.workshop(id).await?;
         if before.workshop.status == WorkshopStatus::Ending {
             return Err(Error::Ended);

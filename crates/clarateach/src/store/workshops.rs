@@ -155,29 +155,61 @@ impl Store {
         .await
     }
 
-    /// Workshops whose `starts_at` is before `starting` and that are still scheduled, and workshops
-    /// whose `ends_at` is past at `now`.
+    /// Scheduled workshops that start before `starting`.
     ///
     /// # Errors
     /// When the read fails.
-    pub async fn due_workshops(
+    pub async fn workshops_to_start(
         &self,
         starting: OffsetDateTime,
-        now: OffsetDateTime,
-    ) -> Result<(Vec<WorkshopId>, Vec<WorkshopId>), StoreError> {
-        let (starting, now) = (rows::millis(starting), rows::millis(now));
-        self.read("look for workshops that start or end", move |db| {
-            let ids = |sql: &str, at: i64| -> rusqlite::Result<Vec<WorkshopId>> {
-                db.prepare_cached(sql)?
-                    .query_map([at], |row| row.get::<_, String>(0))?
-                    .map(|id| id.map(|id| id.parse().ok()))
-                    .filter_map(Result::transpose)
-                    .collect()
-            };
-            Ok((
-                ids("SELECT id FROM workshops WHERE status = 'scheduled' AND starts_at <= ?1", starting)?,
-                ids("SELECT id FROM workshops WHERE status NOT IN ('ending', 'ended') AND ends_at <= ?1", now)?,
-            ))
+    ) -> Result<Vec<WorkshopId>, StoreError> {
+        let starting = rows::millis(starting);
+        self.read("look for workshops that start", move |db| {
+            db.prepare_cached(
+                "SELECT id FROM workshops WHERE status = 'scheduled' AND starts_at <= ?1",
+            )?
+            .query_map([starting], |row| rows::parse(row, "id"))?
+            .collect()
+        })
+        .await
+    }
+
+    /// Every workshop that ends by itself, and when.
+    ///
+    /// # Errors
+    /// When the read fails.
+    pub async fn ends(&self) -> Result<Vec<(WorkshopId, OffsetDateTime)>, StoreError> {
+        self.read("look for workshops that end", |db| {
+            db.prepare_cached(
+                "SELECT id, ends_at FROM workshops
+                 WHERE status NOT IN ('ending', 'ended') AND ends_at IS NOT NULL",
+            )?
+            .query_map([], |row| {
+                Ok((rows::parse(row, "id")?, rows::time(row.get("ends_at")?)?))
+            })?
+            .collect()
+        })
+        .await
+    }
+
+    /// Sets when a workshop ends. `false`: it is ending or ended.
+    ///
+    /// # Errors
+    /// When the write fails.
+    pub async fn set_end(
+        &self,
+        id: WorkshopId,
+        ends_at: OffsetDateTime,
+    ) -> Result<bool, StoreError> {
+        let ends_at = rows::millis(ends_at);
+        self.write("store the workshop's end", move |db| {
+            let changed = db
+                .prepare_cached(
+                    "UPDATE workshops SET ends_at = ?2
+                     WHERE id = ?1 AND status NOT IN ('ending', 'ended')",
+                )?
+                .execute(params![id.to_string(), ends_at])?;
+            Ok(changed > 0)
         })
         .await
     }

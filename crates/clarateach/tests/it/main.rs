@@ -37,6 +37,8 @@ mod room;
 #[cfg(test)]
 mod scenes;
 #[cfg(test)]
+mod schedule;
+#[cfg(test)]
 mod stand_in;
 #[cfg(test)]
 mod tokens;

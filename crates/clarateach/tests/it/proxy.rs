@@ -1,9 +1,11 @@
 //! The real server between hostile clients and hostile seats, all on raw sockets.
 
+mod audit;
 pub(crate) mod client;
 mod faults;
 mod fields;
 mod framing;
+mod hostile;
 mod load;
 mod matrix;
 mod paths;

@@ -62,6 +62,33 @@ describe('a seat session', () => {
     session.stop()
   })
 
+  it('stays_while_its_seat_is_locked_and_is_back_once_it_is_open', async () => {
+    const locked = refusal(423, 'seat_locked', 2)
+    const { session, waits, seen, asked } = scene({ check: [locked, locked, answer(1)] })
+    expect(await session.check()).toBe(true)
+    expect(waits).toEqual([2000, 2000])
+    expect(seen).toEqual([
+      { phase: 'waiting', why: 'locked' },
+      { phase: 'ready', mode: 'control', generation: 1 },
+    ])
+    expect(asked).toEqual(['check', 'check', 'check'])
+    session.stop()
+  })
+
+  it('says_locked_also_when_the_seat_was_reset_meanwhile', async () => {
+    const { session, seen } = scene({
+      check: [refusal(410, 'reset'), answer(2)],
+      enterAgain: [refusal(423, 'seat_locked', 2), answer(2)],
+    })
+    expect(await session.check()).toBe(true)
+    expect(seen.map((state) => (state.phase === 'waiting' ? state.why : state.phase))).toEqual([
+      'resetting',
+      'locked',
+      'ready',
+    ])
+    session.stop()
+  })
+
   it('backs_off_while_the_network_is_away', async () => {
     const away = refusal(0, 'network_error')
     const { session, waits, seen } = scene({ check: [away, away, away, answer()] })

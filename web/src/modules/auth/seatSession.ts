@@ -12,7 +12,7 @@ export type SeatState =
   | { phase: 'opening' }
   | { phase: 'ready'; mode: SeatMode; generation: number }
   /** `message` is the server's, where it has one. */
-  | { phase: 'waiting'; why: 'offline' | 'recovering' | 'resetting'; message?: string }
+  | { phase: 'waiting'; why: 'offline' | 'recovering' | 'resetting' | 'locked'; message?: string }
   | { phase: 'gone'; why: GoneReason }
 
 /** The calls that it makes; tests put their own here. */
@@ -27,6 +27,8 @@ export interface SeatCalls {
 
 const LONGEST_TIMER_MS = 24 * 60 * 60 * 1000
 const SOONEST_RENEWAL_MS = 20_000
+/** Between two looks whether a locked seat is open again. */
+const LOCKED_MS = 2_000
 
 export class SeatSession {
   private state: SeatState = { phase: 'opening' }
@@ -104,7 +106,8 @@ export class SeatSession {
         } else {
           wait = verdict.afterMs ?? wait
           const message = reset ? undefined : verdict.message
-          this.set({ phase: 'waiting', why: reset ? 'resetting' : verdict.why, ...(message ? { message } : {}) })
+          const why = reset && verdict.why !== 'locked' ? 'resetting' : verdict.why
+          this.set({ phase: 'waiting', why, ...(message ? { message } : {}) })
         }
       }
       if (wait > 0) await this.calls.wait(wait, signal)
@@ -145,13 +148,15 @@ export class SeatSession {
 type Verdict =
   | { next: 'gone'; why: GoneReason }
   | { next: 'enter_again' }
-  | { next: 'wait'; why: 'offline' | 'recovering'; afterMs?: number; message?: string }
+  | { next: 'wait'; why: 'offline' | 'recovering' | 'locked'; afterMs?: number; message?: string }
 
 export function judge(error: unknown): Verdict {
   if (!isApiError(error)) return { next: 'wait', why: 'recovering' }
   switch (error.code) {
     case 'network_error':
       return { next: 'wait', why: 'offline' }
+    case 'seat_locked':
+      return { next: 'wait', why: 'locked', afterMs: afterOf(error) ?? LOCKED_MS }
     case 'reset':
       return { next: 'enter_again' }
     case 'released':
@@ -172,13 +177,12 @@ export function judge(error: unknown): Verdict {
 }
 
 function waitAsTold(error: ApiError): Verdict {
-  const { retryAfter } = error.details
-  return {
-    next: 'wait',
-    why: 'recovering',
-    message: error.message,
-    ...(retryAfter === undefined ? {} : { afterMs: Math.max(retryAfter, 0.5) * 1000 }),
-  }
+  const afterMs = afterOf(error)
+  return { next: 'wait', why: 'recovering', message: error.message, ...(afterMs === undefined ? {} : { afterMs }) }
+}
+
+function afterOf({ details: { retryAfter } }: ApiError): number | undefined {
+  return retryAfter === undefined ? undefined : Math.max(retryAfter, 0.5) * 1000
 }
 
 export const browserWait = { wait: waitOrOnline, now: () => Date.now() }

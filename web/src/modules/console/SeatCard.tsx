@@ -1,5 +1,5 @@
 import { useMutation } from '@tanstack/react-query'
-import { useState } from 'react'
+import { useEffect, useState } from 'react'
 import { useNavigate } from 'react-router'
 import { asSentence, messageOf } from '../../api/client'
 import type { Seat, Workshop } from '../../api/types'
@@ -11,13 +11,13 @@ import { Icon } from '../../components/Icon'
 import { Menu, MenuItem } from '../../components/Menu'
 import { Tooltip } from '../../components/Tooltip'
 import { openAsInstructor, seatPath } from '../auth/enterSeat'
-import { PRESENCE, presenceHint, SEAT_STATUS } from './words'
+import { PRESENCE, presenceHint, SEAT_STATUS, timeOfDay } from './words'
 import styles from './console.module.css'
 
 const SURE = {
   reset: {
     title: 'Start this seat afresh?',
-    text: 'The learner keeps the seat; files, programs and history on it go.',
+    text: 'The learner keeps the seat; files, programs and history on it go. For half an hour you can undo it.',
     confirm: 'Reset seat',
   },
   release: {
@@ -25,12 +25,17 @@ const SURE = {
     text: 'The learner loses the seat, and everything on it goes. Somebody else can take it then.',
     confirm: 'Release seat',
   },
+  'undo-reset': {
+    title: 'Undo the reset?',
+    text: 'The seat gets its files of before back. What was made since the reset goes.',
+    confirm: 'Undo the reset',
+  },
 } as const
 
 /** One place in the class; `frozen` when the workshop is on its way out. */
 export function SeatCard({ workshop, seat, frozen }: { workshop: Workshop; seat: Seat; frozen: boolean }) {
   const navigate = useNavigate()
-  const [asking, setAsking] = useState<'reset' | 'release' | null>(null)
+  const [asking, setAsking] = useState<keyof typeof SURE | null>(null)
   const action = useSeatAction(workshop.id)
   const opening = useMutation({
     mutationFn: () => openAsInstructor(workshop, seat.number, 'control'),
@@ -39,12 +44,21 @@ export function SeatCard({ workshop, seat, frozen }: { workshop: Workshop; seat:
   const { label, tone } = SEAT_STATUS[seat.status]
   const isUp = seat.status === 'ready' || seat.status === 'occupied'
   const failure = opening.error ?? action.error
+  const canUndo = useIsFuture(seat.undo_reset_until)
 
   return (
     <li className={styles.seat} data-testid="seat-card" data-seat={seat.number} data-status={seat.status}>
       <div className={styles.seatHead}>
         <span className={styles.seatNumber}>Seat {seat.number}</span>
-        <Badge tone={tone}>{label}</Badge>
+        {seat.locked_at ? (
+          <Tooltip text={`Locked since ${timeOfDay(seat.locked_at)}: nobody gets in but you; files and programs stay`}>
+            <span data-testid="seat-locked">
+              <Badge tone="warn">Locked</Badge>
+            </span>
+          </Tooltip>
+        ) : (
+          <Badge tone={tone}>{label}</Badge>
+        )}
         {!frozen && (
           <Menu
             trigger={
@@ -53,9 +67,19 @@ export function SeatCard({ workshop, seat, frozen }: { workshop: Workshop; seat:
               </Button>
             }
           >
+            <MenuItem
+              onSelect={() => action.mutate({ seat: seat.number, action: seat.locked_at ? 'unlock' : 'lock' })}
+            >
+              <Icon name="lock" /> {seat.locked_at ? 'Unlock' : 'Lock'}
+            </MenuItem>
             <MenuItem disabled={!isUp} onSelect={() => setAsking('reset')}>
               <Icon name="refresh" /> Reset…
             </MenuItem>
+            {canUndo && (
+              <MenuItem onSelect={() => setAsking('undo-reset')}>
+                <Icon name="undo" /> Undo the reset…
+              </MenuItem>
+            )}
             <MenuItem danger disabled={!seat.learner} onSelect={() => setAsking('release')}>
               <Icon name="person" /> Release…
             </MenuItem>
@@ -103,6 +127,19 @@ export function SeatCard({ workshop, seat, frozen }: { workshop: Workshop; seat:
             Open
           </Button>
         )}
+        {!frozen && isUp && canUndo && (
+          <Tooltip text={`The files of before are kept until ${timeOfDay(seat.undo_reset_until)}`}>
+            <Button
+              size="small"
+              look="quiet"
+              busy={action.isPending && action.variables.action === 'undo-reset'}
+              aria-label={`Undo the reset of seat ${seat.number}`}
+              onClick={() => setAsking('undo-reset')}
+            >
+              <Icon name="undo" /> Undo reset
+            </Button>
+          </Tooltip>
+        )}
       </div>
       {asking !== null && (
         <ConfirmDialog
@@ -120,3 +157,17 @@ export function SeatCard({ workshop, seat, frozen }: { workshop: Workshop; seat:
     </li>
   )
 }
+
+/** Whether the moment is still to come; it ends by itself. */
+function useIsFuture(moment: string | null | undefined): boolean {
+  const [now, setNow] = useState(() => Date.now())
+  const left = moment ? Date.parse(moment) - now : 0
+  useEffect(() => {
+    if (left <= 0) return
+    const timer = setTimeout(() => setNow(Date.now()), Math.min(left + 50, LONGEST_TIMER_MS))
+    return () => clearTimeout(timer)
+  }, [left])
+  return left > 0
+}
+
+const LONGEST_TIMER_MS = 60 * 60 * 1000

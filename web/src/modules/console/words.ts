@@ -46,6 +46,11 @@ export function presenceHint({ presence, presence_since: since, joined_at: joine
   }
 }
 
+/** A moment that the API tells, as people say it. */
+export function timeOfDay(moment: string | null | undefined, now = new Date()): string {
+  return moment ? timeOf(new Date(moment), now) : ''
+}
+
 /** The time of day; on another day, the day too. */
 function timeOf(moment: Date, now: Date): string {
   const isToday = moment.toDateString() === now.toDateString()

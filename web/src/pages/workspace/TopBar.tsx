@@ -25,7 +25,9 @@ export function TopBar({ record, state, canChange }: { record: SeatRecord; state
       {!canChange && <span className={styles.seat}>View only</span>}
       <span className={styles.connection} role="status" data-testid="connection" data-state={state.phase}>
         <span className={styles.dot} aria-hidden="true" />
-        <span className={styles.connectionText}>{CONNECTION[state.phase]}</span>
+        <span className={styles.connectionText}>
+          {state.phase === 'waiting' && state.why === 'locked' ? 'Locked' : CONNECTION[state.phase]}
+        </span>
       </span>
       <span className={styles.spacer} />
       {isInstructor && (

@@ -234,24 +234,17 @@ mod tests {
 
     #[test]
     fn a_full_line_takes_little() {
-        let mut red = Style::default();
-        red.foreground = Colour::basic(1);
+        let red = Style {
+            foreground: Colour::basic(1),
+            ..Style::default()
+        };
         let cell =
             |style, at: usize| Cell::new(char::from(b'a' + (at % 26) as u8), Kind::Single, style);
         let plain = Row::of(
             (0..120).map(|at| cell(Style::default(), at)).collect(),
             false,
         );
-        let coloured = |at: usize| {
-            cell(
-                if at / 20 % 2 == 0 {
-                    red
-                } else {
-                    Style::default()
-                },
-                at,
-            )
-        };
+        let coloured = |at: usize| cell(if at % 40 < 20 { red } else { Style::default() }, at);
         let coloured = Row::of((0..120).map(coloured).collect(), false);
         let size = |row| {
             PackedRow::pack(row, PackedRow::default(), &mut Vec::new())

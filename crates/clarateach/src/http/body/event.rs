@@ -43,6 +43,15 @@ pub(in crate::http) enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         progress: Option<Progress>,
     },
+    /// A workshop's end is near: no more than so many minutes are left. Comes at 15, 5 and 1.
+    Warning {
+        id: u64,
+        /// Which workshop.
+        workshop: String,
+        minutes: u16,
+        #[serde(with = "time::serde::rfc3339")]
+        ends_at: OffsetDateTime,
+    },
     /// Nothing of a workshop is left; its own stream ends after this.
     Ended {
         id: u64,
@@ -107,6 +116,12 @@ impl Pen<'_> {
                 reason: reason.clone().map(Reason::from),
                 progress: progress.map(Progress::from),
             },
+            Change::Warning { workshop, warning } => Event::Warning {
+                id,
+                workshop: workshop.to_string(),
+                minutes: warning.minutes,
+                ends_at: warning.ends_at,
+            },
             Change::Ended(workshop) => Event::Ended {
                 id,
                 workshop: workshop.to_string(),
@@ -138,6 +153,7 @@ impl Event {
             Self::Workshop { .. } => "workshop",
             Self::Seat { .. } => "seat",
             Self::Progress { .. } => "progress",
+            Self::Warning { .. } => "warning",
             Self::Ended { .. } => "ended",
             Self::Reach { .. } => "reach",
             Self::Heartbeat => "heartbeat",
@@ -151,6 +167,7 @@ impl Event {
             | Self::Workshop { id, .. }
             | Self::Seat { id, .. }
             | Self::Progress { id, .. }
+            | Self::Warning { id, .. }
             | Self::Ended { id, .. }
             | Self::Reach { id, .. } => Some(*id),
             Self::Heartbeat => None,

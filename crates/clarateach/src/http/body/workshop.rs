@@ -48,6 +48,16 @@ pub(in crate::http) struct Workshop {
     ends_at: Option<OffsetDateTime>,
     #[serde(skip_serializing_if = "Option::is_none")]
     progress: Option<Progress>,
+    /// Its end is near.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warning: Option<Warning>,
+}
+
+/// An end that is near.
+#[derive(Serialize, ToSchema)]
+struct Warning {
+    /// No more than so many minutes are left: 15, 5 or 1.
+    minutes: u16,
 }
 
 /// Where a workshop is in its life.
@@ -190,6 +200,9 @@ impl Workshop {
             starts_at: workshop.starts_at,
             ends_at: workshop.ends_at,
             progress: view.progress.map(Progress::from),
+            warning: view.warning.map(|warning| Warning {
+                minutes: warning.minutes,
+            }),
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! `…/vm/{seat}/origins` and `…/vm/{seat}/open-ports`, with the seat's token like every other route.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::server::Arriving;
@@ -88,7 +89,7 @@ impl Gateway {
         };
         let claims = self.visitor(grant, wanted.seat, target, exchange.now)?;
         let seat = claims.seat;
-        self.admit(claims.clone(), exchange.now)?;
+        self.admit(Arc::new(claims.clone()), exchange.now)?;
         let own = self.place(origins, host, seat, target).await?;
         let ticket = origins.tickets.issue(claims, Instant::now());
         Ok(json_response(&Created {

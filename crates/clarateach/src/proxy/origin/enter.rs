@@ -1,6 +1,7 @@
 //! The routes that an own origin answers itself: a ticket becomes a cookie, and the browser shows
 //! that it kept it.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::body::Body;
@@ -71,7 +72,7 @@ impl Gateway {
         };
         let left = claims.expires_at.saturating_sub(asked.now);
         let generation = claims.generation.0.to_string();
-        let visit = self.admit(claims, asked.now)?;
+        let visit = self.admit(Arc::new(claims), asked.now)?;
         let name = origins.cookie_of(own);
         let seen = format!("{name}-seen");
         let mut response = redirect(&format!("{PREFIX}check?to={}", to.in_query()));

@@ -17,6 +17,7 @@ use tracing::Instrument;
 
 use super::super::body::{Download, Stalled, Upload};
 use super::super::connections::{Lease, Line, connect, speak};
+use super::super::ending::Ending;
 use super::super::error::ProxyError;
 use super::super::forward::{Upstream, broken};
 use super::super::upgrade::pump;
@@ -47,7 +48,7 @@ impl Gateway {
                 .await;
         }
         let (upload, progress) = Upload::new(body);
-        let ended = visit.until_ended(&upstream.incarnation);
+        let ending = visit.ending(&upstream.incarnation);
         let patience = self.program_patience();
         let answered = self.send(program, onward, upload, &upstream);
         let (lease, response) = tokio::select! {
@@ -56,15 +57,14 @@ impl Gateway {
                 Stalled::Downstream => ProxyError::UploadStalled,
                 Stalled::Upstream => ProxyError::AnswerDeadline { after: patience },
             }),
-            () = ended => return Err(ProxyError::SeatUnavailable),
+            () = ending.clone().over() => return Err(ProxyError::SeatUnavailable),
         };
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return Err(ProxyError::BadAnswer {
                 why: "it switched protocols unasked",
             });
         }
-        let ended = visit.until_ended(&upstream.incarnation);
-        Ok(answer(program, response, (lease, upstream.place), ended))
+        Ok(answer(program, response, (lease, upstream.place), ending))
     }
 
     /// Passes a handshake on; upon the program's own `101` both sides are connected.
@@ -76,7 +76,7 @@ impl Gateway {
         (handshake, downstream): (Handshake, hyper::upgrade::OnUpgrade),
         upstream: Upstream,
     ) -> Result<Response<Body>, ProxyError> {
-        let ended = visit.until_ended(&upstream.incarnation);
+        let mut ending = visit.ending(&upstream.incarnation);
         let after = self.program_patience();
         let shaken = async {
             let mut sender = self.tunnel(program, &upstream).await?;
@@ -89,27 +89,20 @@ impl Gateway {
         };
         let (sender, mut response) = tokio::select! {
             shaken = shaken => shaken?,
-            () = ended => return Err(ProxyError::SeatUnavailable),
+            () = ending.clone().over() => return Err(ProxyError::SeatUnavailable),
         };
-        let ended = visit.until_ended(&upstream.incarnation);
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             let line = Line::Program(program.port);
             let lease = Lease::new(sender, line, upstream.incarnation.clone());
-            return Ok(answer(program, response, (lease, upstream.place), ended));
+            return Ok(answer(program, response, (lease, upstream.place), ending));
         }
         let accepted = handshake.accept(response.headers())?;
         let seat = hyper::upgrade::on(&mut response);
-        let draining = self.draining.clone();
-        let ended = async move {
-            tokio::select! {
-                () = ended => {}
-                () = draining.cancelled() => {}
-            }
-        };
+        ending.or_when(&self.draining);
         // A page's socket is the page's, and says nothing of whether its learner is there.
         let (place, half_open) = (upstream.place, self.limits.half_open);
         let pumping = async move {
-            pump((downstream, seat), None, half_open, ended).await;
+            pump((downstream, seat), None, half_open, ending).await;
             drop(place);
         };
         self.tasks.spawn(pumping.in_current_span());
@@ -222,11 +215,11 @@ fn answer(
     program: &Program<'_>,
     response: Response<Incoming>,
     lease: (Lease, ExchangePlace),
-    ended: impl Future<Output = ()> + Send + 'static,
+    ending: Ending,
 ) -> Response<Body> {
     let (mut head, incoming) = response.into_parts();
     program.clean_response(&mut head.headers);
     // What hyper keeps of the program's head: reason phrase, spelling of names.
     head.extensions.clear();
-    Response::from_parts(head, Body::new(Download::new(incoming, lease, ended)))
+    Response::from_parts(head, Body::new(Download::new(incoming, lease, ending)))
 }

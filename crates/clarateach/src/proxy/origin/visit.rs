@@ -1,7 +1,6 @@
 //! Who may look at an own origin: the one check of its cookie, at every request.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use clarateach_protocol::id::SeatKey;
 use clarateach_protocol::origin::Target;
@@ -9,16 +8,17 @@ use clarateach_protocol::token::{Mode, OriginClaims, Role, TokenError, Visitor};
 use http::{HeaderMap, Method};
 use tokio_util::sync::CancellationToken;
 
+use super::super::Gateway;
 use super::super::authorise::check_lock;
+use super::super::ending::Ending;
 use super::super::error::{Gone, ProxyError};
-use super::super::{Gateway, seconds_since_1970};
 use super::{OwnOrigins, cookies};
 use crate::addresses::OwnHost;
 use crate::directory::{Incarnation, SeatEntry, Tenancy};
 
 /// A visitor whose cookie holds.
 pub(super) struct Visit {
-    pub(super) claims: OriginClaims,
+    pub(super) claims: Arc<OriginClaims>,
     pub(super) entry: Arc<SeatEntry>,
     /// What ends it, beside the seat's tenancy and the cookie's time.
     endings: Vec<CancellationToken>,
@@ -35,12 +35,12 @@ impl Gateway {
     ) -> Result<Visit, ProxyError> {
         let token =
             cookies::only(headers, &origins.cookie_of(own)).ok_or(ProxyError::NotEntered)?;
-        let claims =
-            OriginClaims::verify(token, &self.gatekeeper.keys, now).map_err(
-                |error| match error {
-                    TokenError::Expired | TokenError::Invalid => ProxyError::NotEntered,
-                },
-            )?;
+        let claims = origins
+            .verified
+            .check(token, &self.gatekeeper.keys, now)
+            .map_err(|error| match error {
+                TokenError::Expired | TokenError::Invalid => ProxyError::NotEntered,
+            })?;
         if (claims.seat, claims.target) != (own.seat, own.target) {
             return Err(ProxyError::NotEntered);
         }
@@ -48,7 +48,7 @@ impl Gateway {
     }
 
     /// Whether claims of ours still hold.
-    pub(super) fn admit(&self, claims: OriginClaims, now: u64) -> Result<Visit, ProxyError> {
+    pub(super) fn admit(&self, claims: Arc<OriginClaims>, now: u64) -> Result<Visit, ProxyError> {
         let lookup = |key: &SeatKey| {
             let entry = self.directory.lookup(key);
             entry.ok_or(ProxyError::Gone(Gone::Ended))
@@ -126,28 +126,19 @@ impl Visit {
         }
     }
 
-    /// Completes when the visit is over: tenancy ended, port closed, cookie expired or seat started
-    /// anew.
-    pub(super) fn until_ended(
-        &self,
-        incarnation: &Incarnation,
-    ) -> impl Future<Output = ()> + Send + use<> {
-        let mut endings = self.endings.clone();
+    /// What ends the visit: the tenancy's end or a lock, the port's closing, the cookie's time, or
+    /// another start of the seat.
+    pub(super) fn ending(&self, incarnation: &Incarnation) -> Ending {
         let role = match self.claims.visitor {
             Visitor::Instructor => Role::Instructor,
             Visitor::Learner | Visitor::Guest { .. } => Role::Learner,
         };
-        endings.push(self.entry.shut_out(role).clone());
-        endings.push(incarnation.ended.clone());
-        let left = self.claims.expires_at.saturating_sub(seconds_since_1970());
-        async move {
-            let ended = endings
-                .into_iter()
-                .map(|ending| Box::pin(ending.cancelled_owned()));
-            tokio::select! {
-                _ = futures_util::future::select_all(ended) => {}
-                () = tokio::time::sleep(Duration::from_secs(left)) => {}
-            }
+        let mut ending = Ending::at(self.claims.expires_at);
+        for token in &self.endings {
+            ending.or_when(token);
         }
+        ending.or_when(self.entry.shut_out(role));
+        ending.or_when(&incarnation.ended);
+        ending
     }
 }

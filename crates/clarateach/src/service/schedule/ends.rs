@@ -24,6 +24,8 @@ pub(super) enum Deed {
     Postpone(WorkshopId, OffsetDateTime),
     /// It ends when it should, after all.
     Restore(WorkshopId),
+    /// It is over, and nothing need be remembered of it.
+    Forget(WorkshopId),
     /// Its end is near, or isn't any more.
     Warn(WorkshopId, Option<EndWarning>),
 }
@@ -116,13 +118,15 @@ impl Ends {
         let mut deeds = Vec::new();
         self.postponed.retain(|id, it| {
             let stays = ends.get(id) == Some(&it.stored) && it.stored <= wall;
-            if !stays && ends.contains_key(id) {
-                deeds.push(Deed::Restore(*id));
+            match (stays, ends.contains_key(id)) {
+                (true, _) => {}
+                (false, true) => deeds.push(Deed::Restore(*id)),
+                (false, false) => deeds.push(Deed::Forget(*id)),
             }
             stays
         });
         let gone = self.warned.extract_if(|id, _| !ends.contains_key(id));
-        deeds.extend(gone.map(|(id, _)| Deed::Warn(id, None)));
+        deeds.extend(gone.map(|(id, _)| Deed::Forget(id)));
         deeds
     }
 
@@ -226,10 +230,16 @@ mod tests {
         let mut scene = Scene::of(60 * MINUTE);
         let deeds = scene.jump(time::Duration::hours(9));
         let ends_at = scene.wall + 5 * MINUTE;
-        let warning = EndWarning { minutes: 5, ends_at };
+        let warning = EndWarning {
+            minutes: 5,
+            ends_at,
+        };
         assert_eq!(
             deeds,
-            [Deed::Postpone(id(), ends_at), Deed::Warn(id(), Some(warning))]
+            [
+                Deed::Postpone(id(), ends_at),
+                Deed::Warn(id(), Some(warning))
+            ]
         );
         assert_eq!(minutes(&scene.after(4 * MINUTE)), [Some(1)]);
         assert_eq!(scene.after(MINUTE), [Deed::End(id())]);

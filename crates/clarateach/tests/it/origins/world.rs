@@ -206,10 +206,20 @@ impl World {
     }
 
     pub(crate) async fn with(ports: PreviewPorts) -> Self {
+        Self::at(ports, None).await
+    }
+
+    /// A world behind a proxy that ends TLS, whose class comes by names below that domain.
+    pub(crate) async fn behind_tls(domain: &str) -> Self {
+        Self::at(free_ports().await, Some(domain)).await
+    }
+
+    async fn at(ports: PreviewPorts, domain: Option<&str>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let public = format!("http://{ROOM}:{}", address.port());
-        let addresses = Arc::new(Addresses::new(Some(&public), None, address).unwrap());
+        let public = domain.is_none().then_some(public.as_str());
+        let addresses = Arc::new(Addresses::new(public, domain, address).unwrap());
         let directory = Arc::new(Directory::new());
         let key = Arc::new(SigningKey::from_seed(&[7; 32]));
         let book = Arc::new(Book {
@@ -234,7 +244,10 @@ impl World {
             addresses,
             gateway,
             platform: Router::new(),
-            trusted_proxies: Vec::new(),
+            trusted_proxies: domain
+                .map(|_| "127.0.0.0/8".parse().unwrap())
+                .into_iter()
+                .collect(),
             limits: ServerLimits::default(),
         };
         let stop = CancellationToken::new();

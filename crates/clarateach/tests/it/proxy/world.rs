@@ -158,6 +158,10 @@ impl World {
     }
 
     pub(crate) fn live(&self, upstream: &Seat, incarnation: &str) {
+        self.live_as(3, upstream, incarnation);
+    }
+
+    pub(crate) fn live_as(&self, number: u16, upstream: &Seat, incarnation: &str) {
         let live = Live {
             incarnation: incarnation.to_owned(),
             endpoints: Endpoints {
@@ -168,12 +172,12 @@ impl World {
         };
         let generation = self
             .directory
-            .lookup(&seat(3))
+            .lookup(&seat(number))
             .unwrap()
             .tenancy()
             .generation;
         self.directory
-            .set_reach(seat(3), generation, &Reach::Live(live));
+            .set_reach(seat(number), generation, &Reach::Live(live));
     }
 
     pub(crate) fn claims(&self) -> SeatClaims {

@@ -16,6 +16,9 @@ use super::streams::stream;
 use super::{model, size};
 
 const GENERATED: usize = 60;
+const RECORDINGS: [&str; 8] = [
+    "vim", "less", "top", "tmux", "colours", "mc", "nano", "htop",
+];
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web/src/modules/terminal/replays")
@@ -43,7 +46,7 @@ fn generated(count: usize) -> Vec<serde_json::Value> {
     (0..count).map(one).collect()
 }
 
-/// Recorded in a terminal of 80 columns and 24 rows.
+/// Recorded in a terminal of 80 columns and 24 rows (`record.sh` beside them made the last three).
 fn recorded() -> Vec<serde_json::Value> {
     let one = |name: &str| {
         let path = folder().join(format!("{name}.out"));
@@ -54,7 +57,7 @@ fn recorded() -> Vec<serde_json::Value> {
             .collect();
         case(name, &output, &cuts, 80, 24)
     };
-    ["vim", "less", "top", "tmux", "colours"].map(one).to_vec()
+    RECORDINGS.map(one).to_vec()
 }
 
 /// Redrawn wherever they can be cut.
