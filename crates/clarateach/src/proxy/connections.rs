@@ -20,8 +20,8 @@ use super::body::Upload;
 use super::error::ProxyError;
 use crate::directory::Incarnation;
 
-/// Idle connections kept for each of a seat's services: a page's requests come in small bursts.
-const MAX_IDLE: usize = 4;
+/// Idle connections kept for each of a seat's services: what a burst of requests needs is there for the next.
+const MAX_IDLE: usize = 32;
 /// How long an idle connection is trusted; the in-seat server keeps its side open longer.
 const MAX_IDLE_AGE: Duration = Duration::from_secs(20);
 /// Bytes that a connection to a seat may hold for us, header section included.

@@ -62,7 +62,7 @@ async fn go(client: &Client, url: &str, cookie: &str) -> Answer {
 #[tokio::test]
 async fn a_restart_loses_no_visitor_and_no_number() {
     LocalSet::new()
-        .run_until(async {
+        .run_until(Box::pin(async {
             let dir = tempfile::tempdir().unwrap();
             let ports = free_ports().await;
             let app = room(dir.path(), 0, ports.clone()).await;
@@ -145,6 +145,6 @@ async fn a_restart_loses_no_visitor_and_no_number() {
             .await;
             assert_eq!(guest.status, StatusCode::OK, "the port is shut: {guest:?}");
             app.stop().await;
-        })
+        }))
         .await;
 }
