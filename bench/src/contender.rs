@@ -111,9 +111,11 @@ impl Programs {
     }
 }
 
-fn first_line(command: &mut Command) -> serde_json::Value {
-    let output = command.output().map(|output| output.stdout);
-    let text = String::from_utf8_lossy(&output.unwrap_or_default()).into_owned();
+/// The first line that a program says, on whichever output.
+pub(crate) fn first_line(command: &mut Command) -> serde_json::Value {
+    let output = command.output();
+    let said = output.map(|output| [output.stdout, output.stderr].concat());
+    let text = String::from_utf8_lossy(&said.unwrap_or_default()).into_owned();
     text.lines().next().map(str::to_owned).into()
 }
 

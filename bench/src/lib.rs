@@ -28,6 +28,24 @@ pub fn seat_key() -> SeatKey {
     }
 }
 
+/// That many seats, the first of which is [`seat_key`]'s.
+///
+/// # Panics
+/// With more than 1,000.
+#[must_use]
+pub fn seat_keys(count: usize) -> Vec<SeatKey> {
+    assert!(count <= 1000, "workshops are named for 1,000 seats");
+    let workshops = b'h'..=b'q';
+    let keys = workshops.flat_map(|last| {
+        let workshop = format!("ws-abcdefg{}", char::from(last));
+        (1..=100).map(move |seat| SeatKey {
+            workshop: workshop.parse().expect("a workshop id"),
+            seat: SeatNumber::new(seat).expect("a seat number"),
+        })
+    });
+    keys.take(count).collect()
+}
+
 /// The seat's number.
 #[must_use]
 pub fn seat_number() -> SeatNumber {
@@ -62,11 +80,17 @@ pub fn workspace_token() -> String {
 /// The credential of the seat's learner, good for the longest run.
 #[must_use]
 pub fn seat_token() -> String {
+    seat_token_of(&seat_key())
+}
+
+/// The credential of a seat's learner, good for the longest run.
+#[must_use]
+pub fn seat_token_of(seat: &SeatKey) -> String {
     let claims = SeatClaims {
         sub: ASSIGNMENT.to_owned(),
         role: Role::Learner,
         mode: Mode::Control,
-        seat: seat_key(),
+        seat: *seat,
         generation: GENERATION,
         issued_at: now(),
         expires_at: now() + SEAT_TOKEN_SECONDS,

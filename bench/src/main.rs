@@ -1,9 +1,10 @@
 //! Benchmarks: ours, peers and a raw baseline side by side in one run, interleaved.
 //!
-//! Start at `seat`, which is `./x bench seat`. `programs` is what runs inside the measured terminals,
+//! Start at `seat` or `gateway`, which are `./x bench seat` and `./x bench gateway`. Of the first: `programs` is what runs inside the measured terminals,
 //! `contender` what is measured, `terminal` how each is spoken to.
 
 mod contender;
+mod gateway;
 mod http;
 mod machine;
 mod process;
@@ -32,6 +33,11 @@ struct Cli {
 enum Command {
     /// Terminals of one seat: echo, bulk output, memory, screens.
     Seat(SeatArguments),
+    /// The proxy: requests, WebSockets, memory, routes.
+    Gateway(gateway::Arguments),
+    /// What stands behind the proxies.
+    #[command(hide = true)]
+    Upstream,
     /// Inside a terminal: gives every byte back.
     #[command(hide = true)]
     Echo,
@@ -65,6 +71,8 @@ struct SeatArguments {
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Seat(arguments) => seat::run(&arguments),
+        Command::Gateway(arguments) => gateway::run(&arguments),
+        Command::Upstream => gateway::upstream::run(),
         Command::Echo => programs::echo(),
         Command::Print { work, bytes } => programs::print(work, bytes),
         Command::Flood => programs::flood(),

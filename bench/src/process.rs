@@ -2,13 +2,17 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::time::{ClockId, clock_gettime};
+
+/// Programs start slowly on a busy machine.
+const START_LIMIT: Duration = Duration::from_secs(20);
 
 /// Ended when it is dropped.
 pub(crate) struct Server {
@@ -57,6 +61,31 @@ impl Server {
         Ok((server, line.trim().to_owned()))
     }
 
+    /// Starts one that doesn't say where it listens, and waits until it takes connections there.
+    pub(crate) fn start_listening(
+        name: &'static str,
+        command: &mut Command,
+        address: SocketAddr,
+    ) -> Result<Self> {
+        let child = command
+            .stdin(Stdio::null())
+            .spawn()
+            .with_context(|| format!("starting {name}"))?;
+        let mut server = Self {
+            name,
+            child,
+            _said: Box::new(std::io::empty()),
+        };
+        let until = Instant::now() + START_LIMIT;
+        while TcpStream::connect(address).is_err() {
+            let ended = server.child.try_wait()?;
+            anyhow::ensure!(ended.is_none(), "{name} ended at its start");
+            anyhow::ensure!(Instant::now() < until, "{name} doesn't listen");
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+        Ok(server)
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
@@ -65,6 +94,24 @@ impl Server {
     pub(crate) fn cpu(&self) -> Result<Duration> {
         cpu_of(&format!("/proc/{}/task", self.id()))
             .with_context(|| format!("{} has ended", self.name))
+    }
+
+    /// What it and the processes that it started have used.
+    pub(crate) fn family_cpu(&self) -> Result<Duration> {
+        let mut sum = self.cpu()?;
+        for process in children(self.id()) {
+            sum += cpu_of(&format!("/proc/{process}/task")).unwrap_or_default();
+        }
+        Ok(sum)
+    }
+
+    /// Resident bytes of it and the processes that it started.
+    pub(crate) fn family_resident(&self) -> Result<u64> {
+        let mut sum = self.memory()?.rss;
+        for process in children(self.id()) {
+            sum += memory_of(process).map_or(0, |memory| memory.rss);
+        }
+        Ok(sum)
     }
 
     pub(crate) fn memory(&self) -> Result<Memory> {
@@ -92,6 +139,23 @@ fn cpu_of(tasks: &str) -> Result<Duration> {
         sum += scheduled(&task?.path().join("schedstat")).unwrap_or_default();
     }
     Ok(sum)
+}
+
+/// Processes that one has started, and theirs (proc(5), `children`).
+fn children(process: u32) -> Vec<u32> {
+    let tasks = fs::read_dir(format!("/proc/{process}/task"));
+    let lists = tasks.into_iter().flatten().flatten();
+    let lists = lists.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
+    let mut found: Vec<u32> = lists
+        .flat_map(|list| {
+            list.split(' ')
+                .filter_map(|id| id.parse().ok())
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    let theirs: Vec<u32> = found.iter().flat_map(|child| children(*child)).collect();
+    found.extend(theirs);
+    found
 }
 
 /// What the calling thread has used.

@@ -61,14 +61,14 @@ impl Report {
 
 /// A table in Markdown, to be read and to be pasted.
 pub(crate) struct Table {
-    title: &'static str,
+    title: String,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    pub(crate) fn new(title: &'static str, heads: &[&str]) -> Self {
+    pub(crate) fn new(title: &str, heads: &[&str]) -> Self {
         Self {
-            title,
+            title: title.to_owned(),
             rows: vec![heads.iter().map(|head| (*head).to_owned()).collect()],
         }
     }

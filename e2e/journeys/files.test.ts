@@ -49,6 +49,32 @@ scene.step('tree_shows_what_the_shell_makes_within_a_second', async () => {
   assert(!asked.includes('?path=closed'), 'a folder that is not open was asked for')
 })
 
+scene.step('names_that_are_not_text_are_shown_renamed_and_deleted', async () => {
+  await terminal.answers(`touch $'caf\\xe9.txt'; mkdir $'odd\\xff'; touch $'odd\\xff/in'; echo "made:$((1+5))"`, 'made:6')
+  await ada.treeItem('caf\\xe9.txt').click()
+  const name = page.getByTestId('file-name-input')
+  assert.equal(await name.inputValue(), 'café.txt')
+  await name.press('Enter')
+  await ada.treeItem('café.txt').waitFor()
+  await ada.treeItem('odd\\xff').focus()
+  await page.keyboard.press('Delete')
+  await page.getByRole('alertdialog').getByRole('button', { name: 'Delete' }).click()
+  await ada.treeItem('odd\\xff').waitFor({ state: 'detached' })
+  await terminal.answers('echo "left: $(ls -m)"; rm café.txt', 'left: café.txt, closed, lessons')
+})
+
+scene.step('folder_with_more_than_is_listed_says_so_and_stays_quick', async () => {
+  await terminal.answers(`mkdir many; (cd many; seq -w 1 20500 | xargs touch); echo "made:$((3+4))"`, 'made:7')
+  await ada.treeItem('many').click()
+  await page.getByTestId('files-truncated').getByText('Only the first 20,000').waitFor()
+  assert((await page.getByTestId('file-item').count()) < 300, 'every row was made')
+  await ada.treeItem('many').focus()
+  await page.keyboard.press('End')
+  await page.locator('[aria-label="20000"]:focus').waitFor()
+  await terminal.answers('rm -r many; ls | wc --lines', '2')
+  await ada.treeItem('many').waitFor({ state: 'detached' })
+})
+
 scene.step('untouched_file_follows_and_an_edited_one_is_left_alone', async () => {
   await terminal.answers(`printf '%s\\n' one two > notes.txt; echo "made:$((2+2))"`, 'made:4')
   await ada.openFile('notes.txt')

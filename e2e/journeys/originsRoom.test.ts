@@ -6,4 +6,4 @@ import { Scene } from '../fixtures/scene.js'
 
 const device = OtherDevice.plugIn()
 const isPreview = (host: string) => host.startsWith(`${device.roomAddress}:20`)
-await playOwnOrigins(await Scene.open('origins-room', device), isPreview)
+await playOwnOrigins(await Scene.open('origins-room', { device }), isPreview)

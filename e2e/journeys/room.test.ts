@@ -9,7 +9,7 @@ import { Instructor } from '../pages/instructor.js'
 import { Learner } from '../pages/learner.js'
 
 const device = OtherDevice.plugIn()
-const scene = await Scene.open('room', device)
+const scene = await Scene.open('room', { device })
 const { server } = scene
 const instructor = new Instructor(await scene.person('instructor'))
 const ada = new Learner(await scene.person('Ada'), 'Ada')

@@ -45,6 +45,41 @@ scene.step('reset_leaves_the_learner_and_takes_the_files', async () => {
   await instructor.seesLearners(['Ada'], 'active')
 })
 
+scene.step('reset_that_is_undone_brings_the_files_back', async () => {
+  await ada.terminal.answers('echo later > later.txt; cat later.txt', 'later')
+  await instructor.undoReset(1)
+  await ada.page.locator('[data-testid="workspace"][data-generation="3"]').waitFor({ timeout: 45_000 })
+  await ada.terminal.isReady()
+  await ada.terminal.answers('cat work/secret.txt; ls later.txt 2>/dev/null', 'mine')
+  await ada.treeItem('later.txt').waitFor({ state: 'detached' })
+})
+
+scene.step('locked_seat_shuts_its_learner_out_and_lets_them_in_again_by_itself', async () => {
+  await ada.terminal.run('greeting=back')
+  await instructor.lockSeat(1)
+  await ada.page.getByTestId('seat-notice').getByText('has locked this seat').waitFor()
+  const again = await ada.page.context().newPage()
+  await again.goto(workshop.join_url)
+  await again.getByTestId('continue-button').click()
+  await again.getByTestId('join-waiting').getByText('has locked your seat').waitFor()
+  await instructor.unlockSeat(1)
+  await again.getByTestId('workspace').waitFor()
+  await again.close()
+  await ada.terminal.isReady()
+  await ada.terminal.answers('echo "[$greeting]"', '[back]')
+})
+
+scene.step('end_is_told_to_everybody_and_put_off', async () => {
+  await instructor.setEnd(new Date(Date.now() + 4 * 60_000))
+  await instructor.page.getByTestId('end-warning').waitFor()
+  await ada.reload()
+  await ada.page.getByTestId('end-notice').getByText('Download everything').waitFor()
+  await instructor.page.getByTestId('end-warning').getByRole('button', { name: 'An hour longer' }).click()
+  await instructor.page.getByTestId('end-warning').waitFor({ state: 'detached' })
+  await ada.reload()
+  await ada.page.getByTestId('end-notice').waitFor({ state: 'detached' })
+})
+
 scene.step('release_tells_the_learner_and_frees_the_seat', async () => {
   await ada.terminal.answers('echo mine > mine.txt; cat mine.txt', 'mine')
   await instructor.releaseSeat(1)

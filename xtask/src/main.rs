@@ -81,7 +81,7 @@ fn run(command: Command) -> Result<()> {
         } else {
             build::Profile::Release
         }),
-        Command::Images(options) => images::workspace(&options),
+        Command::Images(options) => images::run(&options),
         Command::Openapi { check } => {
             let mode = if check {
                 openapi::Mode::Check

@@ -37,6 +37,9 @@ fn steps(extent: Extent) -> Result<()> {
     step("pages: tests", || npm("web", "test").shown())?;
 
     images::workspace(&images::Options::default())?;
+    if extent == Extent::All {
+        images::browser(false)?;
+    }
     let in_seat_server = build::in_seat_server()?;
     step("clippy", || {
         let mut clippy = cargo("clippy", ["--locked", "--workspace", "--all-targets"]);

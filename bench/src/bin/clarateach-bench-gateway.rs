@@ -1,9 +1,12 @@
-//! Our proxy as `clarateach serve` runs it, with one live seat and neither store nor provider: a process of its
+//! Our proxy as `clarateach serve` runs it, with live seats and neither store nor provider: a process of its
 //! own, so that its CPU time can be told from everybody else's. Says its address, then serves until it is ended.
+//!
+//! Called with the seats' address, how many there are (1), and how many others come or go in a second (0).
 
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clarateach::addresses::Addresses;
@@ -11,15 +14,18 @@ use clarateach::directory::{Directory, Live, Reach, Tenancy};
 use clarateach::provider::Endpoints;
 use clarateach::proxy::{Gateway, GatewayConfig, Limits};
 use clarateach::server::{Server, ServerLimits};
-use clarateach_bench::{ASSIGNMENT, GENERATION, seat_key, signing_key};
+use clarateach_bench::{ASSIGNMENT, GENERATION, seat_key, seat_keys, signing_key};
+use clarateach_protocol::id::SeatKey;
 use tokio::net::TcpListener;
+use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> Result<()> {
-    let terminal = std::env::args()
-        .nth(1)
-        .context("call it with a seat's address")?;
+    let mut arguments = std::env::args().skip(1);
+    let terminal = arguments.next().context("call it with a seat's address")?;
+    let seats = arguments.next().map_or(Ok(1), |seats| seats.parse())?;
+    let churn = arguments.next().map_or(Ok(0), |churn| churn.parse())?;
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_new("info")?)
         .with_writer(std::io::stderr)
@@ -28,16 +34,20 @@ fn main() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(serve(terminal.parse()?))
+    runtime.block_on(serve(terminal.parse()?, seats, churn))
 }
 
-async fn serve(terminal: SocketAddr) -> Result<()> {
+async fn serve(terminal: SocketAddr, seats: usize, churn: u32) -> Result<()> {
+    let directory = Arc::new(Directory::new());
+    for key in seat_keys(seats) {
+        add(&directory, key, terminal);
+    }
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let addresses = Arc::new(Addresses::new(None, None, address)?);
     let signing = Arc::new(signing_key());
     let gateway = Gateway::new(GatewayConfig {
-        directory: directory(terminal),
+        directory: Arc::clone(&directory),
         addresses: Arc::clone(&addresses),
         verifying: signing.verifying_keys(),
         signing,
@@ -52,17 +62,38 @@ async fn serve(terminal: SocketAddr) -> Result<()> {
         limits: ServerLimits::default(),
     };
     writeln!(std::io::stdout(), "{address}")?;
-    Ok(server.listen(listener, CancellationToken::new()).await?)
+    tokio::select! {
+        ended = server.listen(listener, CancellationToken::new()) => Ok(ended?),
+        never = come_and_go(&directory, terminal, churn) => never,
+    }
 }
 
-fn directory(terminal: SocketAddr) -> Arc<Directory> {
-    let directory = Arc::new(Directory::new());
+/// Seats of another workshop that are made and removed.
+async fn come_and_go(directory: &Directory, terminal: SocketAddr, churn: u32) -> Result<()> {
+    if churn == 0 {
+        return std::future::pending().await;
+    }
+    let mut ticks = interval(Duration::from_secs(1) / churn);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let key = SeatKey {
+        workshop: "ws-zzzzzzzz".parse()?,
+        ..seat_key()
+    };
+    loop {
+        ticks.tick().await;
+        add(directory, key, terminal);
+        ticks.tick().await;
+        directory.remove_seat(&key);
+    }
+}
+
+fn add(directory: &Directory, key: SeatKey, terminal: SocketAddr) {
     let tenancy = Tenancy {
         generation: GENERATION,
         assignment: Some(ASSIGNMENT.to_owned()),
         ends_at: None,
     };
-    directory.set_tenancy(seat_key(), tenancy);
+    directory.set_tenancy(key, tenancy);
     let endpoints = Endpoints {
         terminal,
         files: terminal,
@@ -72,6 +103,5 @@ fn directory(terminal: SocketAddr) -> Arc<Directory> {
         incarnation: "one".to_owned(),
         endpoints,
     };
-    directory.set_reach(seat_key(), GENERATION, &Reach::Live(live));
-    directory
+    directory.set_reach(key, GENERATION, &Reach::Live(live));
 }

@@ -4,6 +4,8 @@
 //! never the text. Whoever came by a loopback name gets loopback endpoints, so that a server behind
 //! `CLARATEACH_PUBLIC_URL` still works on its own machine.
 
+// Named, so that the fuzz targets find it too: they compile this file into a crate of theirs.
+#[path = "addresses/own.rs"]
 mod own;
 
 use std::fmt;

@@ -19,7 +19,7 @@ use crate::http::{self, ApiState, Streams};
 use crate::orchestrator::{self, Orchestrator};
 use crate::origins::OriginBook;
 use crate::provider::Provider;
-use crate::provider::docker::{self, DockerConfig, DockerProvider, WeakIsolation};
+use crate::provider::docker::{self, BrowserConfig, DockerConfig, DockerProvider, WeakIsolation};
 use crate::provider::residue::Residue;
 use crate::provider::simulated::SimulatedProvider;
 use crate::proxy::origin::{Numbers, OwnOrigins};
@@ -267,7 +267,10 @@ pub fn provider(config: &Config, keys: &PlatformKeys) -> anyhow::Result<Arc<dyn 
                     Isolation::Required => WeakIsolation::Refuse,
                     Isolation::Weak => WeakIsolation::Allow,
                 },
-                browser_image: config.browser_image.clone(),
+                browser: BrowserConfig {
+                    engine: config.browser_engine,
+                    image: config.browser_image.clone(),
+                },
                 resolvers: Vec::new(),
             };
             Ok(Arc::new(DockerProvider::new(docker)))

@@ -12,12 +12,12 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
+use crate::browser::{BrowserEngine, SELKIES};
 use crate::feed::FeedTimes;
+use crate::limits::{SeatLimits, ServerLimits};
 use crate::model::{Cidr, PresenceTimes, ScheduleTimes, Standby};
 use crate::origins::PreviewPorts;
-use crate::proxy::Limits as SeatLimits;
 use crate::room::{Machine, Room, RoomChoice, RoomError};
-use crate::server::ServerLimits;
 use read::{cidr_from_text, cidrs_from_texts, from_text};
 pub use values::{Length, StandbyAtStop, StandbyPlans};
 
@@ -120,7 +120,11 @@ pub struct Settings {
     /// What becomes of those that nobody asked for when the server stops [default: keep]
     #[arg(long, env = "CLARATEACH_STANDBY_AT_STOP")]
     pub standby_at_stop: Option<StandbyAtStop>,
-    /// Image of seats' browsers [default: clarateach/browser:latest]
+    /// How seats' browsers are streamed: selkies, or neko, which nobody ran with ClaraTeach yet
+    /// [default: selkies]
+    #[arg(long, env = "CLARATEACH_BROWSER_ENGINE", value_name = "ENGINE")]
+    pub browser_engine: Option<String>,
+    /// Image of seats' browsers [default: the engine's own, clarateach/browser:latest]
     #[arg(long, env = "CLARATEACH_BROWSER_IMAGE", value_name = "IMAGE")]
     pub browser_image: Option<String>,
     /// File with the instructor's password, read at every start; sets it without the set-up link
@@ -213,6 +217,8 @@ pub struct Config {
     pub allow_overcommit: bool,
     /// When the schedule acts; nobody sets it but tests.
     pub schedule: ScheduleTimes,
+    /// How seats' browsers are streamed.
+    pub browser_engine: &'static BrowserEngine,
     /// Image of seats' browsers.
     pub browser_image: String,
     /// The operator's password file.
@@ -271,6 +277,7 @@ impl Settings {
             allow_overcommit: self.allow_overcommit.or(file.allow_overcommit),
             standby: self.standby.or(file.standby),
             standby_at_stop: self.standby_at_stop.or(file.standby_at_stop),
+            browser_engine: self.browser_engine.or(file.browser_engine),
             browser_image: self.browser_image.or(file.browser_image),
             instructor_password_file: self
                 .instructor_password_file
@@ -342,6 +349,13 @@ impl Settings {
             });
         }
         let (server_limits, seat_limits) = self.limits()?;
+        let browser_engine = match not_empty(self.browser_engine) {
+            None => &SELKIES,
+            Some(name) => BrowserEngine::named(&name).ok_or_else(|| ConfigError::Setting {
+                setting: "browser_engine",
+                problem: format!("there is no engine {name:?}. Hint: selkies or neko"),
+            })?,
+        };
         let listen = self
             .listen
             .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080)));
@@ -375,8 +389,9 @@ impl Settings {
             },
             allow_overcommit: self.allow_overcommit == Some(true),
             schedule: ScheduleTimes::default(),
+            browser_engine,
             browser_image: not_empty(self.browser_image)
-                .unwrap_or_else(|| "clarateach/browser:latest".to_owned()),
+                .unwrap_or_else(|| browser_engine.image.to_owned()),
             instructor_password_file: self.instructor_password_file,
             seat_networks,
             isolation: if self.allow_weak_isolation == Some(true) {

@@ -6,6 +6,8 @@
 
 pub mod model;
 
+pub mod browser;
+
 pub mod provider;
 
 pub mod store;
@@ -35,6 +37,10 @@ pub mod addresses;
 pub mod room;
 
 pub mod qr;
+
+pub mod limits;
+
+pub(crate) mod arriving;
 
 pub mod proxy;
 

@@ -27,9 +27,10 @@ mod visits;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::server::Arriving;
+use crate::arriving::Arriving;
+pub use crate::limits::SeatLimits as Limits;
 use axum::body::Body;
 use clarateach_protocol::token::{Role, SigningKey, VerifyingKeys};
 use http::header::ORIGIN;
@@ -46,31 +47,6 @@ use origin::OwnOrigins;
 use route::{NoRoute, Route, Target};
 use upgrade::Handshake;
 use visits::Visits;
-
-/// How long the gateway waits for seats, and how much of it one seat may take.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// For a connection.
-    pub connect: Duration,
-    /// For the first byte of an answer, counted from the last movement of the request's body.
-    pub first_byte: Duration,
-    /// For the other side of an upgraded connection, once one side is done.
-    pub half_open: Duration,
-    /// Requests and live connections of one seat at a time. All who look at a port that is open to the
-    /// class count there: 200 learners with a few each must fit in.
-    pub exchanges: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(2),
-            first_byte: Duration::from_secs(30),
-            half_open: Duration::from_secs(10),
-            exchanges: 1024,
-        }
-    }
-}
 
 /// The door to every seat.
 pub struct Gateway {

@@ -5,26 +5,25 @@
 //! about what it asks for. Start at [`Server::listen`].
 
 mod accept;
-mod arriving;
 mod client;
+mod host;
 mod limits;
 mod places;
 mod refusal;
+mod request_id;
 mod strict;
 mod unread;
 
-use std::cell::RefCell;
 use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::ops::RangeInclusive;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use http::header::{CONNECTION, HOST};
+use http::header::CONNECTION;
 use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -35,20 +34,20 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use tracing::Instrument;
 
-use crate::addresses::{Addresses, HostKind, Scheme, WrongHost};
+use crate::addresses::{Addresses, HostKind};
+use crate::arriving::{Arriving, Lingering};
+pub use crate::limits::ServerLimits;
 use crate::model::Cidr;
 use crate::proxy::error::ProxyError;
 use crate::proxy::origin::NumberedListener;
 use crate::proxy::route::NoRoute;
 use crate::proxy::{Gateway, Received};
 use accept::{Accepted, Loops};
-pub use arriving::Arriving;
-use arriving::Lingering;
 use client::client_address;
-pub use limits::ServerLimits;
 pub use places::Condition;
 use places::{Asking, Full, Places};
 use refusal::Refusal;
+pub use request_id::RequestId;
 use strict::{Ambiguous, Following, Occupant, Watched};
 
 /// The answer's and the extension's name for [`RequestId`].
@@ -71,10 +70,6 @@ pub struct Server {
     pub limits: ServerLimits,
 }
 
-/// A request's random id, in its extensions and in the answer's `x-request-id`.
-#[derive(Debug, Clone)]
-pub struct RequestId(HeaderValue);
-
 /// The client's address, in a request's extensions: the peer's, or what a trusted proxy says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientAddress(pub IpAddr);
@@ -89,53 +84,6 @@ impl Hangup {
     pub fn now(&self) {
         self.0.cancel();
     }
-}
-
-impl RequestId {
-    fn random() -> Self {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut text = [0; 20];
-        for (digit, byte) in text.iter_mut().zip(draw::<20>()) {
-            *digit = DIGITS[usize::from(byte % 16)];
-        }
-        Self(HeaderValue::from_bytes(&text).expect("hex digits are ASCII"))
-    }
-
-    /// A number of that range, another one for most requests.
-    fn spread(&self, range: RangeInclusive<u16>) -> u16 {
-        let draw = self
-            .0
-            .as_bytes()
-            .iter()
-            .map(|byte| u16::from(*byte))
-            .sum::<u16>();
-        range.start() + draw % (range.end() - range.start() + 1)
-    }
-
-    /// The id as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        self.0.to_str().unwrap_or_default()
-    }
-}
-
-thread_local! {
-    /// Random bytes for the next ids, and how many are used: the kernel is asked once for many.
-    static DRAWN: RefCell<([u8; 1000], usize)> = const { RefCell::new(([0; 1000], 1000)) };
-}
-
-/// The next random bytes.
-fn draw<const COUNT: usize>() -> [u8; COUNT] {
-    DRAWN.with_borrow_mut(|(bytes, used)| {
-        if *used + COUNT > bytes.len() {
-            getrandom::fill(bytes).expect("the kernel has randomness");
-            *used = 0;
-        }
-        let mut drawn = [0; COUNT];
-        drawn.copy_from_slice(&bytes[*used..*used + COUNT]);
-        *used += COUNT;
-        drawn
-    })
 }
 
 impl Server {
@@ -214,6 +162,7 @@ impl Server {
             shed,
             occupant,
             hangup: Hangup(CancellationToken::new()),
+            last_host: Mutex::default(),
             loops,
         });
         let hung_up = came.hangup.0.clone();
@@ -319,7 +268,7 @@ impl Server {
         came: &Came,
         id: &RequestId,
     ) -> Response<Body> {
-        let host = match self.host(&request, came.door) {
+        let host = match self.host(&request, came) {
             Ok(host) => host,
             Err(refusal) => return refusal.respond(id),
         };
@@ -331,7 +280,7 @@ impl Server {
         if let Some(secure) = self.https_url(&request, &host, came) {
             return refusal::moved_to(&secure);
         }
-        if let HostKind::Own(own) = &host {
+        if let HostKind::Own(own) = host.as_ref() {
             let span = tracing::Span::current();
             span.record("workshop", tracing::field::display(own.seat.workshop));
             span.record("seat", own.seat.seat.get());
@@ -350,7 +299,7 @@ impl Server {
                 Ok(route)
             }
             Err(NoRoute::Platform) => {
-                return self.platform(request, (host, client), came, id).await;
+                return self.platform(request, (&host, client), came, id).await;
             }
             Err(no_route) => Err(ProxyError::from(no_route)),
         };
@@ -365,13 +314,13 @@ impl Server {
     async fn platform(
         &self,
         mut request: Request<Arriving>,
-        (host, client): (HostKind, IpAddr),
+        (host, client): (&HostKind, IpAddr),
         came: &Came,
         id: &RequestId,
     ) -> Response<Body> {
         let extensions = request.extensions_mut();
         extensions.insert(id.clone());
-        extensions.insert(host);
+        extensions.insert(host.clone());
         extensions.insert(came.hangup.clone());
         extensions.insert(came.loops.places.condition());
         extensions.insert(ConnectInfo(came.peer));
@@ -380,60 +329,6 @@ impl Server {
             Ok(response) => response,
             Err(never) => match never {},
         }
-    }
-
-    /// Where a request should have come, if a trusted proxy says that it came without TLS to a host that
-    /// is reached through TLS: what we set there is for TLS alone.
-    fn https_url(
-        &self,
-        request: &Request<Arriving>,
-        host: &HostKind,
-        came: &Came,
-    ) -> Option<HeaderValue> {
-        let is_https = self.addresses.origin(host).scheme() == Scheme::Https;
-        let peer = came.peer.ip().to_canonical();
-        if !is_https
-            || !client::is_trusted(peer, &self.trusted_proxies)
-            || !client::came_plainly(request.headers())
-        {
-            return None;
-        }
-        let host = request.headers().get(HOST)?.to_str().ok()?;
-        let path = request.uri().path_and_query()?;
-        HeaderValue::try_from(format!("https://{host}{path}")).ok()
-    }
-
-    /// The host that a request is for: one `Host`, and the same in a target that has one itself
-    /// (RFC 9112, sections 3.2 and 3.2.2).
-    fn host(&self, request: &Request<Arriving>, door: Door) -> Result<HostKind, Refusal> {
-        if !matches!(request.uri().path().as_bytes(), [b'/', ..] | b"*")
-            || crate::proxy::is_refused_method(request.method())
-        {
-            return Err(Refusal::BadTarget);
-        }
-        let mut hosts = request.headers().get_all(HOST).iter();
-        let (Some(host), None) = (hosts.next(), hosts.next()) else {
-            return Err(Refusal::BadHost);
-        };
-        let host = host.to_str().map_err(|_| Refusal::BadHost)?;
-        if let Some(authority) = request.uri().authority()
-            && !authority.as_str().eq_ignore_ascii_case(host)
-        {
-            return Err(Refusal::BadHost);
-        }
-        let kind = match door {
-            Door::Main => self.addresses.classify(host),
-            Door::Numbered(number) => self.numbered_host(host, number),
-        };
-        kind.map_err(|_| Refusal::WrongHost)
-    }
-
-    /// A number stands for one own origin, and for no other host.
-    fn numbered_host(&self, host: &str, number: u16) -> Result<HostKind, WrongHost> {
-        let (seat, target) = self.gateway.numbered(number).ok_or(WrongHost)?;
-        let own = self.addresses.own_by_number(seat, target, number);
-        self.addresses.check_numbered(host, &own)?;
-        Ok(HostKind::Own(own))
     }
 }
 
@@ -445,6 +340,8 @@ struct Came {
     shed: Option<Full>,
     occupant: Occupant,
     hangup: Hangup,
+    /// The last host that a request named, and what it is.
+    last_host: Mutex<Option<(HeaderValue, Arc<HostKind>)>>,
     loops: Loops,
 }
 

@@ -16,6 +16,30 @@ async function failure(call: Promise<unknown>): Promise<ApiError> {
 
 afterEach(() => vi.unstubAllGlobals())
 
+describe('a call that is never answered', () => {
+  const hanging = (_url: string, { signal }: { signal: AbortSignal }) =>
+    new Promise<Response>((_, reject) => {
+      signal.addEventListener('abort', () => reject(new Error('aborted')))
+    })
+
+  it('ends_after_a_while_as_if_nobody_were_there', async () => {
+    vi.useFakeTimers()
+    vi.stubGlobal('fetch', hanging)
+    const failed = failure(send('/api/workshops'))
+    await vi.advanceTimersByTimeAsync(20_000)
+    expect((await failed).code).toBe('network_error')
+    vi.useRealTimers()
+  })
+
+  it('ends_at_once_when_its_caller_has_enough', async () => {
+    vi.stubGlobal('fetch', hanging)
+    const caller = new AbortController()
+    const call = send('/api/workshops', { signal: caller.signal })
+    caller.abort()
+    await expect(call).rejects.toThrow('aborted')
+  })
+})
+
 describe('what goes wrong', () => {
   it('has_the_code_the_field_and_the_time_to_wait', async () => {
     const body = '{"error":{"code":"too_many_attempts","message":"slow down","field":"code","request_id":"r"}}'

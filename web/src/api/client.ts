@@ -2,6 +2,9 @@
 // never look at status texts.
 
 export const NETWORK_ERROR = 'network_error'
+/** A browser may ask on an old connection that died without a word, and would wait for minutes: so long it may, until the
+ * answer begins. Asked again, it takes another connection. */
+const GET_PATIENCE_MS = 20_000
 export const BAD_ANSWER = 'bad_answer'
 
 export class ApiError extends Error {
@@ -23,6 +26,8 @@ export interface RequestOptions {
   body?: string | Uint8Array<ArrayBuffer>
   headers?: Record<string, string>
   signal?: AbortSignal
+  /** How long until the answer has to begin; for a GET there is always a limit. */
+  patienceMs?: number
 }
 
 /** Answers 2xx and 304; throws an ApiError for everything else. */
@@ -33,19 +38,27 @@ export async function send(url: string, options: RequestOptions = {}): Promise<R
     headers.set('Content-Type', 'application/json')
     body = JSON.stringify(options.json)
   }
+  const { method = 'GET', patienceMs = method === 'GET' ? GET_PATIENCE_MS : undefined } = options
+  const ending = new AbortController()
+  const end = () => ending.abort()
+  const timer = patienceMs === undefined ? undefined : setTimeout(end, patienceMs)
+  options.signal?.addEventListener('abort', end)
+  if (options.signal?.aborted) end()
   let response: Response
   try {
     response = await fetch(url, {
-      method: options.method ?? 'GET',
+      method,
       headers,
       body,
       credentials: 'include',
       cache: 'no-store',
-      signal: options.signal ?? null,
+      signal: ending.signal,
     })
   } catch (cause) {
     if (options.signal?.aborted) throw cause
     throw noAnswer()
+  } finally {
+    clearTimeout(timer)
   }
   if (response.ok || response.status === 304) return response
   throw errorFrom(response.status, response.headers, await response.json().catch(() => undefined))

@@ -27,6 +27,9 @@ export function workshopAfter(known: Workshop | undefined, event: StreamEvent): 
       if (event.progress) after.progress = event.progress
       return after
     }
+    case 'warning':
+      if (known?.id !== event.workshop) return known
+      return { ...known, ends_at: event.ends_at, warning: { minutes: event.minutes } }
     case 'ended':
       return known?.id === event.workshop ? undefined : known
     default:
@@ -49,6 +52,7 @@ export function listAfter(known: Workshop[] | undefined, event: StreamEvent): Wo
       return known?.filter(({ id }) => id !== event.workshop)
     case 'seat':
     case 'progress':
+    case 'warning':
       return known?.map((workshop) => workshopAfter(workshop, event) ?? workshop)
     default:
       return known

@@ -13,6 +13,8 @@ export interface SeatSessionAnswer {
   mode: SeatMode
   generation: number
   expires_at: string
+  /** Of the workshop, where it ends by itself. */
+  ends_at: string | null
 }
 
 export function seatUrl({ endpoint, seat }: SeatAddress, path: string): string {
@@ -36,8 +38,11 @@ export async function openSeatSession(address: SeatAddress, token?: string): Pro
   )
 }
 
+/** Asked because something broke: the connection that it is asked on may be broken too. */
+const CHECK_PATIENCE_MS = 5_000
+
 export async function checkSeatSession(address: SeatAddress): Promise<SeatSessionAnswer> {
-  return parseSession(await sendJson<unknown>(seatUrl(address, 'session')))
+  return parseSession(await sendJson<unknown>(seatUrl(address, 'session'), { patienceMs: CHECK_PATIENCE_MS }))
 }
 
 /** Says that the learner leaves; the cookie goes, the seat stays theirs. */
@@ -47,11 +52,11 @@ export async function leaveSeat(address: SeatAddress): Promise<void> {
 
 function parseSession(value: unknown): SeatSessionAnswer {
   if (!isRecord(value)) throw badAnswer()
-  const { mode, generation, expires_at: expiresAt } = value
+  const { mode, generation, expires_at: expiresAt, ends_at: endsAt } = value
   if ((mode !== 'view' && mode !== 'control') || typeof generation !== 'number' || typeof expiresAt !== 'string') {
     throw badAnswer()
   }
-  return { mode, generation, expires_at: expiresAt }
+  return { mode, generation, expires_at: expiresAt, ends_at: typeof endsAt === 'string' ? endsAt : null }
 }
 
 export interface TerminalInfo {

@@ -64,6 +64,29 @@ export function useDeleteWorkshop() {
   })
 }
 
+/** Later by so much, or at a moment of its own. */
+export function useExtendWorkshop(id: string) {
+  const client = useQueryClient()
+  return useMutation({
+    mutationKey: LIST_KEY,
+    mutationFn: (json: { minutes: number } | { ends_at: string }) =>
+      sendJson<Workshop>(`${urlOf(id)}/extend`, { method: 'POST', json }),
+    onSuccess: (workshop) => client.setQueryData(workshopQuery(id).queryKey, workshop),
+    onSettled: () => client.invalidateQueries({ queryKey: LIST_KEY }),
+  })
+}
+
+/** Answers at once; the queries show how far it is. */
+export function useDeleteAllWorkshops() {
+  const client = useQueryClient()
+  return useMutation({
+    mutationKey: LIST_KEY,
+    mutationFn: () => send('/api/workshops?all=true', { method: 'DELETE', headers: { Prefer: 'respond-async' } }),
+    onSettled: () => client.invalidateQueries({ queryKey: LIST_KEY }),
+    retry: false,
+  })
+}
+
 /** As the routes are called. */
 export type SeatAction = 'reset' | 'undo-reset' | 'release' | 'retry' | 'lock' | 'unlock'
 
@@ -81,7 +104,8 @@ export function useAddSeats(workshop: string) {
   const client = useQueryClient()
   return useMutation({
     mutationKey: LIST_KEY,
-    mutationFn: (count: number) => sendJson<Workshop>(`${urlOf(workshop)}/seats`, { method: 'POST', json: { count } }),
+    mutationFn: (json: { count: number; allow_overcommit?: boolean }) =>
+      sendJson<Workshop>(`${urlOf(workshop)}/seats`, { method: 'POST', json }),
     onSettled: () => client.invalidateQueries({ queryKey: LIST_KEY }),
   })
 }

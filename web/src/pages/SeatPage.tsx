@@ -54,10 +54,12 @@ function SeatSessionView({ record }: { record: SeatRecord }) {
   const { session, state } = useSeatSession(record)
   const [wasReady, setWasReady] = useState(false)
   const [generation, setGeneration] = useState(0)
+  const [endsAt, setEndsAt] = useState<string | null>(null)
   if (state.phase === 'ready' && (!wasReady || generation !== state.generation)) {
     setWasReady(true)
     setGeneration(state.generation)
   }
+  if (state.phase === 'ready' && endsAt !== state.endsAt) setEndsAt(state.endsAt)
 
   useEffect(() => {
     const root = document.documentElement
@@ -73,7 +75,7 @@ function SeatSessionView({ record }: { record: SeatRecord }) {
   if (state.phase === 'gone') return <Gone record={record} why={state.why} />
   // Once it was there it stays: a reconnect must not take an editor or a terminal away.
   if (!wasReady) return <Entering state={state} />
-  return <Workspace record={record} session={session} state={state} generation={generation} />
+  return <Workspace record={record} session={session} state={state} generation={generation} endsAt={endsAt} />
 }
 
 function Entering({ state }: { state: SeatState }) {

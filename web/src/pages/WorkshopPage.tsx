@@ -15,6 +15,7 @@ import { ConsoleShell } from '../modules/console/ConsoleShell'
 import { DeleteWorkshopDialog } from '../modules/console/DeleteWorkshop'
 import { JoinCard } from '../modules/console/JoinCard'
 import { SeatCard } from '../modules/console/SeatCard'
+import { WorkshopEnd } from '../modules/console/WorkshopEnd'
 import { StreamNote } from '../modules/console/StreamNote'
 import { WORKSHOP_STATUS } from '../modules/console/words'
 import { WorkshopProgress } from '../modules/console/WorkshopProgress'
@@ -103,6 +104,7 @@ function WorkshopView({ workshop, deletion, stream }: ViewProps) {
           Not deleted: {messageOf(deletion.error)}
         </Notice>
       )}
+      {!isOver && workshop.status !== 'failed' && <WorkshopEnd workshop={workshop} />}
       <WorkshopProgress workshop={workshop} />
       {!isOver && <JoinCard workshop={workshop} />}
       {!isOver && failed > 0 && workshop.status === 'ready' && (
@@ -117,12 +119,25 @@ function WorkshopView({ workshop, deletion, stream }: ViewProps) {
         </span>
         <span className={styles.spacer} />
         {workshop.status === 'ready' && workshop.seats.length < 200 && (
-          <Button size="small" busy={addSeats.isPending} onClick={() => addSeats.mutate(1)}>
+          <Button size="small" busy={addSeats.isPending} onClick={() => addSeats.mutate({ count: 1 })}>
             {!addSeats.isPending && <Icon name="add" />} Add a seat
           </Button>
         )}
       </div>
-      {addSeats.error && <Notice tone="error">{messageOf(addSeats.error)}</Notice>}
+      {addSeats.error && (
+        <Notice
+          tone={isApiError(addSeats.error, 'overcommit') ? 'warn' : 'error'}
+          action={
+            isApiError(addSeats.error, 'overcommit') && (
+              <Button size="small" onClick={() => addSeats.mutate({ count: 1, allow_overcommit: true })}>
+                Add it anyway
+              </Button>
+            )
+          }
+        >
+          {messageOf(addSeats.error)}
+        </Notice>
+      )}
       <ul className={styles.seats} data-testid="seats">
         {workshop.seats.map((seat) => (
           <SeatCard key={seat.number} workshop={workshop} seat={seat} frozen={isOver} />

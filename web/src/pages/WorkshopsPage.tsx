@@ -12,8 +12,9 @@ import { Notice } from '../components/Notice'
 import { Failed, Loading, State } from '../components/State'
 import { ConsoleShell } from '../modules/console/ConsoleShell'
 import { CreateWorkshopDialog } from '../modules/console/CreateWorkshopDialog'
+import { EndAllWorkshops } from '../modules/console/EndAllWorkshops'
 import { StreamNote } from '../modules/console/StreamNote'
-import { WORKSHOP_STATUS } from '../modules/console/words'
+import { timeOfDay, WORKSHOP_STATUS } from '../modules/console/words'
 import { WorkshopProgress } from '../modules/console/WorkshopProgress'
 import styles from '../modules/console/console.module.css'
 
@@ -33,6 +34,7 @@ export function WorkshopsPage() {
         <h1>Workshops</h1>
         <StreamNote state={stream} />
         <span className={styles.spacer} />
+        {workshops.data && workshops.data.length > 1 && <EndAllWorkshops workshops={workshops.data} />}
         {workshops.data && workshops.data.length > 0 && create}
       </div>
       {workshops.data ? (
@@ -90,6 +92,7 @@ function WorkshopCard({ workshop }: { workshop: Workshop }) {
           {taken} of {workshop.seats.length} {workshop.seats.length === 1 ? 'seat' : 'seats'} taken
         </span>
         {failed > 0 && <Badge tone="danger">{failed} failed</Badge>}
+        {workshop.warning && <Badge tone="warn">{`Ends ${timeOfDay(workshop.ends_at)}`}</Badge>}
       </div>
       <WorkshopProgress workshop={workshop} />
     </li>

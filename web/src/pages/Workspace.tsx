@@ -17,6 +17,7 @@ import { useResources } from '../modules/resources/useResources'
 import { QuickOpen } from '../modules/search/QuickOpen'
 import { SearchPanel } from '../modules/search/SearchPanel'
 import { TerminalPanel } from '../modules/terminal/TerminalPanel'
+import { EndNotice } from './workspace/EndNotice'
 import { ActivityBar, type PaneName, type SideName } from './workspace/ActivityBar'
 import { ReconnectNote } from './workspace/ReconnectNote'
 import { TopBar } from './workspace/TopBar'
@@ -29,9 +30,11 @@ interface Props {
   session: SeatSession
   state: SeatState
   generation: number
+  /** Of the workshop, as last told. */
+  endsAt: string | null
 }
 
-export function Workspace({ record, session, state, generation }: Props) {
+export function Workspace({ record, session, state, generation, endsAt }: Props) {
   const canChange = session.mode === 'control'
   // On a narrow screen, the pane that is shown; on a wide one, which of the two shares the centre.
   const [pane, setPane] = useState<PaneName>('terminal')
@@ -53,7 +56,7 @@ export function Workspace({ record, session, state, generation }: Props) {
   const live = useLiveFiles({
     address: record,
     generation,
-    check: () => session.check(),
+    check: () => session.mayTry(),
     onEvents: (events) => void editor.outside(events),
   })
   const [storage] = useState(() => seatStorage(record))
@@ -123,7 +126,7 @@ export function Workspace({ record, session, state, generation }: Props) {
 
   return (
     <div ref={root} className={styles.workspace} data-pane={pane} data-testid="workspace" data-generation={generation}>
-      <TopBar record={record} state={state} canChange={canChange} />
+      <TopBar record={record} state={state} canChange={canChange} endsAt={endsAt} />
       <ActivityBar
         pane={pane}
         centre={centre}
@@ -133,6 +136,7 @@ export function Workspace({ record, session, state, generation }: Props) {
       />
       <main className={styles.body}>
         <SeatNotice state={state} canChange={canChange} />
+        {record.role === 'learner' && <EndNotice address={record} endsAt={endsAt} />}
         <KilledNotice kills={killed} onDismiss={dismissKilled} />
         {record.role === 'learner' && <ReconnectNote record={record} />}
         <Group className={styles.group} orientation="horizontal" {...columns}>

@@ -1,8 +1,7 @@
 //! How many connections and requests there may be.
 
 use super::{ConfigError, Settings};
-use crate::proxy::Limits as SeatLimits;
-use crate::server::ServerLimits;
+use crate::limits::{SeatLimits, ServerLimits};
 
 impl Settings {
     /// The limits that these settings make, defaults filled in.

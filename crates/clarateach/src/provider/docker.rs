@@ -39,7 +39,7 @@ use clarateach_protocol::id::{Generation, SeatKey, WorkshopId};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 
-pub use self::config::{DockerConfig, WeakIsolation};
+pub use self::config::{BrowserConfig, DockerConfig, WeakIsolation};
 use self::connect::{Connector, Engine};
 use self::disk::Disks;
 use self::image::Images;

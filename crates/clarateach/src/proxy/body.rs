@@ -16,8 +16,8 @@ use tokio::time::Instant;
 
 use super::connections::Lease;
 use super::ending::Ending;
+use crate::arriving::Arriving;
 use crate::directory::ExchangePlace;
-use crate::server::Arriving;
 
 /// A request's body.
 pub(crate) struct Upload {

@@ -16,8 +16,8 @@ use super::connections::{Lease, connect};
 use super::error::ProxyError;
 use super::headers::{Onward, clean_request, clean_response};
 use super::{Exchange, Gateway};
+use crate::arriving::Arriving;
 use crate::directory::{ExchangePlace, Incarnation};
-use crate::server::Arriving;
 
 /// Where one request goes.
 pub(crate) struct Upstream {

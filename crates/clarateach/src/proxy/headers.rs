@@ -32,8 +32,9 @@ static HOP_BY_HOP: [HeaderName; 10] = [
     EXPECT,
 ];
 
-/// Fields that a client has no say in: the platform's credentials, and who it claims to be
-/// (RFC 7239, and the older `X-Forwarded-*`).
+/// Fields that a client has no say in: the platform's credentials (`Authorization`, RFC 9110, section
+/// 11.6.2; `Cookie`, RFC 6265, section 4.2), for whom the request is (`Host`, RFC 9110, section 7.2), and
+/// who it claims to be (`Forwarded`, RFC 7239, section 4, and the older `X-Forwarded-*`).
 fn is_ours_to_set(name: &HeaderName) -> bool {
     static NAMES: [HeaderName; 4] = [COOKIE, AUTHORIZATION, FORWARDED, HOST];
     NAMES.contains(name)

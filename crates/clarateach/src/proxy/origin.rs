@@ -21,7 +21,7 @@ mod visit;
 
 use std::sync::Arc;
 
-use crate::server::Arriving;
+use crate::arriving::Arriving;
 use axum::body::Body;
 use clarateach_protocol::id::SeatKey;
 use clarateach_protocol::origin::{SeatPort, Target};
@@ -237,13 +237,4 @@ fn refuse_ours(
         });
     }
     Ok(())
-}
-
-/// Attributes of our cookies at an own origin: in a frame of another site only the first work, and a
-/// plain address has no other site and no `Secure`.
-fn cookie_attributes(own: &OwnHost) -> &'static str {
-    match (own.naming, own.origin.scheme()) {
-        (Naming::Names, Scheme::Http | Scheme::Https) => "SameSite=None; Secure; Partitioned",
-        (Naming::Numbers, _) => "SameSite=Lax",
-    }
 }

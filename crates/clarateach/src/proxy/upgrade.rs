@@ -153,8 +153,9 @@ impl Gateway {
         let attending =
             (grant.claims.role == Role::Learner).then(|| grant.entry.attendance().begin());
         // An instructor's visit is audited instead.
-        let visiting =
-            (grant.claims.role == Role::Instructor).then(|| self.visits.begin(&grant.claims));
+        let claims = &grant.claims;
+        let visiting = (claims.role == Role::Instructor)
+            .then(|| self.visits.begin(&claims.sub, claims.seat, claims.mode));
         let half_open = self.limits.half_open;
         let place = upstream.place;
         let pumping = async move {

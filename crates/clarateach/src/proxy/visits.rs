@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use clarateach_protocol::id::SeatKey;
-use clarateach_protocol::token::{Mode, SeatClaims};
+use clarateach_protocol::token::Mode;
 
 /// Visits that go on.
 #[derive(Default)]
@@ -27,11 +27,11 @@ struct Stay {
 
 impl Visits {
     /// One live connection more of an instructor; the first begins the visit, the last ends it.
-    pub(super) fn begin(self: &Arc<Self>, claims: &SeatClaims) -> Visiting {
+    pub(super) fn begin(self: &Arc<Self>, instructor: &str, seat: SeatKey, mode: Mode) -> Visiting {
         let visitor = Visitor {
-            instructor: claims.sub.clone(),
-            seat: claims.seat,
-            mode: claims.mode,
+            instructor: instructor.to_owned(),
+            seat,
+            mode,
         };
         let mut visits = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let stay = visits.entry(visitor.clone()).or_insert_with(|| {

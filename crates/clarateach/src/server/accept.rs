@@ -10,10 +10,10 @@ use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-use super::arriving::Lingering;
 use super::client::is_trusted;
 use super::places::{Admission, Full, Place, Places};
 use super::{Door, Server};
+use crate::arriving::Lingering;
 use crate::proxy::origin::NumberedListener;
 
 /// Pause after an `accept` that failed for want of file descriptors.

@@ -9,5 +9,6 @@ mod fixture;
 pub(crate) use fixture::host;
 mod life;
 mod limits;
+mod picture;
 mod programs;
 mod residue;

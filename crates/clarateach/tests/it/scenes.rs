@@ -15,3 +15,4 @@ mod partial;
 mod restarts;
 mod seat_work;
 mod seats;
+mod soak;

@@ -4,12 +4,23 @@
 use std::process::Command;
 use std::sync::LazyLock;
 
+use clarateach::browser::SELKIES;
+use clarateach::provider::docker::BrowserConfig;
+
 const WORKSPACE: &str = "clarateach/workspace:latest";
 /// Says when it listens, and listens at once after a restart.
 const SERVER: &str = r#"CMD ["python3", "-u", "-m", "http.server", "3003", "--directory", "/tmp"]"#;
 
+/// What browsers are made of in these tests.
+pub(crate) fn browser() -> BrowserConfig {
+    BrowserConfig {
+        engine: &SELKIES,
+        image: browser_image(),
+    }
+}
+
 /// Its reference; made when it is first needed, of layers that the engine has.
-pub(crate) fn browser_image() -> String {
+fn browser_image() -> String {
     static IMAGE: LazyLock<String> = LazyLock::new(|| {
         let workspace = docker(&["image", "inspect", "--format", "{{.Id}}", WORKSPACE]);
         let id = workspace

@@ -5,8 +5,8 @@ import { SeatSession, type SeatCalls, type SeatState } from './seatSession'
 
 const NOW = Date.parse('2026-11-22T08:00:00Z')
 
-function answer(generation = 1, expiresAt = '2026-11-22T20:00:00Z'): SeatSessionAnswer {
-  return { mode: 'control', generation, expires_at: expiresAt }
+function answer(generation = 1, expiresAt = '2026-11-22T20:00:00Z', endsAt: string | null = null): SeatSessionAnswer {
+  return { mode: 'control', generation, expires_at: expiresAt, ends_at: endsAt }
 }
 
 function refusal(status: number, code: string, retryAfter?: number): ApiError {
@@ -43,7 +43,7 @@ describe('a seat session', () => {
   it('is_ready_when_the_seat_says_so', async () => {
     const { session } = scene({ check: [answer(3)] })
     expect(await session.check()).toBe(true)
-    expect(session.getState()).toEqual({ phase: 'ready', mode: 'control', generation: 3 })
+    expect(session.getState()).toEqual({ phase: 'ready', mode: 'control', generation: 3, endsAt: null })
     session.stop()
   })
 
@@ -69,7 +69,7 @@ describe('a seat session', () => {
     expect(waits).toEqual([2000, 2000])
     expect(seen).toEqual([
       { phase: 'waiting', why: 'locked' },
-      { phase: 'ready', mode: 'control', generation: 1 },
+      { phase: 'ready', mode: 'control', generation: 1, endsAt: null },
     ])
     expect(asked).toEqual(['check', 'check', 'check'])
     session.stop()
@@ -87,6 +87,37 @@ describe('a seat session', () => {
       'ready',
     ])
     session.stop()
+  })
+
+  it('is_worth_an_attempt_while_it_cannot_be_asked_at_all', async () => {
+    const { session, asked } = scene({ check: [refusal(0, 'network_error'), answer()] })
+    expect(await session.mayTry()).toBe(true)
+    expect(session.getState().phase).toBe('waiting')
+    expect(await session.check()).toBe(true)
+    expect(asked).toEqual(['check', 'check'])
+    session.stop()
+  })
+
+  it('is_worth_none_while_the_seat_says_that_it_is_not_up', async () => {
+    const { session } = scene({ check: [refusal(503, 'seat_unavailable'), answer()] })
+    const states: string[] = []
+    const tried = session.mayTry().then(() => states.push(session.getState().phase))
+    await tried
+    expect(states).toEqual(['ready'])
+    session.stop()
+  })
+
+  it('learns_within_a_minute_that_the_workshop_ends_at_another_time', async () => {
+    vi.useFakeTimers()
+    const [before, after] = ['2026-11-22T09:00:00Z', '2026-11-22T09:15:00Z']
+    const { session, asked } = scene({ check: [answer(1, before, before), answer(1, before, after)] })
+    await session.check()
+    expect(session.getState()).toMatchObject({ endsAt: before })
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(session.getState()).toMatchObject({ endsAt: after })
+    session.stop()
+    await vi.advanceTimersByTimeAsync(600_000)
+    expect(asked).toEqual(['check', 'check'])
   })
 
   it('backs_off_while_the_network_is_away', async () => {
@@ -128,14 +159,14 @@ describe('a seat session', () => {
   it('renews_at_two_thirds_of_its_life', async () => {
     vi.useFakeTimers()
     const { session, asked } = scene({
-      check: [answer(1, '2026-11-22T11:00:00Z')],
+      check: Array.from({ length: 200 }, () => answer(1, '2026-11-22T11:00:00Z')),
       renew: [answer(1, '2026-11-22T20:00:00Z')],
     })
     await session.check()
     await vi.advanceTimersByTimeAsync(2 * 60 * 60 * 1000 - 1)
-    expect(asked).toEqual(['check'])
+    expect(asked).not.toContain('renew')
     await vi.advanceTimersByTimeAsync(1)
-    expect(asked).toEqual(['check', 'renew'])
+    expect(asked.filter((call) => call === 'renew')).toHaveLength(1)
     session.stop()
   })
 

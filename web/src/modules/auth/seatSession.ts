@@ -10,7 +10,7 @@ export type GoneReason = 'signed_out' | 'released' | 'ended'
 
 export type SeatState =
   | { phase: 'opening' }
-  | { phase: 'ready'; mode: SeatMode; generation: number }
+  | { phase: 'ready'; mode: SeatMode; generation: number; endsAt: string | null }
   /** `message` is the server's, where it has one. */
   | { phase: 'waiting'; why: 'offline' | 'recovering' | 'resetting' | 'locked'; message?: string }
   | { phase: 'gone'; why: GoneReason }
@@ -27,6 +27,8 @@ export interface SeatCalls {
 
 const LONGEST_TIMER_MS = 24 * 60 * 60 * 1000
 const SOONEST_RENEWAL_MS = 20_000
+/** Workshops are extended and cut short while they run. */
+const LOOK_MS = 60_000
 /** Between two looks whether a locked seat is open again. */
 const LOCKED_MS = 2_000
 
@@ -35,7 +37,11 @@ export class SeatSession {
   private readonly listeners = new Set<() => void>()
   private life = new AbortController()
   private checking: Promise<boolean> | null = null
+  /** Told when a call was not answered at all. */
+  private unanswered: (() => void)[] = []
   private renewal: ReturnType<typeof setTimeout> | undefined
+  private plannedFor: string | null = null
+  private nextLook: ReturnType<typeof setTimeout> | undefined
   private lastMode: SeatMode = 'control'
 
   constructor(private readonly calls: SeatCalls) {}
@@ -59,6 +65,8 @@ export class SeatSession {
   stop(): void {
     this.life.abort()
     clearTimeout(this.renewal)
+    this.plannedFor = null
+    clearTimeout(this.nextLook)
     this.checking = null
   }
 
@@ -73,6 +81,17 @@ export class SeatSession {
     return checking
   }
 
+  /** As `check`, but a seat that could not be asked at all is worth an attempt: a new connection may go where the old
+   * one, on which it was asked, does not. */
+  mayTry(): Promise<boolean> {
+    return Promise.race([
+      this.check(),
+      new Promise<boolean>((resolve) => {
+        this.unanswered.push(() => resolve(true))
+      }),
+    ])
+  }
+
   private async untilAnswered(): Promise<boolean> {
     const { signal } = this.life
     let entering = false
@@ -83,6 +102,7 @@ export class SeatSession {
         const answer = await (entering ? this.calls.enterAgain() : this.calls.check())
         if (signal.aborted) return false
         if (!entering) {
+          this.unanswered = []
           this.entered(answer)
           return true
         }
@@ -95,6 +115,7 @@ export class SeatSession {
         if (verdict.next === 'gone') {
           this.set({ phase: 'gone', why: verdict.why })
           clearTimeout(this.renewal)
+          clearTimeout(this.nextLook)
           return false
         }
         wait = backoffDelay(attempt)
@@ -105,6 +126,7 @@ export class SeatSession {
           this.set({ phase: 'waiting', why: 'resetting' })
         } else {
           wait = verdict.afterMs ?? wait
+          if (verdict.why === 'offline') this.unanswered.splice(0).forEach((tell) => tell())
           const message = reset ? undefined : verdict.message
           const why = reset && verdict.why !== 'locked' ? 'resetting' : verdict.why
           this.set({ phase: 'waiting', why, ...(message ? { message } : {}) })
@@ -117,12 +139,17 @@ export class SeatSession {
 
   private entered(answer: SeatSessionAnswer): void {
     this.lastMode = answer.mode
-    this.set({ phase: 'ready', mode: answer.mode, generation: answer.generation })
+    this.set({ phase: 'ready', mode: answer.mode, generation: answer.generation, endsAt: answer.ends_at })
     this.planRenewal(answer.expires_at)
+    clearTimeout(this.nextLook)
+    this.nextLook = setTimeout(() => void this.check(), LOOK_MS)
   }
 
   /** At two thirds of what is left. A clock that is wrong makes it early, never absent. */
   private planRenewal(expiresAt: string): void {
+    // Once for each token: planned anew at every look it would come later and later.
+    if (expiresAt === this.plannedFor) return
+    this.plannedFor = expiresAt
     clearTimeout(this.renewal)
     const left = Date.parse(expiresAt) - this.calls.now()
     const delay = Math.min(Math.max((left * 2) / 3 || 0, SOONEST_RENEWAL_MS), LONGEST_TIMER_MS)
@@ -130,6 +157,7 @@ export class SeatSession {
   }
 
   private async renew(): Promise<void> {
+    this.plannedFor = null
     try {
       this.entered(await this.calls.renew())
     } catch {

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState, type FormEvent } from 'react'
 import { isApiError, messageOf } from '../../api/client'
-import type { Workshop } from '../../api/types'
+import type { CreateWorkshop, Workshop } from '../../api/types'
 import { useCreateWorkshop } from '../../api/workshops'
 import { Button } from '../../components/Button'
 import { Dialog, DialogActions } from '../../components/Dialog'
@@ -38,16 +38,20 @@ export function CreateWorkshopDialog({ open, onOpenChange, onCreated }: Props) {
 
   function showErrors(found: FieldErrors) {
     setErrors(found)
-    if (found.image ?? found.apiKey ?? found.apiKeyName) setMoreOpen(true)
+    if (found.startsAt ?? found.endsAt ?? found.image ?? found.apiKey ?? found.apiKeyName) setMoreOpen(true)
   }
 
   function submit(event: FormEvent) {
     event.preventDefault()
+    send(requestOf(form))
+  }
+
+  function send(request: CreateWorkshop) {
     if (create.isPending) return
     const found = validate(form)
     showErrors(found)
     if (Object.keys(found).length > 0) return
-    create.mutate(requestOf(form), {
+    create.mutate(request, {
       onSuccess: (workshop) => {
         setForm(EMPTY_FORM)
         setErrors({})
@@ -95,6 +99,8 @@ export function CreateWorkshopDialog({ open, onOpenChange, onCreated }: Props) {
         <details open={moreOpen} onToggle={(event) => setMoreOpen(event.currentTarget.open)}>
           <summary>More options</summary>
           <div className={styles.more}>
+            <Field label="Opens at" type="datetime-local" hint="Empty: at once." {...input('startsAt')} />
+            <Field label="Ends at" type="datetime-local" hint="You can change it later." {...input('endsAt')} />
             <Field
               label="Image"
               placeholder="clarateach/workspace:latest"
@@ -117,7 +123,21 @@ export function CreateWorkshopDialog({ open, onOpenChange, onCreated }: Props) {
             />
           </div>
         </details>
-        {failure && <Notice tone="error">{messageOf(failure)}</Notice>}
+        {failure && (
+          <Notice
+            tone={isApiError(failure, 'overcommit') ? 'warn' : 'error'}
+            testId="create-problem"
+            action={
+              isApiError(failure, 'overcommit') && (
+                <Button size="small" onClick={() => send({ ...requestOf(form), allow_overcommit: true })}>
+                  Make them anyway
+                </Button>
+              )
+            }
+          >
+            {messageOf(failure)}
+          </Notice>
+        )}
         <DialogActions>
           <Button onClick={() => onOpenChange(false)}>Cancel</Button>
           <Button type="submit" look="primary" busy={create.isPending}>

@@ -37,6 +37,18 @@ describe('the create form', () => {
     })
   })
 
+  it('sends_its_times_as_moments_and_declines_those_that_cannot_be', () => {
+    const now = new Date(2026, 10, 22, 9, 0).getTime()
+    const times = { ...GOOD, startsAt: '2026-11-22T10:00', endsAt: '2026-11-22T12:30' }
+    expect(validate(times, now)).toEqual({})
+    expect(requestOf(times)).toMatchObject({
+      starts_at: new Date(2026, 10, 22, 10, 0).toISOString(),
+      ends_at: new Date(2026, 10, 22, 12, 30).toISOString(),
+    })
+    expect(validate({ ...times, endsAt: '2026-11-22T08:00' }, now)).toHaveProperty('endsAt')
+    expect(validate({ ...times, endsAt: '2026-11-22T09:30' }, now)).toHaveProperty('endsAt')
+  })
+
   it('puts_server_errors_at_their_field', () => {
     expect([fieldOf('api_key'), fieldOf('resources'), fieldOf(undefined)]).toEqual(['apiKey', null, null])
   })

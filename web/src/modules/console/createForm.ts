@@ -2,10 +2,13 @@
 // is lost on the way.
 
 import type { CreateWorkshop } from '../../api/types'
+import { momentOf } from './words'
 
 export interface CreateForm {
   name: string
   seats: string
+  startsAt: string
+  endsAt: string
   image: string
   apiKey: string
   apiKeyName: string
@@ -14,7 +17,7 @@ export interface CreateForm {
 export type FormField = keyof CreateForm
 export type FieldErrors = Partial<Record<FormField, string>>
 
-export const EMPTY_FORM: CreateForm = { name: '', seats: '10', image: '', apiKey: '', apiKeyName: '' }
+export const EMPTY_FORM: CreateForm = { name: '', seats: '10', startsAt: '', endsAt: '', image: '', apiKey: '', apiKeyName: '' }
 
 const LONGEST_NAME = 80
 const LONGEST_VARIABLE = 128
@@ -26,6 +29,8 @@ const MOST_SEATS = 200
 const FIELD_OF: Record<string, FormField> = {
   name: 'name',
   seats: 'seats',
+  starts_at: 'startsAt',
+  ends_at: 'endsAt',
   image: 'image',
   api_key: 'apiKey',
   api_key_name: 'apiKeyName',
@@ -38,7 +43,7 @@ export function fieldOf(apiField: string | undefined): FormField | null {
 /** Control characters, and those that reorder or hide text. */
 const DECEPTIVE = /[\p{Cc}\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/u
 
-export function validate(form: CreateForm): FieldErrors {
+export function validate(form: CreateForm, now = Date.now()): FieldErrors {
   const errors: FieldErrors = {}
   const name = form.name.trim()
   if (name === '') errors.name = 'Give the workshop a name.'
@@ -48,6 +53,10 @@ export function validate(form: CreateForm): FieldErrors {
   if (!/^\d+$/.test(form.seats.trim()) || seats < 1 || seats > MOST_SEATS) {
     errors.seats = `Choose between 1 and ${MOST_SEATS} seats.`
   }
+  const starts = momentOf(form.startsAt)
+  const ends = momentOf(form.endsAt)
+  if (ends !== null && Date.parse(ends) <= now) errors.endsAt = 'Choose a time that is still to come.'
+  else if (starts !== null && ends !== null && ends <= starts) errors.endsAt = 'It ends before it opens.'
   const image = form.image.trim()
   if (image !== '' && (image.length > LONGEST_IMAGE || !/^[A-Za-z0-9][A-Za-z0-9._\-/:@]*$/.test(image))) {
     errors.image = 'Write it like python:3.13 or clarateach/workspace:latest.'
@@ -63,12 +72,16 @@ export function validate(form: CreateForm): FieldErrors {
 }
 
 export function requestOf(form: CreateForm): CreateWorkshop {
+  const startsAt = momentOf(form.startsAt)
+  const endsAt = momentOf(form.endsAt)
   const image = form.image.trim()
   const apiKey = form.apiKey.trim()
   const apiKeyName = form.apiKeyName.trim()
   return {
     name: form.name.trim(),
     seats: Number(form.seats),
+    ...(startsAt === null ? {} : { starts_at: startsAt }),
+    ...(endsAt === null ? {} : { ends_at: endsAt }),
     ...(image === '' ? {} : { image }),
     ...(apiKey === '' ? {} : { api_key: apiKey }),
     ...(apiKey === '' || apiKeyName === '' ? {} : { api_key_name: apiKeyName }),

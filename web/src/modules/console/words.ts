@@ -1,6 +1,6 @@
 // How the console says what the API says.
 
-import type { Learner, Presence, Progress, SeatStatus, WorkshopStatus } from '../../api/types'
+import type { Learner, Presence, Progress, SeatStatus, Workshop, WorkshopStatus } from '../../api/types'
 import type { Tone } from '../../components/Badge'
 
 export const WORKSHOP_STATUS: Record<WorkshopStatus, { label: string; tone: Tone }> = {
@@ -44,6 +44,30 @@ export function presenceHint({ presence, presence_since: since, joined_at: joine
     case 'left':
       return since ? `Gone since ${at(since)}. The seat stays theirs` : 'Gone. The seat stays theirs'
   }
+}
+
+/** Clocks of a server and of a laptop differ by less. */
+const CLOCKS_DIFFER_BY_MINUTES = 10
+
+/** The server's clock says that the end is near, this machine's how near. `null`: it is not, or was put off since. */
+export function minutesToWarnOf(warning: Workshop['warning'], left: number | null): number | null {
+  if (!warning || left === null || left > warning.minutes + CLOCKS_DIFFER_BY_MINUTES) return null
+  return Math.min(left, warning.minutes)
+}
+
+/** A moment as `datetime-local` fields have it, in this machine's time zone. */
+export function inLocalTime(moment: string | null): string {
+  if (moment === null) return ''
+  const date = new Date(moment)
+  const two = (value: number) => String(value).padStart(2, '0')
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
+  return `${day}T${two(date.getHours())}:${two(date.getMinutes())}`
+}
+
+/** And back, as the API has it; `null` for what is no time. */
+export function momentOf(localTime: string): string | null {
+  const date = new Date(localTime)
+  return localTime === '' || Number.isNaN(date.getTime()) ? null : date.toISOString()
 }
 
 /** A moment that the API tells, as people say it. */

@@ -183,7 +183,7 @@ function Instead({
   if (!document) {
     return (
       <State title="No file is open">
-        Choose a file from the list, or make a new one. Ctrl+S saves what you write.
+        Choose a file from the list, or make a new one. <span className={styles.keys}>Ctrl+S saves what you write.</span>
       </State>
     )
   }

@@ -48,6 +48,8 @@ export function FileTree(props: Props) {
   const current = rowFor(rows, focused)
   const uploads = useUploads(address, canChange, () => void refresh())
   const { target } = uploads.drop
+  // The seat's own hidden folders are nobody's work.
+  const isBare = rows.every(({ entry }) => entry.name.startsWith('.')) && expanded.size === 0
 
   // A row that had the focus and is gone hands it on, so that the arrow keys go on working.
   const hadFocus = useRef(false)
@@ -179,6 +181,7 @@ export function FileTree(props: Props) {
           data-testid="file-tree"
           data-live={live || undefined}
           data-drop={target === ROOT || undefined}
+          data-bare={isBare || undefined}
           onFocus={() => (hadFocus.current = true)}
           onBlur={() => (hadFocus.current = false)}
         >
@@ -214,7 +217,7 @@ export function FileTree(props: Props) {
           })}
         </div>
       )}
-      {!error && !isLoading && rows.length === 0 && !naming && (
+      {!error && !isLoading && isBare && !naming && (
         <div className={styles.empty}>
           <p>No files yet. Make one{canChange ? ', or drop some here' : ''}.</p>
           {canChange && (

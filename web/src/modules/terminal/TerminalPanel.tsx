@@ -58,7 +58,7 @@ export function TerminalPanel({ address, session, generation, canType, onOutput 
     () => ({
       url: (query) => seatSocketUrl({ endpoint, seat }, 'terminal', query),
       mode: () => session.mode,
-      check: () => session.check(),
+      check: () => session.mayTry(),
       stillExists: async (name) => {
         try {
           return (await listTerminals({ endpoint, seat })).some((terminal) => terminal.name === name)

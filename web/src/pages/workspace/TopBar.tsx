@@ -3,6 +3,7 @@ import { Icon } from '../../components/Icon'
 import { Wordmark } from '../../components/Wordmark'
 import type { SeatRecord } from '../../modules/auth/seatRecords'
 import type { SeatState } from '../../modules/auth/seatSession'
+import { EndsIn } from './EndNotice'
 import { SeatMenu } from './SeatMenu'
 import styles from './workspace.module.css'
 
@@ -13,7 +14,14 @@ const CONNECTION: Record<SeatState['phase'], string> = {
   gone: 'Disconnected',
 }
 
-export function TopBar({ record, state, canChange }: { record: SeatRecord; state: SeatState; canChange: boolean }) {
+interface Props {
+  record: SeatRecord
+  state: SeatState
+  canChange: boolean
+  endsAt: string | null
+}
+
+export function TopBar({ record, state, canChange, endsAt }: Props) {
   const isInstructor = record.role === 'instructor'
   return (
     <header className={styles.top}>
@@ -29,6 +37,7 @@ export function TopBar({ record, state, canChange }: { record: SeatRecord; state
           {state.phase === 'waiting' && state.why === 'locked' ? 'Locked' : CONNECTION[state.phase]}
         </span>
       </span>
+      <EndsIn endsAt={endsAt} />
       <span className={styles.spacer} />
       {isInstructor && (
         <Link className={styles.back} to={`/workshops/${record.workshop}`}>

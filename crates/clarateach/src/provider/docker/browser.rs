@@ -1,15 +1,21 @@
 //! Bringing a seat's browser to a state: making, pausing, resuming and removing its container.
 
+use std::time::Duration;
+
 use bollard::models::ContainerCreateBody;
 use clarateach_protocol::id::{SeatKey, WorkshopId};
 
+use super::config::BrowserConfig;
 use super::connect::Engine;
 use super::observe::{self, Found};
 use super::sidecar::{Plan, Sidecar};
 use super::{DockerProvider, container, names};
+use crate::browser::{BrowserStart, Screen};
 use crate::provider::{BrowserState, BrowserStatus, Instance, InstanceStatus, ProviderError};
 
-const START: &str = "start the browser";
+/// Tries at a state that a cut-off call works against, and the pause between two.
+const ATTEMPTS: usize = 5;
+const PAUSE: Duration = Duration::from_millis(300);
 
 impl DockerProvider {
     /// A seat's browser as it is wanted, from whatever is there; the caller holds the seat's lock.
@@ -19,17 +25,21 @@ impl DockerProvider {
         want: BrowserState,
     ) -> Result<Instance, ProviderError> {
         let engine = self.engine().await?;
-        let found = self.found(key).await?;
-        if found.instance.browser.is(want) {
-            return Ok(found.instance);
+        for _ in 0..ATTEMPTS {
+            let found = self.found(key).await?;
+            if found.instance.browser.is(want) {
+                return Ok(found.instance);
+            }
+            self.change_browser(engine, &found, want).await?;
+            let after = self.found(key).await?.instance;
+            match &after.browser {
+                status if status.is(want) => return Ok(after),
+                BrowserStatus::Stale { reason } => return Err(failed(key, reason.message.clone())),
+                // A call that was cut off is still under way in the engine.
+                _ => tokio::time::sleep(PAUSE).await,
+            }
         }
-        self.change_browser(engine, &found, want).await?;
-        let after = self.found(key).await?.instance;
-        match &after.browser {
-            status if status.is(want) => Ok(after),
-            BrowserStatus::Stale { reason } => Err(failed(key, reason.message.clone())),
-            _ => Err(failed(key, "something else changed it meanwhile")),
-        }
+        Err(failed(key, "something else changes it again and again"))
     }
 
     async fn found(&self, key: &SeatKey) -> Result<Found, ProviderError> {
@@ -80,13 +90,18 @@ impl DockerProvider {
         seat: &Instance,
     ) -> Result<String, ProviderError> {
         let key = seat.key();
-        let image = &self.config.browser_image;
+        let BrowserConfig {
+            engine: kind,
+            image,
+        } = &self.config.browser;
         self.images.there(engine, image).await?;
         let ca_bundle = container::ca_bundle(&self.config.runtime_dir);
         let plan = Plan {
             instance: &self.config.instance,
             seat,
+            engine: kind,
             image,
+            start: &BrowserStart::new(Screen::default()),
             resolv_conf: &self.resolv_conf(&key.workshop),
             ca_bundle: ca_bundle.as_deref(),
             cpus: engine.cpus(),
@@ -113,7 +128,7 @@ impl DockerProvider {
 
 fn failed(key: &SeatKey, why: impl Into<String>) -> ProviderError {
     ProviderError::Engine {
-        operation: START,
+        operation: "change the browser",
         subject: format!("of {key}"),
         source: why.into().into(),
     }

@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use super::names::InstanceId;
+use crate::browser::BrowserEngine;
 use crate::model::Cidr;
 
 /// How seats are made here.
@@ -19,8 +20,8 @@ pub struct DockerConfig {
     pub runtime_dir: PathBuf,
     /// What to do where seats can't be isolated.
     pub weak_isolation: WeakIsolation,
-    /// Image of seats' browsers.
-    pub browser_image: String,
+    /// What seats' browsers are made of.
+    pub browser: BrowserConfig,
     /// Name servers for seats; none: the host's, read again by each prepare.
     pub resolvers: Vec<Ipv4Addr>,
 }
@@ -36,6 +37,15 @@ impl DockerConfig {
             ..self
         }
     }
+}
+
+/// What seats' browsers are made of.
+#[derive(Debug, Clone)]
+pub struct BrowserConfig {
+    /// The engine.
+    pub engine: &'static BrowserEngine,
+    /// An image of that engine.
+    pub image: String,
 }
 
 /// What to do where seats can't be isolated from host and neighbours.

@@ -350,28 +350,27 @@ pub(super) async fn stop(engine: &Engine, container: &str) -> Result<(), Provide
 
 /// Freezes a container; one that is frozen already, or doesn't run, is fine.
 pub(super) async fn pause(engine: &Engine, container: &str) -> Result<(), ProviderError> {
-    engine
-        .attempt(
-            "pause the container",
-            container,
-            READ,
-            engine.docker().pause_container(container),
-        )
-        .await
-        .map(drop)
+    let call = engine.docker().pause_container(container);
+    let operation = "pause the container";
+    let paused = engine.attempt(operation, container, READ, call).await?;
+    told(operation, container, paused);
+    Ok(())
 }
 
 /// Lets a frozen container go on; one that isn't is fine.
 pub(super) async fn unpause(engine: &Engine, container: &str) -> Result<(), ProviderError> {
-    engine
-        .attempt(
-            "unpause the container",
-            container,
-            READ,
-            engine.docker().unpause_container(container),
-        )
-        .await
-        .map(drop)
+    let call = engine.docker().unpause_container(container);
+    let operation = "unpause the container";
+    let unpaused = engine.attempt(operation, container, READ, call).await?;
+    told(operation, container, unpaused);
+    Ok(())
+}
+
+/// A refusal of what may have been done already: whoever asked looks again.
+fn told(operation: &str, container: &str, answer: Result<(), Refusal>) {
+    if let Err(refusal) = answer {
+        tracing::debug!(container, %refusal, "cannot {operation}");
+    }
 }
 
 /// Kills and removes a container with its anonymous volumes; an absent one is fine.

@@ -16,6 +16,7 @@ use super::disk::SEAT_UID;
 use super::names::{self, InstanceId};
 use super::observe::{self, Phase};
 use super::seccomp;
+use crate::browser::{BrowserEngine, BrowserStart};
 use crate::model::Reason;
 use crate::provider::{BrowserStatus, Instance};
 
@@ -39,7 +40,9 @@ pub(super) struct Plan<'a> {
     pub(super) instance: &'a InstanceId,
     /// The seat as it runs now.
     pub(super) seat: &'a Instance,
+    pub(super) engine: &'a BrowserEngine,
     pub(super) image: &'a str,
+    pub(super) start: &'a BrowserStart,
     pub(super) resolv_conf: &'a Path,
     /// CA bundle that seats trust, where there is one.
     pub(super) ca_bundle: Option<&'a Path>,
@@ -54,7 +57,7 @@ impl Plan<'_> {
             image: Some(self.image.to_owned()),
             user: Some(format!("{SEAT_UID}:{SEAT_UID}")),
             working_dir: Some(HOME.to_owned()),
-            env: Some(vec![format!("HOME={HOME}")]),
+            env: Some(self.environment()),
             healthcheck: Some(HealthConfig {
                 test: Some(vec!["NONE".to_owned()]),
                 ..HealthConfig::default()
@@ -64,6 +67,14 @@ impl Plan<'_> {
             host_config: Some(self.host_config()),
             ..ContainerCreateBody::default()
         }
+    }
+
+    fn environment(&self) -> Vec<String> {
+        let variables = self.engine.environment(self.start).into_iter();
+        variables
+            .chain([("HOME", HOME.to_owned())])
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect()
     }
 
     fn labels(&self) -> HashMap<String, String> {

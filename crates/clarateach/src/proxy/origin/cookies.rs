@@ -6,7 +6,7 @@
 use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderValue};
 
-use crate::addresses::{Naming, OwnHost};
+use crate::addresses::{Naming, OwnHost, Scheme};
 
 /// What names of ours begin with, behind a prefix that browsers give a meaning to.
 const OURS: &str = "clarateach-";
@@ -59,7 +59,10 @@ pub(super) fn to_program(headers: &mut HeaderMap, own: &OwnHost) {
     let theirs: Vec<String> = pairs(headers)
         .filter_map(|(name, value)| {
             let name = match &prefix {
-                Some(prefix) => name.strip_prefix(prefix.as_str())?,
+                // With a space behind the prefix it is none that we made, and not the name that it seems.
+                Some(prefix) => name
+                    .strip_prefix(prefix.as_str())
+                    .filter(|name| *name == name.trim())?,
                 None => name,
             };
             (!is_ours(name)).then(|| format!("{name}={value}"))
@@ -108,8 +111,17 @@ fn set_cookie(line: &str, own: &OwnHost) -> Option<String> {
         }
     }
     cookie += "; ";
-    cookie += super::cookie_attributes(own);
+    cookie += attributes(own);
     Some(cookie)
+}
+
+/// Attributes of our cookies at an own origin: in a frame of another site only the first work, and a
+/// plain address has no other site and no `Secure`.
+pub(super) fn attributes(own: &OwnHost) -> &'static str {
+    match (own.naming, own.origin.scheme()) {
+        (Naming::Names, Scheme::Http | Scheme::Https) => "SameSite=None; Secure; Partitioned",
+        (Naming::Numbers, _) => "SameSite=Lax",
+    }
 }
 
 #[cfg(test)]
@@ -164,8 +176,9 @@ mod tests {
 
     #[test]
     fn where_ports_share_cookies_each_program_gets_its_own() {
-        let lines =
-            ["p20007-a=1; p20008-a=2; a=3; clarateach-origin-ab-20007=x; p20007-clarateach-x=y"];
+        let lines = [
+            "p20007-a=1; p20008-a=2; a=3; clarateach-origin-ab-20007=x; p20007-clarateach-x=y; p20007- clarateach-y=z",
+        ];
         assert_eq!(passed(&lines, &numbered()).as_deref(), Some("a=1"));
     }
 

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::server::Arriving;
+use crate::arriving::Arriving;
 use axum::body::Body;
 use clarateach_protocol::id::{SeatKey, SeatNumber};
 use clarateach_protocol::origin::{SeatPort, Target};

@@ -13,7 +13,7 @@ use super::super::error::ProxyError;
 use super::asker::is_reading;
 use super::pages::Page;
 use super::path::{LocalPath, query_value};
-use super::{Asked, OwnOrigins, cookie_attributes, cookies};
+use super::{Asked, OwnOrigins, cookies};
 use crate::addresses::OwnHost;
 
 /// Paths below are ours; programs don't see them.
@@ -107,7 +107,7 @@ impl Gateway {
 fn set_cookie(headers: &mut HeaderMap, own: &OwnHost, name: &str, value: &str, seconds: u64) {
     let cookie = format!(
         "{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; {}",
-        cookie_attributes(own)
+        cookies::attributes(own)
     );
     let mut cookie = HeaderValue::try_from(cookie).expect("tokens and numbers are ASCII");
     cookie.set_sensitive(true);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::body::Body;
 use clarateach_protocol::origin::TUNNEL_PROTOCOL;
 use clarateach_protocol::route::Service;
-use clarateach_protocol::token::{Mode, Scope};
+use clarateach_protocol::token::{Mode, Scope, Visitor};
 use http::header::{AUTHORIZATION, CONNECTION, HOST, UPGRADE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::{Body as _, Incoming};
@@ -23,8 +23,8 @@ use super::super::forward::{Upstream, broken};
 use super::super::upgrade::pump;
 use super::super::{Gateway, Handshake, seconds_since_1970};
 use super::{Asked, Program, Visit};
+use crate::arriving::Arriving;
 use crate::directory::ExchangePlace;
-use crate::server::Arriving;
 
 /// A program that is being debugged may take its time: so many times what a seat's server may.
 const PATIENCE: u32 = 10;
@@ -100,10 +100,13 @@ impl Gateway {
         let seat = hyper::upgrade::on(&mut response);
         ending.or_when(&self.draining);
         // A page's socket is the page's, and says nothing of whether its learner is there.
+        let claims = &visit.claims;
+        let visiting = (claims.visitor == Visitor::Instructor)
+            .then(|| self.visits.begin(&claims.sub, claims.seat, claims.mode));
         let (place, half_open) = (upstream.place, self.limits.half_open);
         let pumping = async move {
             pump((downstream, seat), None, half_open, ending).await;
-            drop(place);
+            drop((place, visiting));
         };
         self.tasks.spawn(pumping.in_current_span());
         Ok(accepted)

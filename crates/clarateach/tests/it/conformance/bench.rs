@@ -165,7 +165,7 @@ pub(super) fn docker_config(data: &Path, runtime: &Path, instance: &str) -> Dock
         seat_networks: "198.18.0.0/15".parse().unwrap(),
         runtime_dir: runtime.to_owned(),
         weak_isolation: WeakIsolation::Refuse,
-        browser_image: stand_in::browser_image(),
+        browser: stand_in::browser(),
         resolvers: Vec::new(),
     }
 }

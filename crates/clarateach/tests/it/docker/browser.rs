@@ -19,7 +19,7 @@ fn with_browser() -> WorkshopSpec {
 }
 
 impl World {
-    async fn browser(&self, seat: &Instance, want: BrowserState) -> Instance {
+    pub(super) async fn browser(&self, seat: &Instance, want: BrowserState) -> Instance {
         self.provider.set_browser(&seat.key(), want).await.unwrap()
     }
 
@@ -257,7 +257,7 @@ async fn somebody_elses_container_of_that_name_is_left_alone() {
         world.prepared(&spec).await;
         let seat = world.seat(&spec, 1).await;
         let name = format!("{}-browser", seat.key());
-        let image = &world.config.browser_image;
+        let image = &world.config.browser.image;
         let theirs = host("docker", &["create", "--name", &name, image]);
         assert_eq!(world.browser_of(&seat).await, BrowserStatus::Absent);
         let set = world
@@ -279,7 +279,7 @@ async fn somebody_elses_container_of_that_name_is_left_alone() {
 async fn a_missing_browser_image_is_named() {
     let missing = "clarateach/browser:never-built";
     scene_with(
-        |config| config.browser_image = missing.to_owned(),
+        |config| config.browser.image = missing.to_owned(),
         |world| async move {
             let spec = with_browser();
             world.prepared(&spec).await;

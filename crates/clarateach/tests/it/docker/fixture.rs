@@ -73,7 +73,7 @@ impl World {
             seat_networks: "198.18.0.0/15".parse().unwrap(),
             runtime_dir: runtime.path().to_owned(),
             weak_isolation: WeakIsolation::Refuse,
-            browser_image: stand_in::browser_image(),
+            browser: stand_in::browser(),
             resolvers: Vec::new(),
         };
         change(&mut config);

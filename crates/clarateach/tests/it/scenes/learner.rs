@@ -52,7 +52,7 @@ impl Learner {
         self.joined["token"].as_str().unwrap()
     }
 
-    fn path(&self, below: &str) -> String {
+    pub(super) fn path(&self, below: &str) -> String {
         let endpoint = self.joined["endpoint"].as_str().unwrap();
         let path = endpoint
             .strip_prefix(&self.client.base)

@@ -6,6 +6,7 @@ use bollard::models::{ContainerConfig, ContainerStateStatusEnum as State};
 use clarateach_protocol::id::{Generation, SeatNumber};
 
 use super::*;
+use crate::browser::{SELKIES, Screen};
 use crate::provider::{Endpoints, InstanceStatus};
 
 fn ours() -> InstanceId {
@@ -37,7 +38,9 @@ fn body() -> ContainerCreateBody {
     let plan = Plan {
         instance: &ours(),
         seat: &seat(),
+        engine: &SELKIES,
         image: "clarateach/browser:latest",
+        start: &BrowserStart::new(Screen::default()),
         resolv_conf: Path::new("/data/seats/ws-abcd1234/resolv.conf"),
         ca_bundle: Some(Path::new("/data/runtime/ca.pem")),
         cpus: 4,
@@ -50,6 +53,7 @@ fn a_browsers_container_is_locked_down() {
     insta::with_settings!({sort_maps => true}, {
         insta::assert_json_snapshot!(body(), {
             ".HostConfig.SecurityOpt[1]" => "seccomp=<seccomp.rs>",
+            ".Env" => "<browser/tests.rs>",
         });
     });
 }

@@ -30,13 +30,13 @@ struct Coming {
 
 /// What takes rests of bodies, and for how long at the most.
 #[derive(Clone, Default)]
-pub(super) struct Lingering {
-    pub(super) tasks: TaskTracker,
-    pub(super) kill: CancellationToken,
+pub(crate) struct Lingering {
+    pub(crate) tasks: TaskTracker,
+    pub(crate) kill: CancellationToken,
 }
 
 impl Arriving {
-    pub(super) fn new(incoming: Incoming, headers: &HeaderMap, connection: &Lingering) -> Self {
+    pub(crate) fn new(incoming: Incoming, headers: &HeaderMap, connection: &Lingering) -> Self {
         Self((!incoming.is_end_stream()).then(|| Coming {
             incoming,
             connection: connection.clone(),

@@ -1,0 +1,74 @@
+//! Selkies 2.1 over WebSocket, in our own image: `images/browser`.
+//!
+//! Names of variables and routes are those of the wheel's `settings.py` and `stream_server.py`.
+
+use super::AllowedPath::{Below, Exact, Socket};
+use super::Value::{Control, Nonce, Rates, StartUrl, Text, View};
+use super::{BrowserEngine, Credentials, Media};
+
+/// The engine that ClaraTeach builds itself.
+pub const SELKIES: BrowserEngine = BrowserEngine {
+    name: "selkies",
+    image: "clarateach/browser:latest",
+    health: "/api/health",
+    // The image's own addition: `rootfs/usr/share/clarateach/stream.py`.
+    challenge: Some("challenge"),
+    paths: &[
+        Exact("/"),
+        Exact("/api/status"),
+        Below("/assets/"),
+        Exact("/favicon.ico"),
+        Exact("/icon.png"),
+        Exact("/icon-512.png"),
+        Exact("/manifest.json"),
+        Socket("/api/websockets"),
+    ],
+    credentials: Credentials::Basic { user: "seat" },
+    environment: &[
+        // Ours, read by the image's start script. The picture follows the viewer's panel up to this.
+        ("CLARATEACH_SCREEN", Text("1920x1200")),
+        ("CLARATEACH_START_URL", StartUrl),
+        ("CLARATEACH_BROWSER_NONCE", Nonce),
+        ("SELKIES_PUBLIC", Text("true")),
+        ("SELKIES_PORT", Text("3003")),
+        ("SELKIES_MODE", Text("websockets")),
+        ("SELKIES_ENABLE_DUAL_MODE", Text("false")),
+        ("SELKIES_ENABLE_BASIC_AUTH", Text("true")),
+        ("SELKIES_BASIC_AUTH_USER", Text("seat")),
+        ("SELKIES_BASIC_AUTH_PASSWORD", Control),
+        ("SELKIES_BASIC_AUTH_VIEWONLY_PASSWORD", View),
+        // Who frames the origin is the gateway's to say.
+        ("SELKIES_FRAME_ANCESTORS", Text("*")),
+        ("SELKIES_FRAMERATE", Rates),
+        ("SELKIES_ENCODER", Text("h264enc")),
+        ("SELKIES_USE_CPU", Text("true")),
+        ("SELKIES_GPU_ID", Text("-1")),
+        ("SELKIES_AUTO_GPU", Text("false")),
+        // Many seats share the machine: one thread encodes a seat's picture.
+        ("SELKIES_CPU_ENCODE_THREADING", Text("false|locked")),
+        // A still screen costs nothing.
+        ("SELKIES_VIDEO_STREAMING_MODE", Text("false|locked")),
+        ("SELKIES_AUDIO_ENABLED", Text("false|locked")),
+        ("SELKIES_MICROPHONE_ENABLED", Text("false|locked")),
+        ("SELKIES_WEBCAM_ENABLED", Text("false|locked")),
+        ("SELKIES_GAMEPAD_ENABLED", Text("false|locked")),
+        ("SELKIES_COMMAND_ENABLED", Text("false|locked")),
+        ("SELKIES_FILE_TRANSFERS", Text("none")),
+        ("SELKIES_PRINTING_ENABLED", Text("false|locked")),
+        ("SELKIES_SECOND_SCREEN", Text("false|locked")),
+        ("SELKIES_ENABLE_SHARING", Text("false|locked")),
+        ("SELKIES_ENABLE_COLLAB", Text("false|locked")),
+        ("SELKIES_ENABLE_PLAYER2", Text("false|locked")),
+        ("SELKIES_ENABLE_PLAYER3", Text("false|locked")),
+        ("SELKIES_ENABLE_PLAYER4", Text("false|locked")),
+        ("SELKIES_ENABLE_METRICS_HTTP", Text("false")),
+        // WebRTC is not used; its defaults name servers on the internet.
+        ("SELKIES_STUN_HOST", Text("")),
+        ("SELKIES_TURN_HOST", Text("")),
+        ("SELKIES_TURN_SHARED_SECRET", Text("")),
+        ("SELKIES_UI_TITLE", Text("Browser")),
+        ("SELKIES_UI_SHOW_LOGO", Text("false")),
+        ("SELKIES_UI_SHOW_SIDEBAR", Text("false")),
+    ],
+    media: Media::Socket,
+};
