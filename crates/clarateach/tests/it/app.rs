@@ -52,7 +52,7 @@ impl TestApp {
             .with_max_level(tracing::Level::WARN)
             .with_test_writer()
             .try_init();
-        Self::of(App::start(config).await.unwrap())
+        Self::of(Box::pin(App::start(config)).await.unwrap())
     }
 
     /// A server whose seats go wrong as told.
@@ -62,7 +62,7 @@ impl TestApp {
             let made = SimulatedProvider::new(keys.signing.verifying_keys());
             Ok(seats.insert(Arc::new(made)).clone())
         });
-        let app = Self::of(app.await.unwrap());
+        let app = Self::of(Box::pin(app).await.unwrap());
         (app, seats.unwrap())
     }
 
@@ -76,7 +76,7 @@ impl TestApp {
             let seats: Arc<dyn Provider> = seats.get_or_insert_with(make).clone();
             Ok(seats)
         });
-        Self::of(app.await.unwrap())
+        Self::of(Box::pin(app).await.unwrap())
     }
 
     fn of(app: App) -> Self {
