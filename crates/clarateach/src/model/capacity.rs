@@ -5,8 +5,11 @@ use std::iter::Sum;
 
 use super::Resources;
 
-/// A seat counts with one of so many parts of its disk.
-const DISK_PART: u64 = 4;
+/// Limits are there for the one seat that goes astray; a class uses a part of them. A default seat counts
+/// with 256 MiB of memory, 256 MiB of disk and 128 processes: see the sizing table of docs/performance.md.
+const MEMORY_PART: u64 = 4;
+const DISK_PART: u64 = 8;
+const PIDS_PART: u64 = 4;
 
 /// Memory, disk and processes: a machine's, or what seats may use together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -20,14 +23,13 @@ pub struct Amounts {
 }
 
 impl Amounts {
-    /// What so many seats count with: memory and processes up to their limits, a part of their disks,
-    /// which take room only as they fill.
+    /// What so many seats count with: a part of what they may use.
     #[must_use]
     pub fn of(seats: u64, each: Resources) -> Self {
         Self {
-            memory_mib: seats * u64::from(each.memory_mib),
+            memory_mib: seats * u64::from(each.memory_mib).div_ceil(MEMORY_PART),
             disk_mib: seats * u64::from(each.disk_mib).div_ceil(DISK_PART),
-            pids: seats * u64::from(each.pids),
+            pids: seats * u64::from(each.pids).div_ceil(PIDS_PART),
         }
     }
 
@@ -126,7 +128,7 @@ mod tests {
 
     const MACHINE: Amounts = Amounts {
         memory_mib: 16 * 1024,
-        disk_mib: 26 * 1024,
+        disk_mib: 16 * 1024,
         pids: 32_768,
     };
 
@@ -134,19 +136,19 @@ mod tests {
     fn what_runs_out_first_decides() {
         let machine = Capacity::of_machine(MACHINE);
         let each = Resources::default();
-        assert_eq!(machine.seats_left(Amounts::default(), each), 14);
+        assert_eq!(machine.seats_left(Amounts::default(), each), 57);
         let small = Resources {
             memory_mib: 128,
             ..each
         };
-        assert_eq!(machine.seats_left(Amounts::default(), small), 50, "disk");
+        assert_eq!(machine.seats_left(Amounts::default(), small), 60, "disk");
         let tiny = Resources {
             disk_mib: 64,
             ..small
         };
         assert_eq!(
             machine.seats_left(Amounts::default(), tiny),
-            60,
+            240,
             "processes"
         );
     }
@@ -155,10 +157,10 @@ mod tests {
     fn the_last_seat_that_fits_is_admitted_and_no_other() {
         let machine = Capacity::of_machine(MACHINE);
         let each = Resources::default();
-        for taken in 0..=14 {
+        for taken in 0..=57 {
             let taken_by = Amounts::of(taken, each);
             let left = machine.seats_left(taken_by, each);
-            assert_eq!(left, 14 - taken);
+            assert_eq!(left, 57 - taken);
             assert!(machine.admits(taken_by, Amounts::of(left, each)));
             assert!(!machine.admits(taken_by, Amounts::of(left + 1, each)));
         }

@@ -1,7 +1,6 @@
 //! Admission: what this machine can hold, as the API, `doctor` and creating workshops know it.
 //!
-//! Every seat counts with its limits of memory and processes, used or not: nothing inside its own limit
-//! is ever killed for another; and with a part of its disk, which is sparse. More than fits needs an explicit yes.
+//! Every seat counts with a part of its limits, used or not ([`Amounts::of`]). More than fits needs an explicit yes.
 
 use super::{Error, Service, StandbyView};
 use crate::model::{Amounts, Capacity, Resources, WorkshopKind};

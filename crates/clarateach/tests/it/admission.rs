@@ -6,10 +6,10 @@ use serde_json::json;
 
 use super::app::{scene, scene_with_seats};
 
-/// Room for three seats of the default size.
+/// Room for three seats of the default size, each counted with 256 MiB.
 fn three_seats() -> Capacity {
     let for_seats = Amounts {
-        memory_mib: 3 * 1024 + 512,
+        memory_mib: 3 * 256 + 128,
         disk_mib: 100 * 1024,
         pids: 32_768,
     };
@@ -25,9 +25,9 @@ async fn more_than_fits_needs_a_yes_and_says_the_arithmetic() {
         assert_eq!(capacity["seats_left"], 1);
         assert_eq!(
             capacity["taken"],
-            json!({"memory_mb": 2048, "disk_mb": 1024, "pids": 1024})
+            json!({"memory_mb": 512, "disk_mb": 512, "pids": 256})
         );
-        assert_eq!(capacity["for_seats"]["memory_mb"], 3584);
+        assert_eq!(capacity["for_seats"]["memory_mb"], 896);
 
         let mut asked = json!({"name": "Class", "seats": 2});
         let refused = instructor.post("/api/workshops", asked.clone()).await;
@@ -40,8 +40,8 @@ async fn more_than_fits_needs_a_yes_and_says_the_arithmetic() {
             .unwrap()
             .to_owned();
         for figure in [
-            "2 more seats need 2.0 GiB memory",
-            "3.5 GiB memory",
+            "2 more seats need 0.5 GiB memory",
+            "0.9 GiB memory",
             "1 more fit",
         ] {
             assert!(message.contains(figure), "{figure}: {message}");
