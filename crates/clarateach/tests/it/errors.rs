@@ -33,6 +33,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("nothing_listens", "origins/pages.rs"),
     ("nothing_to_undo", "undo.rs"),
     ("origins_off", "origins/numbers.rs"),
+    ("overcommit", "admission.rs"),
     ("overloaded", "proxy/load.rs"),
     ("port_not_open", "origins/matrix.rs"),
     ("seat_busy", "proxy/load.rs"),

@@ -84,6 +84,9 @@ async fn a_join_in_flight_is_refused_or_ends_with_the_workshop() {
             let joins = (0..20).map(|n| {
                 let (client, workshop, answered) = (app.client(), &workshop, &answered);
                 async move {
+                    // A few at a time, so that some come after the delete however fast they are.
+                    let mut others = answered.subscribe();
+                    others.wait_for(|count| count + 5 >= n).await.unwrap();
                     let answer = client.join(workshop, &format!("Learner {n}")).await;
                     answered.send_modify(|count| *count += 1);
                     answer
