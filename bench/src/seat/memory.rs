@@ -21,6 +21,8 @@ pub(crate) const SCREEN: (u16, u16) = (120, 30);
 const SETTLE: Duration = Duration::from_millis(300);
 /// Numbers of terminals with which it is measured.
 const TERMINALS: [usize; 3] = [0, 1, 10];
+/// Seats of a class: their servers share the pages of one program.
+const CLASS: usize = 20;
 
 pub(crate) async fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
     let contenders: Vec<Contender> = bench
@@ -74,6 +76,39 @@ pub(crate) async fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
     }
     report.add(table);
     report.set("memory", json!(figures));
+    if contenders.contains(&Contender::Seat) {
+        measure_class(bench, report).await?;
+    }
+    Ok(())
+}
+
+/// As seats have it: many servers of one program, each with one terminal of 1,000 lines.
+async fn measure_class(bench: &Bench, report: &mut Report) -> Result<()> {
+    let seats = bench.extent.choose(CLASS, 2);
+    progress(&format!("memory: {seats} in-seat servers"));
+    let mut class = Vec::new();
+    for _ in 0..seats {
+        let servers = Servers::start(&bench.programs, &[Contender::Seat])?;
+        let terminal = filled(&servers, Contender::Seat).await?;
+        class.push((servers, terminal));
+    }
+    sleep(SETTLE).await;
+    let mut seen = Vec::new();
+    for (servers, _) in &class {
+        let server = servers.of(Contender::Seat);
+        seen.push(vec![server.first().context("a server")?.memory()?]);
+    }
+    let each = pss(&seen, 0);
+    let mut table = Table::new(
+        "memory of a class of in-seat servers",
+        &["seats", "each, MB"],
+    );
+    table.row(&[seats.to_string(), format!("{each:.1}")]);
+    report.add(table);
+    report.set(
+        "memory_of_a_class",
+        json!({"seats": seats, "pss_mb_each": rounded(each, 2)}),
+    );
     Ok(())
 }
 

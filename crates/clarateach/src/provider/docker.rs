@@ -45,7 +45,7 @@ use self::disk::Disks;
 use self::image::Images;
 use self::locks::SeatLocks;
 pub use self::names::{InstanceId, InstanceIdError};
-use self::network::Subnet;
+use self::network::{Making, Subnet};
 use self::observe::Phase as ContainerPhase;
 pub use self::residue::residue;
 use super::{
@@ -68,6 +68,8 @@ pub struct DockerProvider {
     images: Images,
     /// Held while a subnet is chosen and taken.
     choosing_network: tokio::sync::Mutex<()>,
+    /// Workshops whose network was asked for, and no answer came yet: who asked may have been cut off.
+    networks_begun: Mutex<BTreeSet<WorkshopId>>,
     /// Networks asserted by this process.
     subnets: Mutex<HashMap<WorkshopId, Subnet>>,
     seats: SeatLocks,
@@ -87,6 +89,7 @@ impl DockerProvider {
             images: Images::new(&config.data_dir),
             config,
             choosing_network: tokio::sync::Mutex::default(),
+            networks_begun: Mutex::default(),
             subnets: Mutex::default(),
             seats: SeatLocks::default(),
             memory: tokio::sync::OnceCell::new(),
@@ -107,7 +110,10 @@ impl DockerProvider {
         } = &self.config;
         let subnet = {
             let _choosing = self.choosing_network.lock().await;
-            network::ensure(engine, instance, &workshop.id, *seat_networks).await?
+            self.lock_networks_begun().insert(workshop.id);
+            let made = network::ensure(engine, instance, &workshop.id, *seat_networks).await;
+            self.lock_networks_begun().remove(&workshop.id);
+            made?
         };
         let resolvers = self.resolvers();
         let rules = firewall::Rules {
@@ -241,6 +247,12 @@ impl DockerProvider {
         self.disks.workshop_folder(workshop).join("resolv.conf")
     }
 
+    fn lock_networks_begun(&self) -> MutexGuard<'_, BTreeSet<WorkshopId>> {
+        self.networks_begun
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock_subnets(&self) -> MutexGuard<'_, HashMap<WorkshopId, Subnet>> {
         self.subnets.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -355,7 +367,9 @@ impl Provider for DockerProvider {
             // All of them are tried before the first error counts.
             removals.into_iter().collect::<Result<(), _>>()?;
         }
-        network::remove(engine, instance, workshop).await?;
+        let begun = self.lock_networks_begun().remove(workshop);
+        let making = if begun { Making::Perhaps } else { Making::No };
+        network::remove(engine, instance, workshop, making).await?;
         let removed = firewall::remove(instance, workshop).await;
         self.or_weak("remove the firewall's rules", removed)?;
         self.lock_subnets().remove(workshop);

@@ -3,8 +3,10 @@
 //! Nothing personal and nothing secret goes in: learners, keys and files are bound to it later.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bollard::models::{
     ContainerCreateBody, ContainerSummary, EndpointIpamConfig, EndpointSettings, HealthConfig,
@@ -12,10 +14,9 @@ use bollard::models::{
     RestartPolicy, RestartPolicyNameEnum,
 };
 use bollard::query_parameters::{
-    CreateContainerOptionsBuilder, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
-    StartContainerOptions, StopContainerOptionsBuilder, WaitContainerOptionsBuilder,
+    CreateContainerOptionsBuilder, InspectContainerOptions, ListContainersOptionsBuilder,
+    RemoveContainerOptionsBuilder, StartContainerOptions, StopContainerOptionsBuilder,
 };
-use futures_util::StreamExt;
 
 use super::connect::{Engine, READ, Refusal, WRITE, refused};
 use super::disk::SEAT_UID;
@@ -26,6 +27,8 @@ use crate::model::Resources;
 use crate::provider::{ProviderError, SeatSpec};
 use crate::seat_runtime::CA_BUNDLE;
 
+/// Pause before looking again for what the engine is removing.
+const UNDER_WAY: Duration = Duration::from_millis(50);
 /// Where the in-seat server and the platform's public keys are mounted.
 const RUNTIME: &str = "/.clarateach";
 const WORKSPACE: &str = "/workspace";
@@ -396,20 +399,28 @@ pub(super) async fn remove(engine: &Engine, container: &str) -> Result<(), Provi
     }
 }
 
+/// The engine's own wait for a removal never ends when it begins a moment after it.
 async fn wait_until_removed(engine: &Engine, container: &str) -> Result<(), ProviderError> {
-    let options = WaitContainerOptionsBuilder::new()
-        .condition("removed")
-        .build();
-    let removal = async {
-        let mut exits = Box::pin(engine.docker().wait_container(container, Some(options)));
-        // What it exited with doesn't matter; that it is gone does.
-        let _ = exits.next().await;
-        Ok(())
-    };
     engine
-        .find("remove the container", container, WRITE, removal)
+        .find(
+            "remove the container",
+            container,
+            WRITE,
+            look_until_absent(engine, container),
+        )
         .await
         .map(drop)
+}
+
+async fn look_until_absent(
+    engine: &Engine,
+    container: &str,
+) -> Result<Infallible, bollard::errors::Error> {
+    loop {
+        let look = None::<InspectContainerOptions>;
+        engine.docker().inspect_container(container, look).await?;
+        tokio::time::sleep(UNDER_WAY).await;
+    }
 }
 
 /// Ids of all containers with these labels, running or not.

@@ -28,6 +28,9 @@ const ATTEMPTS: usize = 8;
 /// Pause before looking again for what the engine is making.
 const UNDER_WAY: Duration = Duration::from_millis(300);
 
+/// After so many looks nothing is being made: the call never arrived, or the engine crashed in it.
+const LOOKS: usize = 5;
+
 /// The subnet of one workshop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Subnet(Cidr);
@@ -136,22 +139,40 @@ pub(super) async fn names_of(
         .collect())
 }
 
-/// Removes a workshop's network; an absent one is fine.
+/// Whether the engine may be making a network for whoever asked before and was cut off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Making {
+    No,
+    Perhaps,
+}
+
+/// Removes a workshop's network; an absent one is fine, and one that is being made is waited for.
 pub(super) async fn remove(
     engine: &Engine,
     instance: &InstanceId,
     workshop: &WorkshopId,
+    making: Making,
 ) -> Result<(), ProviderError> {
-    for network in list(engine, Some((instance, Some(workshop)))).await? {
-        let Some(id) = network.id else { continue };
-        engine
-            .find(
-                "remove the network",
-                names::network(workshop),
-                WRITE,
-                engine.docker().remove_network(&id),
-            )
-            .await?;
+    let bridge = Path::new("/sys/class/net").join(names::bridge(workshop));
+    let mut awaited = making == Making::Perhaps;
+    for _ in 0..LOOKS {
+        for network in list(engine, Some((instance, Some(workshop)))).await? {
+            awaited = false;
+            let Some(id) = network.id else { continue };
+            engine
+                .find(
+                    "remove the network",
+                    names::network(workshop),
+                    WRITE,
+                    engine.docker().remove_network(&id),
+                )
+                .await?;
+        }
+        // The bridge is there before the network is listed.
+        if !awaited && !bridge.exists() {
+            break;
+        }
+        tokio::time::sleep(UNDER_WAY).await;
     }
     Ok(())
 }
