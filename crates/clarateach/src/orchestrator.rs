@@ -11,6 +11,7 @@ pub mod probe;
 mod progress;
 pub mod reconcile;
 mod seat;
+mod seat_browser;
 pub mod seat_client;
 mod settings;
 mod stage;
@@ -25,6 +26,7 @@ use tokio::sync::{Semaphore, broadcast};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::browsers::Browsers;
 use crate::directory::Directory;
 use crate::model::{Capacity, WorkshopSpec};
 use crate::provider::{Provider, ProviderError, ProviderReport};
@@ -45,6 +47,8 @@ pub struct Parts {
     /// What the proxy looks up. Its tenancies are set before the orchestrator starts, and before it
     /// is woken for a new seat or generation.
     pub directory: Arc<Directory>,
+    /// Who wants a browser, and what there is of each.
+    pub browsers: Arc<Browsers>,
     /// Signs what seats are asked with.
     pub key: Arc<SigningKey>,
 }
@@ -70,6 +74,7 @@ impl Orchestrator {
             provider: parts.provider,
             store: parts.store,
             key: parts.key,
+            browsers: parts.browsers,
             permits: Arc::new(Semaphore::new(settings.parallel)),
             patient_permits: Arc::new(Semaphore::new(settings.parallel_ahead)),
             settings: Arc::new(settings),

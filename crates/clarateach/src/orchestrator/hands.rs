@@ -10,9 +10,12 @@ use clarateach_protocol::token::SigningKey;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use super::probe::browser::{self, BrowserError};
 use super::probe::{self, ProbeError};
 use super::seat_client::SeatClient;
 use super::settings::Settings;
+use crate::browser::BrowserDoor;
+use crate::browsers::Browsers;
 use crate::model::{Capacity, DesiredWorkshop, Seat, Workshop, WorkshopKind, WorkshopSpec};
 use crate::provider::{
     BrowserState, Instance, Progress, Provider, ProviderError, ProviderReport, SeatSpec,
@@ -25,6 +28,7 @@ pub(super) struct Hands {
     pub(super) provider: Arc<dyn Provider>,
     pub(super) store: Store,
     pub(super) key: Arc<SigningKey>,
+    pub(super) browsers: Arc<Browsers>,
     pub(super) settings: Arc<Settings>,
     /// One for each action on a seat that may be under way.
     pub(super) permits: Arc<Semaphore>,
@@ -38,6 +42,7 @@ pub(super) enum Outcome {
     Prepared(Result<(), ProviderError>),
     Acted(SeatNumber, Generation, Acted),
     Asked(SeatNumber, String, Result<Option<String>, ProbeError>),
+    BrowserProbed(SeatNumber, String, Result<Arc<BrowserDoor>, BrowserError>),
     WorkshopDestroyed(Result<(), RemovalError>),
 }
 
@@ -207,6 +212,21 @@ impl Hands {
         let after = self.settings.deadlines.create;
         let call = self.provider.set_browser(seat, want);
         Acted::BrowserSet(within("changing the browser", after, call).await)
+    }
+
+    /// Waits until the browser beside this start of a seat proved itself, twice.
+    pub(super) async fn probe_browser(
+        &self,
+        seat: &SeatKey,
+        incarnation: &str,
+    ) -> Result<Arc<BrowserDoor>, BrowserError> {
+        let after = self.settings.deadlines.look;
+        let door = self.provider.browser_door(seat);
+        let door = within("finding the browser", after, door).await?;
+        let door = door.filter(|door| door.incarnation == incarnation);
+        let door = door.ok_or(BrowserError::Gone)?;
+        browser::probe(&door, self.settings.deadlines.first_picture).await?;
+        Ok(Arc::new(door))
     }
 
     pub(super) async fn destroy(&self, seat: &SeatKey) -> Acted {

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::{Error, Overcommit, Service, input};
 use crate::auth::secret::random_bytes;
+use crate::browsers::Standing;
 use crate::model::{
     BrowserPolicy, EgressPolicy, EndWarning, Instructor, MAX_SEATS, Presence, Resources, Seat,
     Workshop, WorkshopKind, WorkshopSpec, WorkshopStatus,
@@ -65,6 +66,8 @@ pub struct SeatView {
     pub presence: Presence,
     /// Since when; `None` before they ever were.
     pub presence_since: Option<OffsetDateTime>,
+    /// What its browser is; `None`: nobody looked yet.
+    pub browser: Option<Standing>,
 }
 
 /// A workshop as shown: the row, its seats, and what is being done.
@@ -165,8 +168,8 @@ impl Service {
             .map_err(|error| Error::Unavailable(error.reason()))?;
         let in_order = self.inner.admitting.lock().await;
         if workshop.status == WorkshopStatus::Provisioning {
-            self.admit(request.seats, workshop.spec.resources, request.overcommit)
-                .await?;
+            let each = (workshop.spec.resources, workshop.spec.browser);
+            self.admit(request.seats, each, request.overcommit).await?;
         }
         let inserted = self.insert(workshop, request.seats, key.clone()).await?;
         drop(in_order);
@@ -194,12 +197,6 @@ impl Service {
     ) -> Result<Workshop, Error> {
         let now = OffsetDateTime::now_utc();
         check_seats("seats", request.seats)?;
-        if request.browser == BrowserPolicy::Always {
-            return Err(Error::invalid(
-                "browser",
-                "this version has no browser yet: choose on_demand or off",
-            ));
-        }
         if request
             .ends_at
             .is_some_and(|ends_at| ends_at <= request.starts_at.unwrap_or(now).max(now))
@@ -354,10 +351,12 @@ impl Service {
 
     pub(super) fn seat_view(&self, seat: Seat) -> SeatView {
         let seen = self.inner.directory.presence(&seat.key);
+        let browser = self.inner.browsers.standing(seat.key);
         SeatView {
             seat,
             presence: seen.presence,
             presence_since: seen.since,
+            browser,
         }
     }
 
@@ -432,7 +431,8 @@ impl Service {
             return Err(Error::Ended);
         }
         let _until_stored = self.inner.admitting.lock().await;
-        self.admit(count, before.workshop.spec.resources, overcommit)
+        let spec = &before.workshop.spec;
+        self.admit(count, (spec.resources, spec.browser), overcommit)
             .await?;
         if self
             .inner
