@@ -7,7 +7,7 @@
 mod admission;
 mod browsers;
 mod budget;
-mod input;
+pub(crate) mod input;
 mod instructors;
 mod join;
 mod origins;

@@ -49,7 +49,7 @@ impl WorkshopLoop {
         for (number, incarnation) in due {
             let (hands, key) = (self.hands.clone(), self.key(number));
             self.spawn(Work::Browser(number), async move {
-                let probed = hands.probe_browser(&key, &incarnation).await;
+                let probed = hands.calls.probe_browser(&key, &incarnation).await;
                 Outcome::BrowserProbed(number, incarnation, probed)
             });
         }
@@ -78,7 +78,7 @@ impl WorkshopLoop {
             }
             Err(error) => {
                 tracing::warn!(seat = %key, %error, "a browser does not work");
-                browser.failed(error.reason(), Instant::now(), &self.hands.settings);
+                browser.failed(error.reason(), Instant::now(), &self.hands.calls.settings);
                 self.look_wanted = true;
             }
         }
