@@ -66,6 +66,7 @@ pub const LISTED: &[Listed] = &[
     listed(500, "internal", "a fault of the server's; the log has the cause under the request id"),
     listed(502, "seat_protocol_error", "the seat broke off, or did not speak HTTP"),
     listed(502, "seat_unreachable", "the seat could not be reached"),
+    listed(503, "database_busy", "another program holds the server's database; nothing was changed; `Retry-After` says when to ask again"),
     listed(503, "deadline", "the engine did not answer in time; nothing was begun"),
     listed(503, "engine_error", "the engine refused; nothing was begun"),
     listed(503, "engine_unreachable", "the engine doesn't answer; nothing was begun"),
