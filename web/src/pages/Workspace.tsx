@@ -4,7 +4,7 @@ import { Button } from '../components/Button'
 import { Notice } from '../components/Notice'
 import type { SeatRecord } from '../modules/auth/seatRecords'
 import type { SeatSession, SeatState } from '../modules/auth/seatSession'
-import { BrowserPlaceholder } from '../modules/browser/BrowserPlaceholder'
+import { BrowserPanel } from '../modules/browser/BrowserPanel'
 import { EditorPanel } from '../modules/editor/EditorPanel'
 import { useEditor } from '../modules/editor/useEditor'
 import { FileTree } from '../modules/files/FileTree'
@@ -39,6 +39,7 @@ export function Workspace({ record, session, state, generation, endsAt }: Props)
   // On a narrow screen, the pane that is shown; on a wide one, which of the two shares the centre.
   const [pane, setPane] = useState<PaneName>('terminal')
   const [centre, setCentre] = useState<'editor' | 'browser'>('editor')
+  const [browserUsed, setBrowserUsed] = useState(false)
   const root = useRef<HTMLDivElement>(null)
   const [side, setSide] = useState<SideName>('files')
   const [sideOpen, setSideOpen] = useState(true)
@@ -47,6 +48,7 @@ export function Workspace({ record, session, state, generation, endsAt }: Props)
   const [terminalOpen, setTerminalOpen] = useState(true)
   const [portsOpen, setPortsOpen] = useState(false)
   const [portsUsed, setPortsUsed] = useState(false)
+  const [portWish, setPortWish] = useState<{ port: number; number: number } | null>(null)
   const sidePanel = usePanelRef()
   const portsPanel = usePanelRef()
   const terminalPanel = usePanelRef()
@@ -106,11 +108,19 @@ export function Workspace({ record, session, state, generation, endsAt }: Props)
       if (next === 'search' && (!isShown || isNarrow())) setSearchAsked((before) => before + 1)
     }
     if (next === 'ports') setPortsUsed(true)
+    if (next === 'browser') setBrowserUsed(true)
     const panel = next === 'terminal' ? terminalPanel.current : next === 'ports' ? portsPanel.current : null
     if (!panel || isNarrow()) return
     if (!panel.isCollapsed()) panel.collapse()
     else if (next === 'ports') panel.resize('45%')
     else panel.expand()
+  }
+
+  function preview(port: number) {
+    setPortWish((before) => ({ port, number: (before?.number ?? 0) + 1 }))
+    setPortsUsed(true)
+    setPane('ports')
+    if (!isNarrow()) portsPanel.current?.resize('45%')
   }
 
   function showEditor() {
@@ -187,7 +197,18 @@ export function Workspace({ record, session, state, generation, endsAt }: Props)
                     <div className={styles.fill} hidden={centre !== 'editor'}>
                       <EditorPanel address={record} editor={editor} documents={documents} canChange={canChange} />
                     </div>
-                    {centre === 'browser' && <BrowserPlaceholder />}
+                    {browserUsed && (
+                      <div className={styles.fill} hidden={centre !== 'browser'}>
+                        <BrowserPanel
+                          key={generation}
+                          record={record}
+                          generation={generation}
+                          isShown={isNarrow() ? pane === 'browser' : centre === 'browser'}
+                          canChange={canChange}
+                          onPreview={preview}
+                        />
+                      </div>
+                    )}
                   </Panel>
                   <Separator className={styles.columnHandle} aria-label="Width of the ports" disabled={!portsOpen} />
                   <Panel
@@ -208,6 +229,7 @@ export function Workspace({ record, session, state, generation, endsAt }: Props)
                         generation={generation}
                         isShown={isNarrow() ? pane === 'ports' : portsOpen}
                         canChange={canChange}
+                        wish={portWish}
                       />
                     )}
                   </Panel>
