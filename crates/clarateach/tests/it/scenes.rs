@@ -11,6 +11,7 @@ mod served;
 mod wait;
 
 mod ahead;
+mod browsers;
 mod front;
 mod internal;
 mod kills;
