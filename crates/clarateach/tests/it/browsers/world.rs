@@ -231,16 +231,17 @@ impl Socket {
     }
 
     /// Waits for a message of that many bytes: a picture, of a real browser.
-    pub(crate) async fn picture(&mut self, bytes: usize) {
+    /// Not when it ends before.
+    pub(crate) async fn picture(&mut self, bytes: usize) -> bool {
         let coming = async {
-            while let Some(message) = self.0.next().await {
-                if matches!(message.unwrap(), Message::Binary(frame) if frame.len() >= bytes) {
-                    return;
+            while let Some(Ok(message)) = self.0.next().await {
+                if matches!(message, Message::Binary(frame) if frame.len() >= bytes) {
+                    return true;
                 }
             }
-            panic!("the stream ended");
+            false
         };
-        timeout(PATIENCE, coming).await.expect("no picture comes");
+        timeout(PATIENCE, coming).await.expect("no picture comes")
     }
 
     pub(crate) async fn say(&mut self, text: &str) {

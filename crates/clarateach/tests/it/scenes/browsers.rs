@@ -1,8 +1,10 @@
 //! Real browsers beside real seats, through the real server. What needs Firefox's picture, and ten workshops
 //! of them, is left to `./x test --all`: each takes as long as Firefox does to start.
 
+use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -68,14 +70,10 @@ impl Class {
             ))
             .await;
         let asks = format!(
-            "python3 -c \"import socket; socket.create_connection(('127.0.0.1', {port}))\" && echo li''stens"
+            "python3 -c \"import socket; socket.create_connection(('127.0.0.1', {port}))\" 2>/dev/null && echo listens || echo not yet"
         );
         eventually("the learner's server", async || {
-            let seen = host(
-                "docker",
-                &["exec", &self.seat(), "bash", "-c", &asks.replace("''", "")],
-            );
-            seen.contains("listens").then_some(())
+            self.in_seat(&asks).contains("listens").then_some(())
         })
         .await;
     }
@@ -87,14 +85,22 @@ impl Class {
     fn in_seat(&self, command: &str) -> String {
         host("docker", &["exec", &self.seat(), "bash", "-c", command])
     }
+}
 
-    async fn end(self) {
-        let path = format!("/api/workshops/{}", self.workshop["id"].as_str().unwrap());
-        let deleted = self.instructor.delete(&path).await;
-        assert_eq!(deleted.status, StatusCode::NO_CONTENT, "{deleted:?}");
-        let id = self.workshop["id"].as_str().unwrap();
-        assert_nothing_left(&self.served, &Engine::default(), id);
+/// Plays a scene; afterwards, also after a panic, the workshop is removed and nothing of it is left.
+async fn scene(arguments: &[&str], play: impl AsyncFnOnce(&Class)) {
+    let class = Class::open(arguments).await;
+    let played = AssertUnwindSafe(play(&class)).catch_unwind().await;
+    let id = class.workshop["id"].as_str().unwrap();
+    let deleted = class
+        .instructor
+        .delete(&format!("/api/workshops/{id}"))
+        .await;
+    if let Err(panic) = played {
+        std::panic::resume_unwind(panic);
     }
+    assert_eq!(deleted.status, StatusCode::NO_CONTENT, "{deleted:?}");
+    assert_nothing_left(&class.served, &Engine::default(), id);
 }
 
 async fn made(instructor: &super::super::app::Client) -> Value {
@@ -121,16 +127,22 @@ fn secrets(sidecar: &str) -> Vec<String> {
     .to_vec()
 }
 
+/// A socket with its picture. Who comes again within half a second is sent away once.
 async fn watched(visitor: &Visitor) -> super::super::browsers::world::Socket {
-    let mut socket = visitor.watch().await;
-    socket.say(SETTINGS).await;
-    socket.picture(1).await;
-    socket
+    eventually("a picture", async || {
+        let mut socket = visitor.watch().await;
+        socket.say(SETTINGS).await;
+        socket.picture(1).await.then_some(socket)
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_learner_who_has_the_port_first_gets_no_credential_and_no_frame() {
-    let class = Class::open(&[]).await;
+    scene(&[], first_at_the_port).await;
+}
+
+async fn first_at_the_port(class: &Class) {
     class.serves(3003).await;
     let told = tokio::time::timeout(PATIENCE, async {
         loop {
@@ -144,7 +156,8 @@ async fn a_learner_who_has_the_port_first_gets_no_credential_and_no_frame() {
     let told = told.await.expect("nobody says what is wrong");
     assert_eq!(
         (told.status.as_u16(), told.code().as_str()),
-        (409, "browser_port_taken")
+        (409, "browser_port_taken"),
+        "{told:?}"
     );
     let seen = until(&class.instructor, &class.workshop, 1, |it| {
         it["status"] == "failed"
@@ -175,7 +188,6 @@ async fn a_learner_who_has_the_port_first_gets_no_credential_and_no_frame() {
         let page = visitor.visit("/").await;
         assert_eq!(page.status, 200, "{page:?}");
     }
-    class.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -184,7 +196,10 @@ async fn a_browser_is_opened_frozen_woken_and_comes_back_after_a_crash() {
         eprintln!("the real browser's life is left to `./x test --all`");
         return;
     }
-    let class = Class::open(&["--browser-pause-after", "4s"]).await;
+    scene(&["--browser-pause-after", "4s"], life).await;
+}
+
+async fn life(class: &Class) {
     class.serves(8000).await;
     let began = Instant::now();
     let visitor = class.ada.enter().await;
@@ -192,7 +207,7 @@ async fn a_browser_is_opened_frozen_woken_and_comes_back_after_a_crash() {
     let index = visitor.visit("/").await;
     assert_eq!(index.status, 200, "{index:?}");
     let mut socket = watched(&visitor).await;
-    socket.picture(NOT_BLANK).await;
+    assert!(socket.picture(NOT_BLANK).await);
     // The page's own server, in the seat's browser: it has it as localhost.
     socket.say("clarateach_open,8000").await;
     eventually("Firefox at the learner's server", async || {
@@ -249,7 +264,6 @@ async fn a_browser_is_opened_frozen_woken_and_comes_back_after_a_crash() {
         assert!(!log.contains(secret), "a secret is in the log");
         assert!(!index.text.contains(secret) && !format!("{:?}", index.headers).contains(secret));
     }
-    class.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
