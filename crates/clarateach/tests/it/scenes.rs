@@ -11,6 +11,7 @@ mod served;
 mod wait;
 
 mod ahead;
+mod floods;
 mod front;
 mod kills;
 mod moods;
@@ -21,4 +22,5 @@ mod seat_work;
 mod seats;
 mod soak;
 mod storage;
+mod sweep;
 mod upkeep;
