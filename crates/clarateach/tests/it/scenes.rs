@@ -11,6 +11,7 @@ mod served;
 mod wait;
 
 mod ahead;
+mod floods;
 mod front;
 mod internal;
 mod kills;
@@ -22,4 +23,5 @@ mod seat_work;
 mod seats;
 mod soak;
 mod storage;
+mod sweep;
 mod upkeep;
