@@ -5,14 +5,14 @@
 //! Providers: `docker`, `simulated`. Start at [`Provider`].
 
 pub mod docker;
+mod error;
+mod progress;
+mod report;
 pub mod residue;
 pub mod simulated;
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use clarateach_protocol::id::{Generation, SeatKey, SeatNumber, WorkshopId};
@@ -20,6 +20,9 @@ use futures_util::stream::BoxStream;
 use sha2::{Digest, Sha256};
 
 use crate::model::{BrowserPolicy, Capacity, EgressPolicy, Reason, Resources, WorkshopSpec};
+pub use error::{ProviderError, Source};
+pub use progress::{Phase, Progress};
+pub use report::{Finding, Level, ProviderReport};
 
 /// Makes, finds and removes seats.
 #[async_trait]
@@ -259,202 +262,4 @@ pub enum BrowserState {
     Paused,
     /// Not there.
     Absent,
-}
-
-/// What a long call is doing, for whoever waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// Getting the image.
-    Image,
-    /// Making network and firewall.
-    Network,
-}
-
-/// Where a provider tells what it is doing.
-#[derive(Clone)]
-pub struct Progress(Arc<dyn Fn(Phase) + Send + Sync>);
-
-impl Progress {
-    /// A progress that calls `listener` at each step.
-    pub fn new(listener: impl Fn(Phase) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(listener))
-    }
-
-    /// A progress that nobody listens to.
-    #[must_use]
-    pub fn silent() -> Self {
-        Self::new(|_| ())
-    }
-
-    /// Says that `phase` begins.
-    pub fn begin(&self, phase: Phase) {
-        (self.0)(phase);
-    }
-}
-
-impl fmt::Debug for Progress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Progress")
-    }
-}
-
-/// The cause of a provider's error; providers have libraries of their own, whose types stay inside.
-pub type Source = Box<dyn std::error::Error + Send + Sync>;
-
-/// Why a provider could not do something. Messages go to the instructor.
-#[derive(Debug, thiserror::Error)]
-pub enum ProviderError {
-    /// Another seat of that number exists: of another generation, or made from something else.
-    #[error("{} exists already as generation {}", .0.key(), .0.generation)]
-    Conflict(Box<Instance>),
-    /// The engine doesn't answer at all.
-    #[error("cannot reach the engine at {endpoint}: {source}. Hint: {hint}")]
-    Unreachable {
-        /// Where it should answer.
-        endpoint: String,
-        /// What to do.
-        hint: String,
-        /// What the connection said.
-        source: Source,
-    },
-    /// The image isn't there and can't be had.
-    #[error(
-        "image {image} is not available: {detail}. Hint: build it with `./x images`, `docker pull` it, or name another"
-    )]
-    ImageMissing {
-        /// Which image.
-        image: String,
-        /// What the engine said.
-        detail: String,
-    },
-    /// The seats' networks are used up.
-    #[error("no free network in {pool}. Hint: end a workshop, or widen CLARATEACH_SEAT_NETWORKS")]
-    NoSubnet {
-        /// The pool that subnets are carved from.
-        pool: String,
-    },
-    /// The firewall can't be set, and seats would not be isolated.
-    #[error(
-        "cannot isolate seats: {operation}: {detail}. Hint: run as root with nftables installed, or pass --allow-weak-isolation"
-    )]
-    Isolation {
-        /// What was tried.
-        operation: String,
-        /// What it said.
-        detail: String,
-    },
-    /// A seat's disk could not be made, attached or removed.
-    #[error("cannot {operation} the disk of {seat}: {detail}")]
-    Disk {
-        /// What was tried: "create", "mount", …
-        operation: &'static str,
-        /// Which seat.
-        seat: SeatKey,
-        /// What it said.
-        detail: String,
-    },
-    /// A call to the engine failed.
-    #[error("cannot {operation} {subject}: {source}")]
-    Engine {
-        /// What was tried: "create the container", …
-        operation: &'static str,
-        /// On what.
-        subject: String,
-        /// What the engine said.
-        source: Source,
-    },
-    /// There is no such seat.
-    #[error("there is no seat {0}")]
-    NoSeat(SeatKey),
-    /// A browser was asked for beside a seat that doesn't run.
-    #[error("the seat {0} does not run, so it can have no browser")]
-    NotRunning(SeatKey),
-    /// A call took too long.
-    #[error("{operation} took longer than {} s", .after.as_secs())]
-    Deadline {
-        /// What was tried.
-        operation: String,
-        /// How long it was given.
-        after: Duration,
-    },
-    /// This provider, or this version of it, doesn't do that.
-    #[error("{what} is not available with this provider")]
-    Unsupported {
-        /// What was asked.
-        what: &'static str,
-    },
-}
-
-impl ProviderError {
-    /// A stable code for the API.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Conflict(_) => "conflict",
-            Self::Unreachable { .. } => "engine_unreachable",
-            Self::ImageMissing { .. } => "image_missing",
-            Self::NoSubnet { .. } => "no_subnet",
-            Self::Isolation { .. } => "isolation_unavailable",
-            Self::Disk { .. } => "disk",
-            Self::Engine { .. } => "engine_error",
-            Self::NoSeat(_) => "no_seat",
-            Self::NotRunning(_) => "not_running",
-            Self::Deadline { .. } => "deadline",
-            Self::Unsupported { .. } => "unsupported",
-        }
-    }
-
-    /// Whether the same call may go through a little later.
-    #[must_use]
-    pub fn is_retryable(&self) -> bool {
-        matches!(
-            self,
-            Self::Unreachable { .. }
-                | Self::Engine { .. }
-                | Self::Deadline { .. }
-                | Self::Disk { .. }
-                | Self::Conflict(_)
-                | Self::NoSeat(_)
-                | Self::NotRunning(_)
-        )
-    }
-
-    /// The error as an instructor reads it.
-    #[must_use]
-    pub fn reason(&self) -> Reason {
-        Reason::new(self.code(), self.to_string())
-    }
-}
-
-/// What [`Provider::check`] found.
-#[derive(Debug, Clone)]
-pub struct ProviderReport {
-    /// Which provider.
-    pub provider: &'static str,
-    /// One line a thing looked at.
-    pub findings: Vec<Finding>,
-}
-
-/// One thing that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// How bad it is.
-    pub level: Level,
-    /// Stable, snake_case.
-    pub code: &'static str,
-    /// What was found.
-    pub message: String,
-    /// What to do about it.
-    pub remedy: Option<String>,
-}
-
-/// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// As it should be.
-    Good,
-    /// Works, but weaker or slower than it could.
-    Warning,
-    /// Workshops can't be made like this.
-    Error,
 }

@@ -10,6 +10,7 @@ mod fault;
 mod files;
 mod http;
 mod network;
+mod script;
 mod search;
 mod seat;
 mod socket;
@@ -31,7 +32,7 @@ use super::{
     BrowserState, Finding, Instance, Level, Phase, Progress, Provider, ProviderError,
     ProviderReport, SeatSpec,
 };
-use crate::model::{Capacity, Reason, WorkshopSpec};
+use crate::model::{Capacity, WorkshopSpec};
 pub use fault::{Failure, Fault};
 use fault::{Script, Step};
 use files::FileTree;
@@ -96,84 +97,6 @@ impl SimulatedProvider {
             creating: AtomicUsize::new(0),
             most_creating: AtomicUsize::new(0),
         }
-    }
-
-    /// Lets something go wrong with a seat number, in every workshop.
-    pub fn inject(&self, seat: SeatNumber, fault: Fault) {
-        self.state().script.add(seat, fault);
-    }
-
-    /// Lets nothing go wrong any more.
-    pub fn heal(&self) {
-        self.state().script = Script::default();
-        for seat in self.all_seats() {
-            seat.answer_again();
-        }
-    }
-
-    /// Lets `prepare` fail, so many times.
-    pub fn fail_prepare(&self, times: u32, failure: Failure) {
-        self.state().script.fail_prepare(times, failure);
-    }
-
-    /// Lets `list` fail, so many times.
-    pub fn fail_list(&self, times: u32) {
-        self.state().script.fail_list(times);
-    }
-
-    /// Lets no call through, as while an engine is down; its seats go on running.
-    pub fn go_down(&self) {
-        self.down.store(true, Ordering::Relaxed);
-    }
-
-    /// Lets calls through again.
-    pub fn come_back(&self) {
-        self.down.store(false, Ordering::Relaxed);
-    }
-
-    /// How many calls were not let through.
-    #[must_use]
-    pub fn refused(&self) -> usize {
-        self.refused.load(Ordering::Relaxed)
-    }
-
-    /// Kills a seat's processes, as running out of memory does.
-    pub fn kill(&self, key: &SeatKey) {
-        if let Some(seat) = self.seat(key) {
-            let reason = Reason::new("out_of_memory", "the seat ran out of memory");
-            seat.stop(Some(reason));
-            self.changed(*key);
-        }
-    }
-
-    /// Lets a seat's servers take connections and answer nothing, until its next start.
-    pub fn hang(&self, key: &SeatKey) {
-        if let Some(seat) = self.seat(key) {
-            seat.hang();
-        }
-    }
-
-    /// Removes a seat behind the orchestrator's back, as `docker rm -f` does.
-    pub fn remove_by_hand(&self, key: &SeatKey) {
-        self.take(key);
-        self.changed(*key);
-    }
-
-    /// Lets the machine be so large.
-    pub fn limit(&self, capacity: Capacity) {
-        self.state().capacity = Some(capacity);
-    }
-
-    /// How often a seat was made or started.
-    #[must_use]
-    pub fn creations(&self, key: &SeatKey) -> u32 {
-        self.state().creations.get(key).copied().unwrap_or_default()
-    }
-
-    /// How many seats were being made at once, at the most.
-    #[must_use]
-    pub fn most_at_once(&self) -> usize {
-        self.most_creating.load(Ordering::Relaxed)
     }
 
     /// Begins a call from outside.
