@@ -46,7 +46,7 @@ use crate::directory::{Directory, Incarnation};
 use authorise::{Asked, Gatekeeper, Grant, Intent};
 use ending::Ending;
 use error::ProxyError;
-use origin::OwnOrigins;
+use origin::{OwnOrigins, Waiting};
 use route::{NoRoute, Route, Target};
 use upgrade::Handshake;
 use visits::Visits;
@@ -218,9 +218,17 @@ impl Gateway {
         let grant = self.gatekeeper.authorise(asked, lookup, exchange.now)?;
         match &route.target {
             Target::Session => self.session(&parts.method, &exchange, &grant),
-            Target::Browser => Err(ProxyError::BrowserOff),
-            Target::Origins => {
+            Target::Browser => {
                 let came = (&exchange, received.host);
+                self.to_browser(&parts.method, came, &grant).await
+            }
+            Target::Origins => {
+                let waiting = if wants_no_wait(&parts.headers) {
+                    Waiting::Polling
+                } else {
+                    Waiting::Patient
+                };
+                let came = (&exchange, received.host, waiting);
                 self.create_origin(&parts.method, came, &grant, body).await
             }
             Target::OpenPorts(port) => self.open_ports(&parts.method, *port, &grant).await,
@@ -307,6 +315,15 @@ fn refuse_service_worker(parts: &http::request::Parts) -> Result<(), ProxyError>
         });
     }
     Ok(())
+}
+
+/// `Prefer: respond-async` (RFC 7240, section 4.1), among whatever other preferences.
+fn wants_no_wait(headers: &http::HeaderMap) -> bool {
+    let lines = headers.get_all("prefer").iter();
+    lines
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','))
+        .any(|preference| preference.trim().eq_ignore_ascii_case("respond-async"))
 }
 
 fn respond(error: &ProxyError, request_id: &HeaderValue) -> Response<Body> {

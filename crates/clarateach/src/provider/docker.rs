@@ -51,6 +51,7 @@ pub use self::residue::residue;
 use super::{
     BrowserState, Instance, Phase, Progress, Provider, ProviderError, ProviderReport, SeatSpec,
 };
+use crate::browser::BrowserDoor;
 use crate::model::{Capacity, WorkshopSpec};
 
 /// Tries at a container's name that a cut-off call is about to use, and the pause between two.
@@ -310,6 +311,10 @@ impl Provider for DockerProvider {
         }
         let brought = self.bring_browser(seat, want).await;
         brought.map(|seat| self.with_files(seat))
+    }
+
+    async fn browser_door(&self, seat: &SeatKey) -> Result<Option<BrowserDoor>, ProviderError> {
+        self.door(seat).await
     }
 
     async fn stop(&self, seat: &SeatKey) -> Result<(), ProviderError> {

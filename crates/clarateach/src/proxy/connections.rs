@@ -41,6 +41,8 @@ pub(crate) enum Line {
     Service(Service),
     /// A learner's program, through the tunnel.
     Program(SeatPort),
+    /// The seat's browser, which proved itself on this very connection.
+    Browser,
 }
 
 impl From<Service> for Line {
@@ -53,7 +55,7 @@ impl Line {
     fn max_idle_age(self) -> Duration {
         match self {
             Self::Service(_) => MAX_IDLE_AGE,
-            Self::Program(_) => MAX_PROGRAM_IDLE_AGE,
+            Self::Program(_) | Self::Browser => MAX_PROGRAM_IDLE_AGE,
         }
     }
 }
