@@ -12,6 +12,7 @@ mod wait;
 
 mod ahead;
 mod browsers;
+mod floods;
 mod front;
 mod internal;
 mod kills;
@@ -23,4 +24,5 @@ mod seat_work;
 mod seats;
 mod soak;
 mod storage;
+mod sweep;
 mod upkeep;

@@ -215,24 +215,19 @@ async fn twenty_terminals_outlive_a_killed_server_byte_for_byte() {
         }
     }
     // Each has said something, and none all.
-    for terminal in &mut terminals {
-        terminal.client.wait_for("line 20\r\n").await;
-    }
+    let begun = terminals.iter_mut();
+    join_all(begun.map(|it| it.client.wait_for("line 20\r\n"))).await;
     let kills = if runs_all() { 4 } else { 1 };
     for _kill in 0..kills {
         served.kill().await;
-        for terminal in &mut terminals {
-            terminal.until_cut().await;
-        }
+        join_all(terminals.iter_mut().map(Counting::until_cut)).await;
         served.start_again().await;
         for learner in &learners {
             learner.is_served().await;
         }
         terminals = join_all(terminals.into_iter().map(Counting::resumed)).await;
     }
-    for terminal in terminals {
-        terminal.has_counted().await;
-    }
+    join_all(terminals.into_iter().map(Counting::has_counted)).await;
     let instructor = served.instructor().await;
     let id = workshop["id"].as_str().unwrap();
     let deleted = instructor.delete(&format!("/api/workshops/{id}")).await;
