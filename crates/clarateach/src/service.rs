@@ -6,6 +6,7 @@
 
 mod admission;
 mod budget;
+mod images;
 mod input;
 mod instructors;
 mod join;
@@ -37,6 +38,7 @@ use crate::store::{Store, StoreError};
 
 pub use crate::store::Occupancy;
 pub use admission::{CapacityView, Overcommit};
+pub use images::{ImageView, TriedSeat, Try};
 pub use instructors::SignedIn;
 pub use join::{JoinRequest, Joined};
 pub use schedule::NewEnd;
@@ -182,6 +184,7 @@ struct Inner {
     scheduled: schedule::Table,
     standby: Standby,
     overcommit: Overcommit,
+    trials: images::Trials,
     /// Held from finding that seats fit until they are stored.
     admitting: tokio::sync::Mutex<()>,
     /// Told after a session or a token ended before its time.
@@ -210,6 +213,7 @@ impl Service {
                 scheduled: schedule::Table::default(),
                 standby: defaults.standby,
                 overcommit: defaults.overcommit,
+                trials: images::Trials::default(),
                 admitting: tokio::sync::Mutex::default(),
                 setup: instructors::Setup::default(),
                 changes: TaskTracker::new(),

@@ -10,12 +10,14 @@ use clarateach_protocol::token::SigningKey;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use super::boot::Step;
 use super::probe::{self, ProbeError};
 use super::seat_client::SeatClient;
 use super::settings::Settings;
 use crate::model::{Capacity, DesiredWorkshop, Seat, Workshop, WorkshopKind, WorkshopSpec};
 use crate::provider::{
-    BrowserState, Instance, Progress, Provider, ProviderError, ProviderReport, SeatSpec,
+    BrowserState, ImageReport, Instance, Progress, Provider, ProviderError, ProviderReport,
+    SeatSpec,
 };
 use crate::store::{Store, StoreError};
 
@@ -143,6 +145,13 @@ impl Hands {
         .await
     }
 
+    pub(super) async fn check_image(&self, image: &str) -> Result<ImageReport, ProviderError> {
+        let after = self.settings.deadlines.prepare;
+        let silent = Progress::silent();
+        let call = self.provider.check_image(image, &silent);
+        within("looking into the image", after, call).await
+    }
+
     pub(super) async fn check(&self) -> Result<ProviderReport, ProviderError> {
         let after = self.settings.deadlines.check;
         within("checking the provider", after, self.provider.check()).await
@@ -190,10 +199,11 @@ impl Hands {
         within("preparing the workshop", after, call).await
     }
 
-    pub(super) async fn create(&self, spec: &SeatSpec) -> Acted {
+    pub(super) async fn create(&self, spec: &SeatSpec, progress: &Progress) -> Acted {
         let _permit = self.permits.acquire().await;
         let after = self.settings.deadlines.create;
-        Acted::Created(within("creating the seat", after, self.provider.create(spec)).await)
+        let call = self.provider.create_telling(spec, progress);
+        Acted::Created(within("creating the seat", after, call).await)
     }
 
     pub(super) async fn stop(&self, seat: &SeatKey) -> Acted {
@@ -228,12 +238,19 @@ impl Hands {
         Acted::Discarded(within("removing what was kept of the seat", after, call).await)
     }
 
-    pub(super) async fn probe(&self, instance: Instance, binding: Binding) -> Acted {
+    pub(super) async fn probe(
+        &self,
+        instance: Instance,
+        binding: Binding,
+        step: impl Fn(Step) + Send,
+    ) -> Acted {
         let _permit = self.permits.acquire().await;
+        step(Step::Probe);
         let deadlines = &self.settings.deadlines;
         let client = SeatClient::new(Arc::clone(&self.key), &instance, deadlines.probe_step);
         let request = bind_request(binding);
-        let result = probe::probe(&client, &request, deadlines.first_answer).await;
+        let answered = || step(Step::Bind);
+        let result = probe::probe(&client, &request, deadlines.first_answer, answered).await;
         Acted::Probed(Answer {
             incarnation: instance.incarnation,
             digest: request.digest,

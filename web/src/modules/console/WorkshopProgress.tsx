@@ -8,7 +8,7 @@ export function WorkshopProgress({ workshop }: { workshop: Workshop }) {
   const { status, seats } = workshop
   if (!isChanging(status)) return null
   const progress: Progress = workshop.progress ?? {
-    phase: status === 'ending' ? 'ending' : 'seats',
+    phase: status === 'ending' ? 'ending' : 'create',
     done: status === 'ending' ? 0 : seats.filter((seat) => seat.status !== 'provisioning').length,
     total: seats.length,
   }

@@ -4,14 +4,14 @@ use clarateach_protocol::id::{Generation, SeatNumber};
 use tokio::task::{Id, JoinError};
 use tokio::time::Instant;
 
+use super::super::boot::Step;
 use super::super::hands::{Acted, Answer, Hands, LookError, Outcome, RemovalError};
 use super::super::probe::ProbeError;
-use super::super::progress::ProgressPhase;
 use super::super::reconcile::{self, Action, Groundwork};
 use super::super::seat::{Retry, SeatTrack};
 use super::{Attempts, Goal, Work, WorkshopLoop};
 use crate::model::{DesiredSeat, Reason, Wanted, WorkshopKind};
-use crate::provider::{Instance, Phase, Progress, ProviderError};
+use crate::provider::{Instance, Phase, Progress, ProviderError, Told};
 
 impl WorkshopLoop {
     pub(super) fn begin(&mut self, action: Action) {
@@ -66,13 +66,7 @@ impl WorkshopLoop {
         };
         let spec = desired.spec.clone();
         let (hands, board, id) = (self.hands.clone(), self.board.clone(), self.id);
-        let progress = Progress::new(move |phase| {
-            let phase = match phase {
-                Phase::Image => ProgressPhase::Image,
-                Phase::Network => ProgressPhase::Network,
-            };
-            board.set_phase(id, phase);
-        });
+        let progress = Progress::new(move |told| board.told(id, told));
         self.groundwork = Groundwork::Busy;
         self.spawn(Work::Prepare, async move {
             Outcome::Prepared(hands.prepare(&spec, &progress).await)
@@ -92,7 +86,15 @@ impl WorkshopLoop {
         let Some(spec) = wanted.map(|(seat, desired)| reconcile::seat_spec(desired, seat)) else {
             return;
         };
-        self.begin_on_seat(seat, move |hands| async move { hands.create(&spec).await });
+        let (board, id) = (self.board.clone(), self.id);
+        let progress = Progress::new(move |told| match told {
+            Told::Begins(Phase::Create) => board.step(id, seat, Step::Create),
+            Told::Begins(Phase::Start) => board.step(id, seat, Step::Start),
+            Told::Begins(Phase::Image | Phase::Network) | Told::Pulled(_) => {}
+        });
+        self.begin_on_seat(seat, move |hands| async move {
+            hands.create(&spec, &progress).await
+        });
     }
 
     fn begin_asking(&mut self, seat: SeatNumber, asking: Asking) {
@@ -107,9 +109,13 @@ impl WorkshopLoop {
         {
             entry.probing = Some(instance.incarnation.clone());
         }
+        let (board, id) = (self.board.clone(), self.id);
         self.begin_on_seat(seat, move |hands| async move {
             match asking {
-                Asking::Probe => hands.probe(instance, binding).await,
+                Asking::Probe => {
+                    let step = move |step| board.step(id, seat, step);
+                    hands.probe(instance, binding, step).await
+                }
                 Asking::Bind => hands.bind(instance, binding).await,
             }
         });
@@ -221,7 +227,7 @@ impl WorkshopLoop {
         let Err(error) = result else {
             self.groundwork = Groundwork::Ready;
             self.groundwork_attempts = Attempts::default();
-            self.board.set_phase(self.id, ProgressPhase::Seats);
+            self.board.prepared(self.id);
             return;
         };
         tracing::warn!(workshop = %self.id, %error, "cannot prepare the workshop");
@@ -361,7 +367,7 @@ impl WorkshopLoop {
         let gone = self.hands.store.workshop_gone(self.id);
         self.hands.read(gone).await?;
         self.directory.remove_workshop(&self.id);
-        self.board.set(self.id, None);
+        self.board.ending(self.id, None);
         self.board.announce(self.id);
         Ok(())
     }
