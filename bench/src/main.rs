@@ -1,17 +1,20 @@
 //! Benchmarks: ours, peers and a raw baseline side by side in one run, interleaved.
 //!
-//! Start at `seat` or `gateway`, which are `./x bench seat` and `./x bench gateway`. Of the first: `programs` is what runs inside the measured terminals,
+//! Start at `seat`, `gateway`, `boot` or `join`, which are `./x bench seat` and so on. Of the first: `programs` is what runs inside the measured terminals,
 //! `contender` what is measured, `terminal` how each is spoken to.
 
+mod boot;
 mod contender;
 mod gateway;
 mod http;
+mod join;
 mod machine;
 mod process;
 mod programs;
 mod raw;
 mod report;
 mod seat;
+mod served;
 mod statistics;
 mod terminal;
 mod work;
@@ -35,6 +38,10 @@ enum Command {
     Seat(SeatArguments),
     /// The proxy: requests, WebSockets, memory, routes.
     Gateway(gateway::Arguments),
+    /// Workshops: from asking for seats until each has echoed a typed byte.
+    Boot(boot::Arguments),
+    /// A class that joins in one burst.
+    Join(join::Arguments),
     /// What stands behind the proxies.
     #[command(hide = true)]
     Upstream,
@@ -72,6 +79,8 @@ fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Seat(arguments) => seat::run(&arguments),
         Command::Gateway(arguments) => gateway::run(&arguments),
+        Command::Boot(arguments) => boot::run(&arguments),
+        Command::Join(arguments) => join::run(&arguments),
         Command::Upstream => gateway::upstream::run(),
         Command::Echo => programs::echo(),
         Command::Print { work, bytes } => programs::print(work, bytes),

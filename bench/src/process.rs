@@ -61,6 +61,34 @@ impl Server {
         Ok((server, line.trim().to_owned()))
     }
 
+    /// Starts our server, whose log goes into a file; reads the first line that it says beside that.
+    pub(crate) fn start_with_log(command: &mut Command, log: fs::File) -> Result<(Self, String)> {
+        let name = "clarateach";
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("starting {name}"))?;
+        let mut said = child.stdout.take().context("a pipe")?;
+        let mut line = String::new();
+        BufReader::with_capacity(1, &mut said).read_line(&mut line)?;
+        let server = Self {
+            name,
+            child,
+            _said: Box::new(said),
+        };
+        anyhow::ensure!(!line.is_empty(), "{name} ended at its start");
+        Ok((server, line.trim().to_owned()))
+    }
+
+    /// SIGKILL: nothing is finished, nothing tidied up.
+    pub(crate) fn kill(&mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
     /// Starts one that doesn't say where it listens, and waits until it takes connections there.
     pub(crate) fn start_listening(
         name: &'static str,

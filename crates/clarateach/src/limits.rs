@@ -22,6 +22,8 @@ pub struct ServerLimits {
     pub requests: usize,
     /// For a client to take what was written to it, before it is cut.
     pub unread: Duration,
+    /// For an answer, or for more of one, to a client that has closed its side: it may have left.
+    pub half_open: Duration,
     /// For requests in flight, once the server is told to stop.
     pub drain: Duration,
 }
@@ -36,6 +38,7 @@ impl Default for ServerLimits {
             connections_per_address: 10_000,
             requests: 4_096,
             unread: Duration::from_secs(60),
+            half_open: Duration::from_secs(15),
             drain: Duration::from_secs(10),
         }
     }

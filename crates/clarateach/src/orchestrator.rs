@@ -6,6 +6,8 @@
 //! concrete provider, no HTTP route of the platform and no SQL. Start at [`Orchestrator::start`].
 
 mod boot;
+mod calls;
+pub mod direct;
 mod hands;
 mod mailbox;
 pub mod probe;
@@ -30,6 +32,7 @@ use crate::directory::Directory;
 use crate::model::{Capacity, WorkshopSpec};
 use crate::provider::{ImageReport, Provider, ProviderError, ProviderReport};
 use crate::store::Store;
+use calls::Calls;
 use hands::Hands;
 use mailbox::Mailbox;
 use progress::Board;
@@ -68,12 +71,9 @@ impl Orchestrator {
         let mail = Arc::new(Mailbox::new());
         let cancel = CancellationToken::new();
         let hands = Hands {
-            provider: parts.provider,
-            store: parts.store,
-            key: parts.key,
-            permits: Arc::new(Semaphore::new(settings.parallel)),
             patient_permits: Arc::new(Semaphore::new(settings.parallel_ahead)),
-            settings: Arc::new(settings),
+            calls: Calls::new(parts.provider, parts.key, settings),
+            store: parts.store,
         };
         let supervisor = Supervisor::new(
             hands.clone(),
@@ -98,7 +98,7 @@ impl Orchestrator {
     /// # Errors
     /// Why it could not.
     pub async fn preflight(&self, workshop: &WorkshopSpec) -> Result<(), ProviderError> {
-        self.hands.preflight(workshop).await
+        self.hands.calls.preflight(workshop).await
     }
 
     /// What of the provider works, what doesn't, and what to do.
@@ -106,7 +106,7 @@ impl Orchestrator {
     /// # Errors
     /// When it can't even be asked.
     pub async fn check(&self) -> Result<ProviderReport, ProviderError> {
-        self.hands.check().await
+        self.hands.calls.check().await
     }
 
     /// What an image brings and lacks for seats; it is pulled where it is missing.
@@ -114,7 +114,7 @@ impl Orchestrator {
     /// # Errors
     /// Why it can't be had or looked into.
     pub async fn check_image(&self, image: &str) -> Result<ImageReport, ProviderError> {
-        self.hands.check_image(image).await
+        self.hands.calls.check_image(image).await
     }
 
     /// What the machine has for seats; `None` where nothing limits them.
@@ -122,7 +122,7 @@ impl Orchestrator {
     /// # Errors
     /// When the provider can't tell.
     pub async fn capacity(&self) -> Result<Option<Capacity>, ProviderError> {
-        self.hands.capacity().await
+        self.hands.calls.capacity().await
     }
 
     /// Says that what is wanted of a workshop may have changed; call it after the commit. Whoever

@@ -21,6 +21,7 @@ pub(crate) mod headers;
 pub(crate) mod minted;
 mod relay;
 mod session;
+mod trailers;
 mod upgrade;
 mod verified;
 mod visits;
@@ -32,11 +33,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::arriving::Arriving;
 pub use crate::limits::SeatLimits as Limits;
 use axum::body::Body;
+use clarateach_protocol::id::SeatKey;
 use clarateach_protocol::token::{Role, SigningKey, VerifyingKeys};
 use http::header::ORIGIN;
 use http::{HeaderValue, Method, Request, Response};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 use crate::addresses::{Addresses, HostKind, Origin};
 use crate::directory::{Directory, Incarnation};
@@ -154,14 +157,26 @@ impl Gateway {
         received: Received<'_>,
     ) -> Response<Body> {
         let asked_by = request.headers().get(ORIGIN).cloned();
+        let told = Told::of(
+            &received,
+            &request,
+            route.as_ref().ok().map(|route| route.seat),
+        );
         let is_seat_host = matches!(received.host, HostKind::Workshop(_));
         let is_preflight = is_seat_host && cors::is_preflight(request.method(), request.headers());
         let mut response = if is_preflight {
             cors::preflight_response()
+        } else if is_told(&route, &request) {
+            let span = told.span();
+            let answer = Box::pin(self.answer(route, request, &received));
+            let answer = answer.instrument(span.clone()).await;
+            answer.unwrap_or_else(|error| span.in_scope(|| respond(&error, received.request_id)))
         } else {
-            self.answer(route, request, &received)
-                .await
-                .unwrap_or_else(|error| respond(&error, received.request_id))
+            let answer = self.answer(route, request, &received).await;
+            answer.unwrap_or_else(|error| {
+                told.span()
+                    .in_scope(|| respond(&error, received.request_id))
+            })
         };
         if is_seat_host {
             let platform = self.addresses.origin(received.host);
@@ -243,6 +258,40 @@ impl Gateway {
         ending.or_when(&incarnation.ended);
         ending
     }
+}
+
+/// What the log tells of a request. A span costs as much as the rest of the way through, so one is made
+/// where something is logged, and around what may log.
+struct Told {
+    request_id: HeaderValue,
+    method: Method,
+    seat: Option<SeatKey>,
+}
+
+impl Told {
+    fn of<T>(received: &Received<'_>, request: &Request<T>, seat: Option<SeatKey>) -> Self {
+        Self {
+            request_id: received.request_id.clone(),
+            method: request.method().clone(),
+            seat,
+        }
+    }
+
+    fn span(&self) -> tracing::Span {
+        tracing::info_span!(
+            "request",
+            request_id = self.request_id.to_str().unwrap_or_default(),
+            method = %self.method,
+            workshop = self.seat.map(|seat| tracing::field::display(seat.workshop)),
+            seat = self.seat.map(|seat| seat.seat.get()),
+        )
+    }
+}
+
+/// Whether something may be logged on the way: not of an ordinary request to a seat, but of its error.
+fn is_told(route: &Result<Route, ProxyError>, request: &Request<Arriving>) -> bool {
+    let target = route.as_ref().map(|route| &route.target);
+    !matches!(target, Ok(Target::Seat { .. })) || upgrade::is_websocket(request.headers())
 }
 
 /// A learner's file must not become a program that sits between the pages and the API.

@@ -7,6 +7,7 @@
 mod accept;
 mod client;
 mod host;
+mod last_words;
 mod limits;
 mod places;
 mod refusal;
@@ -48,7 +49,7 @@ pub use places::Condition;
 use places::{Asking, Full, Places};
 use refusal::Refusal;
 pub use request_id::RequestId;
-use strict::{Ambiguous, Following, Occupant, Watched};
+use strict::{Ambiguous, Following, Heads, Occupant, Watched};
 
 /// The answer's and the extension's name for [`RequestId`].
 const REQUEST_ID: &str = "x-request-id";
@@ -153,14 +154,14 @@ impl Server {
     async fn serve(self: Arc<Self>, accepted: Accepted, loops: Loops) {
         let limits = self.limits;
         let (shed, peer) = (accepted.shed, accepted.peer);
-        let (stream, heads, occupant) =
-            Watched::new(accepted.stream, accepted.place, limits.unread);
+        let (stream, heads, occupant) = Watched::new(accepted.stream, accepted.place, &limits);
         let stop = loops.stop.clone();
         let came = Arc::new(Came {
             door: accepted.door,
             peer,
             shed,
             occupant,
+            heads,
             hangup: Hangup(CancellationToken::new()),
             last_host: Mutex::default(),
             loops,
@@ -168,7 +169,7 @@ impl Server {
         let hung_up = came.hangup.0.clone();
         let service = service_fn(move |request: Request<Incoming>| {
             let (server, came) = (Arc::clone(&self), Arc::clone(&came));
-            let judged = heads.judge();
+            let judged = came.heads.judge();
             async move { Ok::<_, Infallible>(server.answer(request, &came, judged).await) }
         });
         let connection = http1::Builder::new()
@@ -210,22 +211,12 @@ impl Server {
         judged: Result<Following, Ambiguous>,
     ) -> Response<Body> {
         let id = RequestId::random();
-        let span = tracing::info_span!(
-            "request",
-            request_id = id.as_str(),
-            method = %request.method(),
-            workshop = tracing::field::Empty,
-            seat = tracing::field::Empty,
-        );
         let (parts, body) = request.into_parts();
         // From here on, what isn't read of it is taken and thrown away.
         let body = Arriving::new(body, &parts.headers, &came.loops.served);
         let request = Request::from_parts(parts, body);
         let mut response = match judged {
-            Ok(_) => {
-                let answer = Box::pin(self.dispatch(request, came, &id));
-                answer.instrument(span.clone()).await
-            }
+            Ok(_) => Box::pin(self.dispatch(request, came, &id)).await,
             Err(Ambiguous) => Refusal::Ambiguous.respond(&id),
         };
         let is_last = judged != Ok(Following::Another) || came.shed.is_some();
@@ -233,9 +224,8 @@ impl Server {
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(CONNECTION, close);
         }
-        span.in_scope(|| tracing::debug!(status = response.status().as_u16(), "answered"));
         response.headers_mut().insert(REQUEST_ID, id.0);
-        response
+        response.map(|body| came.heads.until_answered(body))
     }
 
     /// Whether there is a place for a request. Health and readiness always have one: what watches a
@@ -281,9 +271,6 @@ impl Server {
             return refusal::moved_to(&secure);
         }
         if let HostKind::Own(own) = host.as_ref() {
-            let span = tracing::Span::current();
-            span.record("workshop", tracing::field::display(own.seat.workshop));
-            span.record("seat", own.seat.seat.get());
             let received = Received {
                 host: &host,
                 client,
@@ -292,12 +279,7 @@ impl Server {
             return self.gateway.handle_own(own, request, received).await;
         }
         let route = match self.gateway.route(&host, request.uri()) {
-            Ok(route) => {
-                let span = tracing::Span::current();
-                span.record("workshop", tracing::field::display(route.seat.workshop));
-                span.record("seat", route.seat.seat.get());
-                Ok(route)
-            }
+            Ok(route) => Ok(route),
             Err(NoRoute::Platform) => {
                 return self.platform(request, (&host, client), came, id).await;
             }
@@ -325,10 +307,19 @@ impl Server {
         extensions.insert(came.loops.places.condition());
         extensions.insert(ConnectInfo(came.peer));
         extensions.insert(ClientAddress(client));
-        match self.platform.clone().oneshot(request.map(Body::new)).await {
-            Ok(response) => response,
-            Err(never) => match never {},
-        }
+        let span = tracing::info_span!(
+            "request",
+            request_id = id.as_str(),
+            method = %request.method(),
+            workshop = tracing::field::Empty,
+            seat = tracing::field::Empty,
+        );
+        let answer = async {
+            let Ok(response) = self.platform.clone().oneshot(request.map(Body::new)).await;
+            tracing::debug!(status = response.status().as_u16(), "answered");
+            response
+        };
+        answer.instrument(span).await
     }
 }
 
@@ -339,6 +330,7 @@ struct Came {
     /// Why it is told to come back, if it is.
     shed: Option<Full>,
     occupant: Occupant,
+    heads: Heads,
     hangup: Hangup,
     /// The last host that a request named, and what it is.
     last_host: Mutex<Option<(HeaderValue, Arc<HostKind>)>>,

@@ -7,7 +7,7 @@
 mod admission;
 mod budget;
 mod images;
-mod input;
+pub(crate) mod input;
 mod instructors;
 mod join;
 mod origins;

@@ -4,7 +4,7 @@ import { Button } from '../components/Button'
 import { Notice } from '../components/Notice'
 import type { SeatRecord } from '../modules/auth/seatRecords'
 import type { SeatSession, SeatState } from '../modules/auth/seatSession'
-import { BrowserPlaceholder } from '../modules/browser/BrowserPlaceholder'
+import { BrowserPanel } from '../modules/browser/BrowserPanel'
 import { EditorPanel } from '../modules/editor/EditorPanel'
 import { useEditor } from '../modules/editor/useEditor'
 import { FileTree } from '../modules/files/FileTree'
@@ -21,6 +21,7 @@ import { EndNotice } from './workspace/EndNotice'
 import { ActivityBar, type PaneName, type SideName } from './workspace/ActivityBar'
 import { ReconnectNote } from './workspace/ReconnectNote'
 import { TopBar } from './workspace/TopBar'
+import { WatchNotice } from './workspace/WatchNotice'
 import { useQuietly } from './workspace/useQuietly'
 import { useWorkspaceKeys } from './workspace/useWorkspaceKeys'
 import styles from './workspace/workspace.module.css'
@@ -32,13 +33,16 @@ interface Props {
   generation: number
   /** Of the workshop, as last told. */
   endsAt: string | null
+  /** What is in front first. */
+  firstPane?: 'browser' | undefined
 }
 
-export function Workspace({ record, session, state, generation, endsAt }: Props) {
+export function Workspace({ record, session, state, generation, endsAt, firstPane }: Props) {
   const canChange = session.mode === 'control'
   // On a narrow screen, the pane that is shown; on a wide one, which of the two shares the centre.
-  const [pane, setPane] = useState<PaneName>('terminal')
-  const [centre, setCentre] = useState<'editor' | 'browser'>('editor')
+  const [pane, setPane] = useState<PaneName>(firstPane ?? 'terminal')
+  const [centre, setCentre] = useState<'editor' | 'browser'>(firstPane ?? 'editor')
+  const [browserUsed, setBrowserUsed] = useState(firstPane === 'browser')
   const root = useRef<HTMLDivElement>(null)
   const [side, setSide] = useState<SideName>('files')
   const [sideOpen, setSideOpen] = useState(true)
@@ -47,6 +51,7 @@ export function Workspace({ record, session, state, generation, endsAt }: Props)
   const [terminalOpen, setTerminalOpen] = useState(true)
   const [portsOpen, setPortsOpen] = useState(false)
   const [portsUsed, setPortsUsed] = useState(false)
+  const [portWish, setPortWish] = useState<{ port: number; number: number } | null>(null)
   const sidePanel = usePanelRef()
   const portsPanel = usePanelRef()
   const terminalPanel = usePanelRef()
@@ -106,11 +111,19 @@ export function Workspace({ record, session, state, generation, endsAt }: Props)
       if (next === 'search' && (!isShown || isNarrow())) setSearchAsked((before) => before + 1)
     }
     if (next === 'ports') setPortsUsed(true)
+    if (next === 'browser') setBrowserUsed(true)
     const panel = next === 'terminal' ? terminalPanel.current : next === 'ports' ? portsPanel.current : null
     if (!panel || isNarrow()) return
     if (!panel.isCollapsed()) panel.collapse()
     else if (next === 'ports') panel.resize('45%')
     else panel.expand()
+  }
+
+  function preview(port: number) {
+    setPortWish((before) => ({ port, number: (before?.number ?? 0) + 1 }))
+    setPortsUsed(true)
+    setPane('ports')
+    if (!isNarrow()) portsPanel.current?.resize('45%')
   }
 
   function showEditor() {
@@ -135,7 +148,7 @@ export function Workspace({ record, session, state, generation, endsAt }: Props)
         onChoose={choose}
       />
       <main className={styles.body}>
-        <SeatNotice state={state} canChange={canChange} />
+        <SeatNotice record={record} state={state} canChange={canChange} />
         {record.role === 'learner' && <EndNotice address={record} endsAt={endsAt} />}
         <KilledNotice kills={killed} onDismiss={dismissKilled} />
         {record.role === 'learner' && <ReconnectNote record={record} />}
@@ -187,7 +200,18 @@ export function Workspace({ record, session, state, generation, endsAt }: Props)
                     <div className={styles.fill} hidden={centre !== 'editor'}>
                       <EditorPanel address={record} editor={editor} documents={documents} canChange={canChange} />
                     </div>
-                    {centre === 'browser' && <BrowserPlaceholder />}
+                    {browserUsed && (
+                      <div className={styles.fill} hidden={centre !== 'browser'}>
+                        <BrowserPanel
+                          key={generation}
+                          record={record}
+                          generation={generation}
+                          isShown={isNarrow() ? pane === 'browser' : centre === 'browser'}
+                          canChange={canChange}
+                          onPreview={preview}
+                        />
+                      </div>
+                    )}
                   </Panel>
                   <Separator className={styles.columnHandle} aria-label="Width of the ports" disabled={!portsOpen} />
                   <Panel
@@ -208,6 +232,7 @@ export function Workspace({ record, session, state, generation, endsAt }: Props)
                         generation={generation}
                         isShown={isNarrow() ? pane === 'ports' : portsOpen}
                         canChange={canChange}
+                        wish={portWish}
                       />
                     )}
                   </Panel>
@@ -269,7 +294,7 @@ function KilledNotice({ kills, onDismiss }: { kills: number; onDismiss: () => vo
   )
 }
 
-function SeatNotice({ state, canChange }: { state: SeatState; canChange: boolean }) {
+function SeatNotice({ record, state, canChange }: { record: SeatRecord; state: SeatState; canChange: boolean }) {
   if (state.phase === 'waiting') {
     const sentence = {
       offline: 'The connection is gone. Trying again; what you wrote is kept here.',
@@ -284,6 +309,5 @@ function SeatNotice({ state, canChange }: { state: SeatState; canChange: boolean
       </Notice>
     )
   }
-  if (!canChange) return <Notice testId="seat-notice">You are watching this seat. Only its learner can type.</Notice>
-  return null
+  return canChange ? null : <WatchNotice record={record} />
 }

@@ -4,5 +4,7 @@
 pub(crate) mod headers;
 #[path = "../../src/proxy/route.rs"]
 pub mod route;
+#[path = "../../src/proxy/trailers.rs"]
+pub(crate) mod trailers;
 
 pub(crate) mod origin;

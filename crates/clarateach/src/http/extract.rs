@@ -1,12 +1,13 @@
 //! Reading requests: JSON with our errors, ids, who is signed in, and where the request came from.
 
+mod places;
+
 use std::net::IpAddr;
 use std::time::Duration;
 
-use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, header};
-use clarateach_protocol::id::{SeatKey, SeatNumber, WorkshopId};
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 
@@ -17,6 +18,7 @@ use crate::auth::secret;
 use crate::model::Instructor;
 use crate::server::ClientAddress;
 use crate::service::Credential;
+pub(super) use places::{SeatPath, TokenPath, WorkshopPath};
 
 /// Bytes of a body at the most.
 const MAX_BODY_BYTES: usize = 256 * 1024;
@@ -51,7 +53,7 @@ impl<S: Send + Sync> FromRequestParts<S> for From {
 }
 
 /// A JSON body: its own type, no unknown field, sent as JSON by a page of ours or by a program.
-pub(super) struct Body<T>(pub(super) T);
+pub(crate) struct Body<T>(pub(crate) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
@@ -252,7 +254,7 @@ impl FromRequestParts<ApiState> for SignedIn {
 
 /// The token of `Authorization: Bearer …` (RFC 6750, section 2.1). Other schemes are somebody else's,
 /// such as a proxy's in front; two tokens are nobody's.
-fn bearer(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
     let mut tokens = headers
         .get_all(header::AUTHORIZATION)
         .iter()
@@ -308,37 +310,7 @@ pub(super) fn session_token(headers: &HeaderMap, name: &str) -> Result<Option<St
     Ok(first)
 }
 
-/// A workshop's id in the path; what is none names nothing.
-pub(super) struct WorkshopPath(pub(super) WorkshopId);
-
-impl<S: Send + Sync> FromRequestParts<S> for WorkshopPath {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let Path(id) = Path::<String>::from_request_parts(parts, state)
-            .await
-            .map_err(|_| no_such("workshop"))?;
-        id.parse().map(Self).map_err(|_| no_such("workshop"))
-    }
-}
-
-/// A workshop's id and a seat number in the path.
-pub(super) struct SeatPath(pub(super) SeatKey);
-
-impl<S: Send + Sync> FromRequestParts<S> for SeatPath {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let Path((id, number)) = Path::<(String, String)>::from_request_parts(parts, state)
-            .await
-            .map_err(|_| no_such("seat"))?;
-        let workshop = id.parse().map_err(|_| no_such("workshop"))?;
-        let seat: SeatNumber = number.parse().map_err(|_| no_such("seat"))?;
-        Ok(Self(SeatKey { workshop, seat }))
-    }
-}
-
-pub(super) fn no_such(what: &str) -> ApiError {
+pub(crate) fn no_such(what: &str) -> ApiError {
     ApiError::new(
         StatusCode::NOT_FOUND,
         "not_found",

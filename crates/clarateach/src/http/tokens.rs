@@ -1,8 +1,7 @@
 //! `/api/tokens`: what programs sign in with. The bodies are here too: nobody else uses them.
 
 use axum::Json;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -11,7 +10,7 @@ use utoipa::ToSchema;
 use super::ApiState;
 use super::body::ErrorBody;
 use super::error::ApiError;
-use super::extract::{Body, SignedIn, no_such};
+use super::extract::{Body, SignedIn, TokenPath};
 use crate::model;
 
 /// An API token to make.
@@ -104,9 +103,8 @@ pub(super) async fn create_token(
 pub(super) async fn delete_token(
     State(state): State<ApiState>,
     SignedIn { instructor, .. }: SignedIn,
-    id: Result<Path<String>, PathRejection>,
+    TokenPath(id): TokenPath,
 ) -> Result<StatusCode, ApiError> {
-    let Path(id) = id.map_err(|_| no_such("API token"))?;
     state.service.revoke_token(&instructor, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,8 +1,8 @@
 //! Bodies on their way through: streamed frame by frame, never collected.
 //!
 //! [`Upload`] goes to the seat and tells whether the client keeps sending; [`Download`] comes from
-//! it, ends when its tenancy does and then gives the connection back. Trailers are dropped, which
-//! a proxy may (RFC 9110, section 6.5.1).
+//! it, ends when its tenancy does and then gives the connection back. `trailers` says what passes behind
+//! them.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::connections::Lease;
 use super::ending::Ending;
+use super::trailers::passing;
 use crate::arriving::Arriving;
 use crate::directory::ExchangePlace;
 
@@ -63,7 +64,7 @@ impl Body for Upload {
         let polled = Pin::new(incoming).poll_frame(context);
         self.progress.note(&polled);
         match ready!(polled) {
-            Some(Ok(frame)) if frame.is_trailers() => Poll::Ready(None),
+            Some(Ok(frame)) => Poll::Ready(without_others(frame).map(Ok)),
             other => Poll::Ready(other),
         }
     }
@@ -76,6 +77,14 @@ impl Body for Upload {
         self.incoming
             .as_ref()
             .map_or(SizeHint::with_exact(0), Body::size_hint)
+    }
+}
+
+/// A frame as it goes on: data as it is, trailers as far as they pass.
+fn without_others(frame: Frame<Bytes>) -> Option<Frame<Bytes>> {
+    match frame.into_trailers() {
+        Ok(trailers) => passing(&trailers).map(Frame::trailers),
+        Err(data) => Some(data),
     }
 }
 
@@ -223,11 +232,11 @@ impl Body for Download {
                 Poll::Ready(Some(Ok(frame)))
             }
             Some(Err(error)) => Poll::Ready(Some(Err(DownloadError::Broken(error)))),
-            Some(Ok(_)) | None => {
+            last => {
                 if let Some(lease) = self.lease.take() {
                     lease.give_back();
                 }
-                Poll::Ready(None)
+                Poll::Ready(last.and_then(Result::ok).and_then(without_others).map(Ok))
             }
         }
     }

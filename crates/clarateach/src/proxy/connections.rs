@@ -3,8 +3,9 @@
 //! A pool belongs to its incarnation and ends with it, so that a connection can't be used for
 //! another seat, generation or start of it.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use clarateach_protocol::origin::SeatPort;
@@ -21,7 +22,7 @@ use super::error::ProxyError;
 use crate::directory::Incarnation;
 
 /// Idle connections kept for each of a seat's services: what a burst of requests needs is there for the next.
-const MAX_IDLE: usize = 32;
+const MAX_IDLE: usize = 256;
 /// How long an idle connection is trusted; the in-seat server keeps its side open longer.
 const MAX_IDLE_AGE: Duration = Duration::from_secs(20);
 /// Bytes that a connection to a seat may hold for us, header section included.
@@ -59,10 +60,15 @@ impl Line {
 
 /// Idle connections of one incarnation.
 #[derive(Default)]
-pub(crate) struct Connections(Mutex<Vec<Idle>>);
+pub(crate) struct Connections(Mutex<Vec<Waiting>>);
+
+/// Those on one line, in the order in which they became idle.
+struct Waiting {
+    line: Line,
+    idle: VecDeque<Idle>,
+}
 
 struct Idle {
-    line: Line,
     sender: SendRequest<Upload>,
     since: Instant,
 }
@@ -70,41 +76,72 @@ struct Idle {
 impl Connections {
     /// The connection on `line` that was used last, if one is still good.
     pub(crate) fn take(&self, line: impl Into<Line>) -> Option<SendRequest<Upload>> {
-        let line = line.into();
-        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.retain(Idle::is_good);
+        let (line, now) = (line.into(), Instant::now());
+        let mut all = self.lock();
+        let waiting = all.iter_mut().find(|waiting| waiting.line == line)?;
+        waiting.sweep(now);
         // One that isn't ready still sends a body that its seat answered early.
-        let last = idle
-            .iter()
-            .rposition(|idle| idle.line == line && idle.sender.is_ready())?;
-        Some(idle.swap_remove(last).sender)
+        let idle = &mut waiting.idle;
+        loop {
+            let last = idle.iter().rposition(|idle| idle.sender.is_ready());
+            let taken = idle.remove(last?)?;
+            if !taken.sender.is_closed() {
+                return Some(taken.sender);
+            }
+        }
     }
 
     /// Closes what has been idle for too long.
     pub(crate) fn sweep(&self) {
-        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.retain(Idle::is_good);
+        let now = Instant::now();
+        let mut all = self.lock();
+        for waiting in all.iter_mut() {
+            waiting.idle.retain(|idle| !idle.sender.is_closed());
+            waiting.sweep(now);
+        }
+        all.retain(|waiting| !waiting.idle.is_empty());
     }
 
     fn put(&self, line: Line, sender: SendRequest<Upload>) {
-        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.retain(Idle::is_good);
+        let now = Instant::now();
+        let mut all = self.lock();
         let is_program = |line| matches!(line, Line::Program(_));
-        let programs = idle.iter().filter(|idle| is_program(idle.line)).count();
-        let has_room = !is_program(line) || programs < MAX_PROGRAM_IDLE;
-        if has_room && idle.iter().filter(|idle| idle.line == line).count() < MAX_IDLE {
-            idle.push(Idle {
-                line,
-                sender,
-                since: Instant::now(),
-            });
+        if is_program(line) {
+            let programs = all.iter().filter(|waiting| is_program(waiting.line));
+            if programs.map(|waiting| waiting.idle.len()).sum::<usize>() >= MAX_PROGRAM_IDLE {
+                return;
+            }
         }
+        let at = all.iter().position(|waiting| waiting.line == line);
+        let at = at.unwrap_or_else(|| {
+            all.push(Waiting {
+                line,
+                idle: VecDeque::new(),
+            });
+            all.len() - 1
+        });
+        let waiting = &mut all[at];
+        waiting.sweep(now);
+        if waiting.idle.len() < MAX_IDLE {
+            waiting.idle.push_back(Idle { sender, since: now });
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Waiting>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Idle {
-    fn is_good(&self) -> bool {
-        !self.sender.is_closed() && self.since.elapsed() < self.line.max_idle_age()
+impl Waiting {
+    /// Closes those that have been idle for too long: the first ones.
+    fn sweep(&mut self, now: Instant) {
+        let max_age = self.line.max_idle_age();
+        let is_good = |idle: &Idle| {
+            !idle.sender.is_closed() && now.saturating_duration_since(idle.since) < max_age
+        };
+        while self.idle.front().is_some_and(|idle| !is_good(idle)) {
+            self.idle.pop_front();
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use futures_util::future::select_all;
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
+use super::error::ProxyError;
 use super::seconds_since_1970;
 
 /// A token's time, and what else may end before it. Looking costs little; waiting is set up only where
@@ -13,7 +14,8 @@ use super::seconds_since_1970;
 #[derive(Clone)]
 pub(crate) struct Ending {
     at: Instant,
-    tokens: Vec<CancellationToken>,
+    /// The tenancy's, the incarnation's, the server's, and an open port's at the most.
+    tokens: [Option<CancellationToken>; 4],
 }
 
 impl Ending {
@@ -22,23 +24,37 @@ impl Ending {
         let left = expires_at.saturating_sub(seconds_since_1970());
         Self {
             at: Instant::now() + Duration::from_secs(left),
-            tokens: Vec::with_capacity(4),
+            tokens: [const { None }; 4],
         }
     }
 
     /// Or when that is cancelled.
     pub(crate) fn or_when(&mut self, token: &CancellationToken) {
-        self.tokens.push(token.clone());
+        let free = self.tokens.iter_mut().find(|token| token.is_none());
+        *free.expect("four are enough") = Some(token.clone());
     }
 
     /// Whether it is over.
     pub(crate) fn is_over(&self) -> bool {
-        self.tokens.iter().any(CancellationToken::is_cancelled) || Instant::now() >= self.at
+        self.tokens
+            .iter()
+            .flatten()
+            .any(CancellationToken::is_cancelled)
+            || Instant::now() >= self.at
+    }
+
+    /// What an exchange failed with, which is of no interest once it is over: the ending closed what broke.
+    pub(crate) fn or(&self, error: ProxyError) -> ProxyError {
+        if self.is_over() {
+            ProxyError::SeatUnavailable
+        } else {
+            error
+        }
     }
 
     /// Completes when it is over.
     pub(crate) async fn over(self) {
-        let tokens = self.tokens.into_iter();
+        let tokens = self.tokens.into_iter().flatten();
         let cancelled = tokens.map(|token| Box::pin(token.cancelled_owned()));
         let cancelled: Vec<std::pin::Pin<Box<WaitForCancellationFutureOwned>>> =
             cancelled.collect();

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use clarateach_protocol::route::{SeatRoute, Service};
@@ -11,13 +12,18 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
 
 use super::authorise::Grant;
-use super::body::{Download, Stalled, Upload};
+use super::body::{Download, Progress, Stalled, Upload};
 use super::connections::{Lease, connect};
+use super::ending::Ending;
 use super::error::ProxyError;
 use super::headers::{Onward, clean_request, clean_response};
 use super::{Exchange, Gateway};
 use crate::arriving::Arriving;
 use crate::directory::{ExchangePlace, Incarnation};
+
+/// Before it nobody looks whether an exchange has to end: well within the second that a removed learner
+/// may still see.
+const FIRST_LOOK: Duration = Duration::from_millis(100);
 
 /// Where one request goes.
 pub(crate) struct Upstream {
@@ -41,14 +47,13 @@ impl Gateway {
             Service::Terminal => endpoints.terminal,
             Service::Files => endpoints.files,
         };
-        let host = HeaderValue::try_from(address.to_string()).expect("an address is ASCII");
         let limit = self.limits.exchanges;
         let place = grant.entry.begin_exchange(limit);
         Ok(Upstream {
             incarnation,
             service: route.service,
             address,
-            host,
+            host: HeaderValue::try_from(address.to_string()).expect("an address is ASCII"),
             place: place.ok_or(ProxyError::SeatBusy)?,
         })
     }
@@ -103,9 +108,8 @@ impl Gateway {
             Ok::<_, ProxyError>((lease, response))
         };
         let (lease, response) = tokio::select! {
-            answered = answered => answered?,
-            stalled = progress.stalled(self.limits.first_byte) => return Err(self.stalled(stalled)),
-            () = ending.clone().over() => return Err(ProxyError::SeatUnavailable),
+            answered = answered => answered.map_err(|error| ending.or(error))?,
+            error = cut_short(&progress, self.limits.first_byte, &ending) => return Err(error),
         };
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return Err(ProxyError::BadAnswer {
@@ -160,16 +164,6 @@ impl Gateway {
         .await
     }
 
-    /// What a stalled exchange is to the client.
-    fn stalled(&self, stalled: Stalled) -> ProxyError {
-        match stalled {
-            Stalled::Downstream => ProxyError::UploadStalled,
-            Stalled::Upstream => ProxyError::AnswerDeadline {
-                after: self.limits.first_byte,
-            },
-        }
-    }
-
     /// Waits for the answer to a request without a body.
     pub(super) async fn answer_in_time(
         &self,
@@ -182,6 +176,23 @@ impl Gateway {
             .await
             .map_err(|_| ProxyError::AnswerDeadline { after })?
             .map_err(broken)
+    }
+}
+
+/// Waits for what cuts an exchange short before its answer begins; `patience` is the seat's, for its first
+/// byte. Nearly every exchange is over before anything has to be set up to wait for its ending.
+pub(super) async fn cut_short(
+    progress: &Progress,
+    patience: Duration,
+    ending: &Ending,
+) -> ProxyError {
+    tokio::time::sleep(patience.min(FIRST_LOOK)).await;
+    tokio::select! {
+        stalled = progress.stalled(patience) => match stalled {
+            Stalled::Downstream => ProxyError::UploadStalled,
+            Stalled::Upstream => ProxyError::AnswerDeadline { after: patience },
+        },
+        () = ending.clone().over() => ProxyError::SeatUnavailable,
     }
 }
 

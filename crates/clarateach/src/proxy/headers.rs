@@ -15,7 +15,8 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::addresses::Origin;
+use super::trailers::Trailing;
+use crate::addresses::{Origin, Scheme};
 
 /// Fields about one connection (RFC 9110, section 7.6.1), beside those that `Connection` names.
 /// `Expect` is among them: our own server has answered it when the body is read.
@@ -63,6 +64,9 @@ static FROM_SEAT: [HeaderName; 13] = [
     VARY,
 ];
 
+/// Fields that we add at the most, in either direction.
+const OURS: usize = 9;
+
 /// What the gateway says about a request that it passes on.
 pub(crate) struct Onward<'a> {
     /// The client's address.
@@ -79,39 +83,28 @@ pub(crate) struct Onward<'a> {
 
 /// Makes a client's header fields those that a seat gets.
 pub(crate) fn clean_request(headers: &mut HeaderMap, onward: Onward<'_>) {
-    strip_hop_by_hop(headers);
-    let ours: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| is_ours_to_set(name))
-        .cloned()
-        .collect();
-    for name in ours {
-        headers.remove(name);
-    }
+    let trailing = Trailing::of(headers);
+    keep(headers, |name| {
+        !HOP_BY_HOP.contains(name) && !is_ours_to_set(name)
+    });
     let text = |text: &str| HeaderValue::from_str(text).expect("addresses and origins are ASCII");
     headers.insert(HOST, onward.upstream);
     headers.insert(AUTHORIZATION, onward.bearer);
     headers.insert("x-forwarded-for", text(&onward.client.to_string()));
-    headers.insert(
-        "x-forwarded-proto",
-        text(&onward.origin.scheme().to_string()),
-    );
+    let scheme = match onward.origin.scheme() {
+        Scheme::Http => HeaderValue::from_static("http"),
+        Scheme::Https => HeaderValue::from_static("https"),
+    };
+    headers.insert("x-forwarded-proto", scheme);
     headers.insert("x-forwarded-host", text(onward.origin.authority()));
     headers.insert("x-request-id", onward.request_id.clone());
+    trailing.put_in_request(headers);
 }
 
 /// Makes a seat's header fields those that a client gets.
 pub(crate) fn clean_response(headers: &mut HeaderMap) {
-    strip_hop_by_hop(headers);
-    let named = only_name(headers);
-    let dropped: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| !FROM_SEAT.contains(name))
-        .cloned()
-        .collect();
-    for name in dropped {
-        headers.remove(name);
-    }
+    let (named, trailing) = (only_name(headers), Trailing::of(headers));
+    keep(headers, |name| FROM_SEAT.contains(name));
     sandbox(headers);
     if let Some(named) = named {
         headers.insert(CONTENT_DISPOSITION, named);
@@ -119,6 +112,7 @@ pub(crate) fn clean_response(headers: &mut HeaderMap) {
     headers
         .entry(CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));
+    trailing.put_in_answer(headers);
 }
 
 /// Seat bytes are downloaded and never rendered: the origin that they come from serves the API.
@@ -153,6 +147,22 @@ fn only_name(headers: &HeaderMap) -> Option<HeaderValue> {
     let is_encoded = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte);
     let fits = (1..=LONGEST).contains(&name.len()) && name.bytes().all(is_encoded);
     fits.then(|| value.clone())
+}
+
+/// Keeps the fields that may pass and that `Connection` doesn't name, in their order. One pass: taking
+/// fields out of a map one by one costs a search and a move for each.
+fn keep(headers: &mut HeaderMap, may_pass: impl Fn(&HeaderName) -> bool) {
+    let all = std::mem::replace(headers, HeaderMap::with_capacity(headers.len() + OURS));
+    let names_some = all.contains_key(CONNECTION);
+    let is_named = |name: &HeaderName| {
+        *name != CONTENT_LENGTH
+            && tokens(&all, &CONNECTION).any(|token| token.eq_ignore_ascii_case(name.as_str()))
+    };
+    for (name, value) in &all {
+        if may_pass(name) && !(names_some && is_named(name)) {
+            headers.append(name, value.clone());
+        }
+    }
 }
 
 /// Removes what is about one connection only. It comes first, so that `Connection` can't name what
@@ -251,7 +261,7 @@ mod tests {
             ("connection", "host, content-length"),
             ("content-length", "3"),
             ("x-hop", "1"),
-            ("te", "trailers"),
+            ("te", "gzip"),
             ("keep-alive", "1"),
             ("upgrade", "h2c"),
             ("proxy-authorization", "Basic x"),

@@ -28,11 +28,12 @@ use clarateach_protocol::origin::{SeatPort, Target};
 use clarateach_protocol::token::OriginClaims;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Request, Response, request};
+use tracing::Instrument;
 
 use super::error::ProxyError;
 use super::upgrade;
 use super::verified::Verified;
-use super::{Gateway, Received, cors, seconds_since_1970};
+use super::{Gateway, Received, Told, cors, seconds_since_1970};
 use crate::addresses::{Naming, OwnHost, Scheme};
 use crate::origins::OriginBook;
 use asker::Asker;
@@ -97,6 +98,7 @@ impl Gateway {
         request: Request<Arriving>,
         received: Received<'_>,
     ) -> Response<Body> {
+        let told = Told::of(&received, &request, Some(own.seat));
         let (parts, body) = request.into_parts();
         let asked = Asked {
             own,
@@ -108,15 +110,21 @@ impl Gateway {
         let is_navigation = asker::is_navigation(&parts.method, &parts.headers);
         let answer = match &self.origins {
             None => Err(ProxyError::OriginsOff { why: NOT_HERE }),
+            Some(origins) if upgrade::is_websocket(&parts.headers) => {
+                let answer = Box::pin(self.answer_own(origins, &asked, body));
+                answer.instrument(told.span()).await
+            }
             Some(origins) => self.answer_own(origins, &asked, body).await,
         };
         answer.unwrap_or_else(|error| {
-            if is_navigation {
-                super::note(&error);
-                Page::of(&error).respond(&asked)
-            } else {
-                super::respond(&error, received.request_id)
-            }
+            told.span().in_scope(|| {
+                if is_navigation {
+                    super::note(&error);
+                    Page::of(&error).respond(&asked)
+                } else {
+                    super::respond(&error, received.request_id)
+                }
+            })
         })
     }
 

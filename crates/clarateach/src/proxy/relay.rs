@@ -17,7 +17,8 @@ thread_local! {
     static PIECE: RefCell<Box<[u8]>> = RefCell::new(vec![0; PIECE_BYTES].into());
 }
 
-/// Copies both ways until both sides are done; when one is, the other may say its last for so long.
+/// Copies both ways until both sides are done; when one is, the other may go on as long as something
+/// moves within that time.
 /// `saw` is shown what the first side sends.
 pub(super) async fn relay<A, B>(
     (mut first, mut second): (A, B),
@@ -38,15 +39,23 @@ where
         Poll::Ready(Ok::<_, io::Error>(()))
     });
     (&mut one_is_done).await?;
-    let both_are_done = poll_fn(|context| {
-        let there = there.poll(context, (&mut first, &mut second), &mut saw)?;
-        let back = back.poll(context, (&mut second, &mut first), &mut |_| {})?;
-        if there.is_pending() || back.is_pending() {
-            return Poll::Pending;
+    loop {
+        let moved = there.moved + back.moved;
+        let more = poll_fn(|context| {
+            let to = there.poll(context, (&mut first, &mut second), &mut saw)?;
+            let fro = back.poll(context, (&mut second, &mut first), &mut |_| {})?;
+            if to.is_ready() && fro.is_ready() {
+                return Poll::Ready(Ok::<_, io::Error>(true));
+            }
+            if there.moved + back.moved > moved {
+                return Poll::Ready(Ok(false));
+            }
+            Poll::Pending
+        });
+        if tokio::time::timeout(half_open, more).await?? {
+            return Ok(());
         }
-        Poll::Ready(Ok(()))
-    });
-    tokio::time::timeout(half_open, both_are_done).await?
+    }
 }
 
 /// One direction.
@@ -57,6 +66,8 @@ struct Copying {
     taken: usize,
     unflushed: bool,
     stage: Stage,
+    /// Bytes that the other side took.
+    moved: u64,
 }
 
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
@@ -116,7 +127,9 @@ impl Copying {
     ) -> Poll<io::Result<()>> {
         while self.taken < self.kept.len() {
             let rest = &self.kept[self.taken..];
-            self.taken += some(ready!(Pin::new(&mut *to).poll_write(context, rest))?)?;
+            let taken = some(ready!(Pin::new(&mut *to).poll_write(context, rest))?)?;
+            self.taken += taken;
+            self.moved += taken as u64;
         }
         self.kept.clear();
         self.taken = 0;
@@ -149,7 +162,11 @@ impl Copying {
         self.unflushed = true;
         while !rest.is_empty() {
             match Pin::new(&mut *to).poll_write(context, rest) {
-                Poll::Ready(count) => rest = &rest[some(count?)?..],
+                Poll::Ready(count) => {
+                    let taken = some(count?)?;
+                    self.moved += taken as u64;
+                    rest = &rest[taken..];
+                }
                 Poll::Pending => {
                     self.kept.extend_from_slice(rest);
                     break;

@@ -157,8 +157,14 @@ fn target(below: &str, path_and_query: &str) -> Result<Target, NoRoute> {
 /// them, so what is behind them would be somebody else's decision.
 fn has_dot_segment(path: &str) -> bool {
     path.split('/').any(|segment| {
-        let plain = segment.replace("%2e", ".").replace("%2E", ".");
-        matches!(plain.as_str(), "." | "..")
+        let (mut rest, mut dots) = (segment, 0);
+        while let Some(behind) = [".", "%2e", "%2E"]
+            .iter()
+            .find_map(|dot| rest.strip_prefix(dot))
+        {
+            (rest, dots) = (behind, dots + 1);
+        }
+        rest.is_empty() && matches!(dots, 1 | 2)
     })
 }
 

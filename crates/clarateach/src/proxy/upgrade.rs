@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use clarateach_protocol::token::Role;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
-    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
+    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, TE, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
@@ -89,6 +89,8 @@ impl Handshake {
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
         headers.remove(SEC_WEBSOCKET_EXTENSIONS);
+        // `Connection` named it, and names the upgrade now.
+        headers.remove(TE);
     }
 
     /// Checks what RFC 6455, section 4.1 demands of a server's `101`, and makes ours from it.

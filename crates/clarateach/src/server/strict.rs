@@ -9,10 +9,14 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
+use axum::body::Body;
+use http_body_util::BodyExt;
+use hyper::body::Body as _;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::ServerLimits;
+use super::last_words::LastWords;
 use super::places::{Full, Place};
 use super::unread::Unread;
 
@@ -22,6 +26,7 @@ pub(super) struct Watched<S> {
     stream: S,
     heads: Heads,
     unread: Unread,
+    last_words: LastWords,
     _place: Occupant,
 }
 
@@ -49,6 +54,21 @@ struct State {
     body_left: u64,
     /// No further request is served on this connection.
     is_last: bool,
+    /// How the request ends that is being answered; `None` while there is none.
+    answering: Option<End>,
+    /// The last bytes that came of one that ends with a last chunk.
+    tail: [u8; 4],
+}
+
+/// Where a request ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// After so many bytes of a body.
+    Length(u64),
+    /// With its last chunk.
+    Chunks,
+    /// Never: an upgrade, or a request that is refused.
+    Open,
 }
 
 /// Two parsers could see different requests.
@@ -65,18 +85,26 @@ pub(super) enum Following {
 }
 
 impl<S> Watched<S> {
-    /// A connection in its place, whose client may leave answers unread for so long; its header
-    /// sections and its place.
-    pub(super) fn new(stream: S, place: Place, unread: Duration) -> (Self, Heads, Occupant) {
+    /// A connection in its place, within the times of `limits`; its header sections and its place.
+    pub(super) fn new(stream: S, place: Place, limits: &ServerLimits) -> (Self, Heads, Occupant) {
         let heads = Heads::default();
         let occupant = Occupant(Arc::new(Mutex::new(place)));
         let watched = Self {
             stream,
             heads: heads.clone(),
-            unread: Unread::new(unread),
+            unread: Unread::new(limits.unread),
+            last_words: LastWords::new(limits.half_open),
             _place: occupant.clone(),
         };
         (watched, heads, occupant)
+    }
+}
+
+impl<S> Watched<S> {
+    fn note_write(&mut self, polled: &Poll<io::Result<usize>>) {
+        if polled.is_ready() {
+            self.last_words.moved();
+        }
     }
 }
 
@@ -91,8 +119,9 @@ impl Heads {
         match head {
             Ok(Head {
                 end,
-                body: Some(length),
+                body: End::Length(length),
             }) => {
+                state.answering = Some(End::Length(length));
                 let here = (state.kept.len() - end) as u64;
                 state.body_left = length.saturating_sub(here);
                 let next = end + usize::try_from(length.min(here)).unwrap_or(usize::MAX - end);
@@ -101,6 +130,8 @@ impl Heads {
             }
             other => {
                 state.is_last = true;
+                state.note_tail_of_kept();
+                state.answering = other.as_ref().ok().map(|head| head.body);
                 state.kept = Vec::new();
                 other.map(|_| Following::Nothing)
             }
@@ -110,6 +141,7 @@ impl Heads {
     fn keep(&self, bytes: &[u8]) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if state.is_last {
+            state.note_tail(bytes);
             return;
         }
         let of_body = state.body_left.min(bytes.len() as u64);
@@ -119,11 +151,65 @@ impl Heads {
     }
 }
 
+impl Heads {
+    /// The answer to the request that was judged last has ended, or nobody wants it any more.
+    fn answered(&self) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.answering = None;
+    }
+
+    /// Whether a request that came as a whole is being answered.
+    fn waits_for_an_answer(&self) -> bool {
+        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match state.answering {
+            Some(End::Length(_)) => state.body_left == 0,
+            // Between chunks at the worst: then the end is told a little late.
+            Some(End::Chunks) => state.tail == *b"\r\n\r\n",
+            Some(End::Open) | None => false,
+        }
+    }
+
+    /// The body of an answer, whose end is noted.
+    pub(super) fn until_answered(&self, body: Body) -> Body {
+        let answering = Answering(self.clone());
+        if body.is_end_stream() {
+            return body;
+        }
+        Body::new(body.map_frame(move |frame| {
+            let _of_this = &answering;
+            frame
+        }))
+    }
+}
+
+/// Dropped at an answer's end.
+struct Answering(Heads);
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.answered();
+    }
+}
+
+impl State {
+    fn note_tail_of_kept(&mut self) {
+        let kept = std::mem::take(&mut self.kept);
+        self.note_tail(&kept);
+    }
+
+    fn note_tail(&mut self, bytes: &[u8]) {
+        for byte in &bytes[bytes.len().saturating_sub(self.tail.len())..] {
+            self.tail.rotate_left(1);
+            self.tail[3] = *byte;
+        }
+    }
+}
+
 /// What matters of a header section.
 struct Head {
     end: usize,
-    /// Length of the body; `None` where only its parser knows the end.
-    body: Option<u64>,
+    /// Where its body ends.
+    body: End,
 }
 
 impl Head {
@@ -162,7 +248,11 @@ impl Head {
         };
         Ok(Self {
             end: lines.end,
-            body: (!is_chunked && !is_upgrade).then_some(length),
+            body: match (is_upgrade, is_chunked) {
+                (true, _) => End::Open,
+                (false, true) => End::Chunks,
+                (false, false) => End::Length(length),
+            },
         })
     }
 }
@@ -199,8 +289,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        self.heads.keep(&buffer.filled()[before..]);
+        if !self.last_words.were_said() {
+            ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+            self.heads.keep(&buffer.filled()[before..]);
+        }
+        let is_end = buffer.filled().len() == before && buffer.remaining() > 0;
+        if is_end && self.heads.waits_for_an_answer() {
+            ready!(self.last_words.hold(context));
+        }
         Poll::Ready(Ok(()))
     }
 }
@@ -212,6 +308,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.note_write(&polled);
         self.unread.watch(context, polled)
     }
 
@@ -229,6 +326,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.note_write(&polled);
         self.unread.watch(context, polled)
     }
 

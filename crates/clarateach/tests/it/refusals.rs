@@ -258,3 +258,65 @@ fn the_openapi_document_is_the_committed_one() {
         "run `cargo xtask openapi` and commit what it writes"
     );
 }
+
+#[tokio::test]
+async fn an_id_in_a_path_has_one_spelling() {
+    scene(|_app, instructor| async move {
+        let workshop = instructor.workshop(4).await;
+        let id = workshop["id"].as_str().unwrap();
+        let lock = async |id: &str, seat: &str| {
+            let path = format!("/api/workshops/{id}/seats/{seat}/lock");
+            instructor.post(&path, json!({})).await
+        };
+        for seat in [
+            "%34",
+            "04",
+            "+4",
+            "-4",
+            "4%20",
+            "%204",
+            "4.0",
+            "0x4",
+            "%D9%A4",
+            "%EF%BC%94",
+            "4%00",
+            "4%2f",
+            "%2534",
+            "0",
+            "5",
+            "65537",
+        ] {
+            let answer = lock(id, seat).await;
+            assert_eq!(answer.status, StatusCode::NOT_FOUND, "{seat}: {answer:?}");
+        }
+        let encoded = id.replace('-', "%2D");
+        for other in [encoded.as_str(), &id.to_uppercase(), &format!("{id}%20")] {
+            let answer = lock(other, "4").await;
+            assert_eq!(answer.status, StatusCode::NOT_FOUND, "{other}: {answer:?}");
+            let read = instructor.get(&format!("/api/workshops/{other}")).await;
+            assert_eq!(read.status, StatusCode::NOT_FOUND, "{other}: {read:?}");
+        }
+        let seats = instructor.get(&format!("/api/workshops/{id}")).await.json();
+        assert!(seats["seats"][3]["locked_at"].is_null(), "{seats}");
+        // The positive control.
+        let right = lock(id, "4").await;
+        assert!(right.status.is_success(), "{right:?}");
+        let seats = instructor.get(&format!("/api/workshops/{id}")).await.json();
+        assert!(seats["seats"][3]["locked_at"].is_string(), "{seats}");
+
+        let token = instructor.post("/api/tokens", json!({"name": "ci"})).await;
+        let token = token.json()["id"].as_str().unwrap().to_owned();
+        let first = token.as_bytes()[0];
+        let spelled = format!("/api/tokens/%{first:02X}{}", &token[1..]);
+        assert_eq!(
+            instructor.delete(&spelled).await.status,
+            StatusCode::NOT_FOUND
+        );
+        let plain = format!("/api/tokens/{token}");
+        assert_eq!(
+            instructor.delete(&plain).await.status,
+            StatusCode::NO_CONTENT
+        );
+    })
+    .await;
+}

@@ -10,6 +10,7 @@ mod learner;
 mod served;
 mod wait;
 
+mod internal;
 mod outages;
 mod partial;
 mod restarts;

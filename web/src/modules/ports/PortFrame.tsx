@@ -7,18 +7,8 @@ import { Icon } from '../../components/Icon'
 import { Failed, Loading } from '../../components/State'
 import { Tooltip } from '../../components/Tooltip'
 import type { SeatRecord } from '../auth/seatRecords'
+import { OWN_ORIGIN_SANDBOX } from './sandbox'
 import styles from './ports.module.css'
-
-/** What a program may do in our frame. It has an origin of its own; what it may not is take this page away. */
-const SANDBOX = [
-  'allow-scripts',
-  'allow-same-origin',
-  'allow-forms',
-  'allow-popups',
-  'allow-popups-to-escape-sandbox',
-  'allow-modals',
-  'allow-downloads',
-].join(' ')
 
 /** One port in a frame. Each showing asks for a way in of its own, so it works however long the tab was open. */
 export function PortFrame({ record, generation, port }: { record: SeatRecord; generation: number; port: number }) {
@@ -69,7 +59,7 @@ export function PortFrame({ record, generation, port }: { record: SeatRecord; ge
           className={styles.frame}
           src={entry.data.url}
           title={`Port ${port}`}
-          sandbox={SANDBOX}
+          sandbox={OWN_ORIGIN_SANDBOX}
           referrerPolicy="no-referrer"
           allow="fullscreen; clipboard-write"
           data-testid={`port-frame-${port}`}

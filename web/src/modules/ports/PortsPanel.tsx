@@ -12,12 +12,19 @@ interface Props {
   generation: number
   isShown: boolean
   canChange: boolean
+  /** What another panel asked to show here; each asking has a number of its own. */
+  wish: { port: number; number: number } | null
 }
 
 /** Servers of the seat: the list, and a tab for each that is shown here. Frames stay while other tabs are in front. */
-export function PortsPanel({ record, generation, isShown, canChange }: Props) {
+export function PortsPanel({ record, generation, isShown, canChange, wish }: Props) {
   const [frames, setFrames] = useState<number[]>([])
   const [active, setActive] = useState<string>(LIST)
+  const [heard, setHeard] = useState(0)
+  if (wish && wish.number !== heard) {
+    setHeard(wish.number)
+    open(wish.port)
+  }
 
   function open(port: number) {
     setFrames(frames.includes(port) ? frames : [...frames, port])

@@ -14,6 +14,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::super::headers::strip_hop_by_hop;
+use super::super::trailers::Trailing;
 use super::asker::Asker;
 use super::cookies;
 use crate::addresses::{Naming, OwnHost};
@@ -49,7 +50,9 @@ pub(super) struct Program<'a> {
 impl Program<'_> {
     /// Makes a browser's header fields those that the program gets.
     pub(super) fn clean_request(&self, headers: &mut HeaderMap, client: IpAddr) {
+        let trailing = Trailing::of(headers);
         strip_hop_by_hop(headers);
+        trailing.put_in_request(headers);
         let claims: Vec<HeaderName> = headers
             .keys()
             .filter(|name| is_claim(name))
@@ -96,7 +99,9 @@ impl Program<'_> {
 
     /// Makes the program's header fields those that a browser gets.
     pub(super) fn clean_response(&self, headers: &mut HeaderMap) {
+        let trailing = Trailing::of(headers);
         strip_hop_by_hop(headers);
+        trailing.put_in_answer(headers);
         for name in &DROPPED {
             headers.remove(name);
         }

@@ -15,11 +15,11 @@ use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::http1::SendRequest;
 use tracing::Instrument;
 
-use super::super::body::{Download, Stalled, Upload};
+use super::super::body::{Download, Upload};
 use super::super::connections::{Lease, Line, connect, speak};
 use super::super::ending::Ending;
 use super::super::error::ProxyError;
-use super::super::forward::{Upstream, broken};
+use super::super::forward::{Upstream, broken, cut_short};
 use super::super::upgrade::pump;
 use super::super::{Gateway, Handshake, seconds_since_1970};
 use super::{Asked, Program, Visit};
@@ -52,12 +52,8 @@ impl Gateway {
         let patience = self.program_patience();
         let answered = self.send(program, onward, upload, &upstream);
         let (lease, response) = tokio::select! {
-            answered = answered => answered?,
-            stalled = progress.stalled(patience) => return Err(match stalled {
-                Stalled::Downstream => ProxyError::UploadStalled,
-                Stalled::Upstream => ProxyError::AnswerDeadline { after: patience },
-            }),
-            () = ending.clone().over() => return Err(ProxyError::SeatUnavailable),
+            answered = answered => answered.map_err(|error| ending.or(error))?,
+            error = cut_short(&progress, patience, &ending) => return Err(error),
         };
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return Err(ProxyError::BadAnswer {

@@ -1,0 +1,36 @@
+import type { BrowserWait } from '../../api/browser'
+
+/** What a person who waits reads. */
+export function waitWords({ status, position, phase }: BrowserWait): { title: string; text: string } {
+  if (status === 'queued') {
+    const before = (position ?? 1) - 1
+    return {
+      title: position === undefined || before === 0 ? 'You are next' : `${before} ${before === 1 ? 'learner' : 'learners'} before you`,
+      text: 'All browsers that this machine has room for are in use. Yours starts by itself as soon as one is free; meanwhile Ports shows your server.',
+    }
+  }
+  if (phase === 'resuming') return { title: 'Waking your browser…', text: 'It was paused while nobody looked. Its tabs are as you left them.' }
+  return {
+    title: 'Starting your browser…',
+    text: phase === 'firefox' ? 'Firefox is opening.' : 'Usually it is there in less than ten seconds.',
+  }
+}
+
+export type Quality = 'good' | 'fair' | 'poor' | 'lost' | 'unknown'
+
+/** From what the frame reports every few seconds; a still page has no frames a second to count, so the way there decides. */
+export function qualityOf(sample: { connected: boolean; rttMs: number | null } | null): Quality {
+  if (sample === null) return 'unknown'
+  if (!sample.connected) return 'lost'
+  if (sample.rttMs === null) return 'unknown'
+  if (sample.rttMs < 80) return 'good'
+  return sample.rttMs < 250 ? 'fair' : 'poor'
+}
+
+export const QUALITY_WORDS: Record<Quality, string> = {
+  good: 'Good connection',
+  fair: 'Slow connection',
+  poor: 'Very slow connection',
+  lost: 'Connection lost, trying again',
+  unknown: 'Connecting…',
+}
