@@ -19,6 +19,7 @@ use clarateach_protocol::id::{Generation, SeatKey, SeatNumber, WorkshopId};
 use futures_util::stream::BoxStream;
 use sha2::{Digest, Sha256};
 
+use crate::browser::BrowserDoor;
 use crate::model::{BrowserPolicy, Capacity, EgressPolicy, Reason, Resources, WorkshopSpec};
 pub use error::{ProviderError, Source};
 pub use progress::{Phase, Progress, Pulled, Told};
@@ -68,6 +69,9 @@ pub trait Provider: Send + Sync {
         want: BrowserState,
     ) -> Result<Instance, ProviderError>;
 
+    /// The way to the browser that runs beside the present start of a seat; `None`: none runs there.
+    async fn browser_door(&self, seat: &SeatKey) -> Result<Option<BrowserDoor>, ProviderError>;
+
     /// Stops a seat's processes, its browser's too, and keeps its files; [`Provider::create`] starts it
     /// again. A stopped or absent one is fine. For a seat that runs and doesn't answer.
     async fn stop(&self, seat: &SeatKey) -> Result<(), ProviderError>;
@@ -94,6 +98,10 @@ pub trait Provider: Send + Sync {
 
     /// Every seat of this installation, or of one workshop: the source of truth.
     async fn list(&self, workshop: Option<&WorkshopId>) -> Result<Vec<Instance>, ProviderError>;
+
+    /// Asserts what keeps a running seat's neighbours from it; called before a seat is announced, whoever
+    /// started it: a call that a dead process had begun, say.
+    async fn seal(&self, seat: &SeatKey) -> Result<(), ProviderError>;
 
     /// Workshops of this installation that have anything at all left, seats or not.
     async fn list_workshops(&self) -> Result<Vec<WorkshopId>, ProviderError>;

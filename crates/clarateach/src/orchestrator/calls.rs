@@ -12,9 +12,11 @@ use tokio::time::timeout;
 
 use super::boot::Step;
 use super::hands::{Answer, RemovalError};
+use super::probe::browser::{self, BrowserError};
 use super::probe::{self, ProbeError};
 use super::seat_client::SeatClient;
 use super::settings::Settings;
+use crate::browser::BrowserDoor;
 use crate::model::{Capacity, WorkshopSpec};
 use crate::provider::{
     BrowserState, ImageReport, Instance, Progress, Provider, ProviderError, ProviderReport,
@@ -122,6 +124,21 @@ impl Calls {
         within("changing the browser", after, call).await
     }
 
+    /// Waits until the browser beside this start of a seat proved itself, twice.
+    pub(super) async fn probe_browser(
+        &self,
+        seat: &SeatKey,
+        incarnation: &str,
+    ) -> Result<Arc<BrowserDoor>, BrowserError> {
+        let after = self.settings.deadlines.look;
+        let door = self.provider.browser_door(seat);
+        let door = within("finding the browser", after, door).await?;
+        let door = door.filter(|door| door.incarnation == incarnation);
+        let door = door.ok_or(BrowserError::Gone)?;
+        browser::probe(&door, self.settings.deadlines.first_picture).await?;
+        Ok(Arc::new(door))
+    }
+
     pub(super) async fn destroy(&self, seat: &SeatKey) -> Result<(), ProviderError> {
         let _permit = self.permits.acquire().await;
         let after = self.settings.deadlines.destroy;
@@ -161,7 +178,13 @@ impl Calls {
         let client = SeatClient::new(Arc::clone(&self.key), &instance, deadlines.probe_step);
         let request = bind_request(binding);
         let answered = || step(Step::Bind);
-        let result = probe::probe(&client, &request, deadlines.first_answer, answered).await;
+        let mut result = probe::probe(&client, &request, deadlines.first_answer, answered).await;
+        if result.is_ok() {
+            let key = instance.key();
+            let sealed = self.provider.seal(&key);
+            let sealed = within("isolating the seat", deadlines.look, sealed).await;
+            result = sealed.map_err(|error| ProbeError::Open(Box::new(error)));
+        }
         Answer {
             incarnation: instance.incarnation,
             digest: request.digest,

@@ -54,6 +54,7 @@ use super::{
     BrowserState, ImageReport, Instance, Phase, Progress, Provider, ProviderError, ProviderReport,
     SeatSpec,
 };
+use crate::browser::BrowserDoor;
 use crate::model::{Capacity, WorkshopSpec};
 
 /// Tries at a container's name that a cut-off call is about to use, and the pause between two.
@@ -344,6 +345,10 @@ impl Provider for DockerProvider {
         brought.map(|seat| self.with_files(seat))
     }
 
+    async fn browser_door(&self, seat: &SeatKey) -> Result<Option<BrowserDoor>, ProviderError> {
+        self.door(seat).await
+    }
+
     async fn stop(&self, seat: &SeatKey) -> Result<(), ProviderError> {
         let engine = self.engine().await?;
         let _alone = self.seats.lock(seat).await;
@@ -412,6 +417,10 @@ impl Provider for DockerProvider {
         let engine = self.engine().await?;
         let seats = observe::seats(engine, &self.config.instance, workshop).await?;
         Ok(seats.into_iter().map(|it| self.with_files(it)).collect())
+    }
+
+    async fn seal(&self, seat: &SeatKey) -> Result<(), ProviderError> {
+        self.isolate_ports(&seat.workshop)
     }
 
     async fn list_workshops(&self) -> Result<Vec<WorkshopId>, ProviderError> {
