@@ -49,7 +49,7 @@ use error::ProxyError;
 use origin::{OwnOrigins, Waiting};
 use route::{NoRoute, Route, Target};
 use upgrade::Handshake;
-use visits::Visits;
+use visits::{Asking, Visits};
 
 /// The door to every seat.
 pub struct Gateway {
@@ -245,6 +245,17 @@ impl Gateway {
                     (&upstream, route),
                     path_and_query,
                 )?;
+                if grant.claims.role == Role::Instructor && !is_upgrade {
+                    let claims = &grant.claims;
+                    let asking = Asking {
+                        method: &parts.method,
+                        path: path_and_query.path(),
+                        port: None,
+                        lifetime: (claims.issued_at, claims.expires_at),
+                    };
+                    self.visits
+                        .note(&claims.sub, claims.seat, claims.mode, asking);
+                }
                 if grant.claims.role == Role::Learner && !authorise::is_reading(&parts.method) {
                     grant.entry.attendance().sign_of_life();
                 }

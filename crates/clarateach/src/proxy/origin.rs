@@ -26,7 +26,7 @@ use crate::arriving::Arriving;
 use axum::body::Body;
 use clarateach_protocol::id::SeatKey;
 use clarateach_protocol::origin::{SeatPort, Target};
-use clarateach_protocol::token::OriginClaims;
+use clarateach_protocol::token::{OriginClaims, Visitor};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Request, Response, request};
 use tracing::Instrument;
@@ -34,6 +34,7 @@ use tracing::Instrument;
 use super::error::ProxyError;
 use super::upgrade;
 use super::verified::Verified;
+use super::visits::Asking;
 use super::{Gateway, Received, Told, cors, seconds_since_1970};
 use crate::addresses::{Naming, OwnHost, Scheme};
 use crate::browsers::Browsers;
@@ -161,6 +162,17 @@ impl Gateway {
             let came = (asked, &asker, is_upgrade);
             return self.ask_browser(origins, &visit, came, body).await;
         };
+        let claims = &visit.claims;
+        if claims.visitor == Visitor::Instructor && !is_upgrade {
+            let asking = Asking {
+                method: &request.method,
+                path: request.uri.path(),
+                port: Some(port),
+                lifetime: (claims.issued_at, claims.expires_at),
+            };
+            self.visits
+                .note(&claims.sub, claims.seat, claims.mode, asking);
+        }
         let program = Program {
             own,
             port,

@@ -14,7 +14,8 @@ const QUEUE: usize = 256;
 const BATCH: usize = 128;
 
 type Reply = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
-type Job = Box<dyn FnOnce(&Connection) -> Reply + Send>;
+/// Gets the transaction, or why there is none.
+type Job = Box<dyn FnOnce(Result<&Connection, &rusqlite::Error>) -> Reply + Send>;
 
 pub(super) struct Writer {
     queue: mpsc::Sender<Job>,
@@ -37,9 +38,12 @@ impl Writer {
         job: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (sender, answer) = oneshot::channel();
-        let job: Job = Box::new(move |connection| {
-            let result = in_savepoint(connection, job)
-                .map_err(|source| StoreError::Query { operation, source });
+        let job: Job = Box::new(move |transaction| {
+            let result = match transaction {
+                Ok(connection) => in_savepoint(connection, job)
+                    .map_err(|source| StoreError::Query { operation, source }),
+                Err(error) => Err(commit_error(error)),
+            };
             Box::new(move |committed| {
                 // Nobody listens any more when the caller gave up; the commit stands.
                 let _ = sender.send(committed.and(result));
@@ -68,10 +72,12 @@ fn in_savepoint<T>(
 fn write_batches(connection: &Connection, mut jobs: mpsc::Receiver<Job>) {
     while let Some(first) = jobs.blocking_recv() {
         let begun = connection.execute_batch("BEGIN IMMEDIATE");
-        let mut replies = vec![first(connection)];
+        // Without a transaction a job's savepoint would be one, and commit what is then told to have failed.
+        let transaction = begun.as_ref().map(|()| connection);
+        let mut replies = vec![first(transaction)];
         while replies.len() < BATCH {
             match jobs.try_recv() {
-                Ok(job) => replies.push(job(connection)),
+                Ok(job) => replies.push(job(transaction)),
                 Err(_) => break,
             }
         }

@@ -10,10 +10,18 @@ mod learner;
 mod served;
 mod wait;
 
+mod ahead;
+mod floods;
+mod front;
 mod internal;
+mod kills;
+mod moods;
 mod outages;
 mod partial;
 mod restarts;
 mod seat_work;
 mod seats;
 mod soak;
+mod storage;
+mod sweep;
+mod upkeep;
