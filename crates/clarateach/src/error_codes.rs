@@ -28,6 +28,7 @@ pub const LISTED: &[Listed] = &[
     listed(400, "bad_path", "dot segments, or characters that have no place in a seat's path"),
     listed(400, "bad_target", "the request's target is no path, or its method tunnels"),
     listed(400, "image_missing", "the image isn't there and can't be had; `field` is `image`"),
+    listed(400, "image_unusable", "no seat can be made of the image; `field` is `image`"),
     listed(400, "invalid_input", "an input is wrong; `field` says which"),
     listed(401, "bad_credentials", "name or password is wrong"),
     listed(401, "bad_token", "the API token is nobody's, or was revoked"),

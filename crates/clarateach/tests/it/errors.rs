@@ -29,6 +29,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("disk_full", "a full disk"),
     ("engine_error", "an engine that answers 500 to a question"),
     ("image_missing", "docker/life.rs, by the provider"),
+    ("image_unusable", "docker/images.rs, by the provider"),
     ("internal", "a bug"),
     ("isolation_unavailable", "a machine without nftables"),
     ("no_pages", "a binary without pages"),
