@@ -10,6 +10,7 @@ mod doctor;
 mod failure;
 mod find;
 mod interrupt;
+mod orchestrator;
 mod origin;
 mod room;
 mod seat;
@@ -85,6 +86,11 @@ enum Command {
     },
     /// Print the API's OpenAPI 3.1 document
     Openapi,
+    /// Run the internal API that makes seats for another program, without workshops, pages or learners
+    ///
+    /// It has an installation's id and a data directory of its own: beside a running `serve` on the same
+    /// engine, neither touches the other's seats.
+    Orchestrator(orchestrator::OrchestratorArgs),
 }
 
 /// The configuration, as commands that work on this machine take it.
@@ -107,7 +113,9 @@ impl Command {
     /// Whether a script reads what this command says.
     fn is_json(&self) -> bool {
         match self {
-            Self::Serve(_) | Self::Completions { .. } | Self::Openapi => false,
+            Self::Serve(_) | Self::Orchestrator(_) | Self::Completions { .. } | Self::Openapi => {
+                false
+            }
             Self::Doctor(args) => args.is_json(),
             Self::Workshop(args) => args.is_json(),
             Self::Seat(args) => args.is_json(),
@@ -143,6 +151,7 @@ fn execute(Cli { remote, command }: Cli) -> anyhow::Result<()> {
         Command::Token(args) => over_the_api(token::run(args, &remote)),
         Command::Status(args) => over_the_api(status::run(args, &remote)),
         Command::SetupLink(args) => setup_link::run(args),
+        Command::Orchestrator(args) => orchestrator::run(args),
         Command::Completions { shell } => {
             // Written at once: the generator panics where nobody reads.
             let mut script = Vec::new();

@@ -4,10 +4,10 @@
 //! `reach`, `system`), named `<verb>_<resource>`. `extract` reads requests, `error` turns errors into statuses, `body` holds
 //! what goes over the wire, `pages` serves the embedded front end. Rules live in `service`.
 
-mod body;
-mod error;
+pub(crate) mod body;
+pub(crate) mod error;
 mod events;
-mod extract;
+pub(crate) mod extract;
 mod join;
 mod pages;
 mod reach;

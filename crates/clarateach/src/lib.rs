@@ -46,6 +46,8 @@ pub mod proxy;
 
 pub mod server;
 
+pub mod internal;
+
 pub mod seat_runtime;
 
 pub mod config;

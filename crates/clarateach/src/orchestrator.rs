@@ -5,6 +5,8 @@
 //! level-triggered: a lost hint, a crash or a failed call costs time, never correctness. Knows no
 //! concrete provider, no HTTP route of the platform and no SQL. Start at [`Orchestrator::start`].
 
+mod calls;
+pub mod direct;
 mod hands;
 mod mailbox;
 pub mod probe;
@@ -29,6 +31,7 @@ use crate::directory::Directory;
 use crate::model::{Capacity, WorkshopSpec};
 use crate::provider::{Provider, ProviderError, ProviderReport};
 use crate::store::Store;
+use calls::Calls;
 use hands::Hands;
 use mailbox::Mailbox;
 use progress::Board;
@@ -67,12 +70,9 @@ impl Orchestrator {
         let mail = Arc::new(Mailbox::new());
         let cancel = CancellationToken::new();
         let hands = Hands {
-            provider: parts.provider,
-            store: parts.store,
-            key: parts.key,
-            permits: Arc::new(Semaphore::new(settings.parallel)),
             patient_permits: Arc::new(Semaphore::new(settings.parallel_ahead)),
-            settings: Arc::new(settings),
+            calls: Calls::new(parts.provider, parts.key, settings),
+            store: parts.store,
         };
         let supervisor = Supervisor::new(
             hands.clone(),
@@ -97,7 +97,7 @@ impl Orchestrator {
     /// # Errors
     /// Why it could not.
     pub async fn preflight(&self, workshop: &WorkshopSpec) -> Result<(), ProviderError> {
-        self.hands.preflight(workshop).await
+        self.hands.calls.preflight(workshop).await
     }
 
     /// What of the provider works, what doesn't, and what to do.
@@ -105,7 +105,7 @@ impl Orchestrator {
     /// # Errors
     /// When it can't even be asked.
     pub async fn check(&self) -> Result<ProviderReport, ProviderError> {
-        self.hands.check().await
+        self.hands.calls.check().await
     }
 
     /// What the machine has for seats; `None` where nothing limits them.
@@ -113,7 +113,7 @@ impl Orchestrator {
     /// # Errors
     /// When the provider can't tell.
     pub async fn capacity(&self) -> Result<Option<Capacity>, ProviderError> {
-        self.hands.capacity().await
+        self.hands.calls.capacity().await
     }
 
     /// Says that what is wanted of a workshop may have changed; call it after the commit. Whoever

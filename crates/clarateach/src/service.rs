@@ -6,7 +6,7 @@
 
 mod admission;
 mod budget;
-mod input;
+pub(crate) mod input;
 mod instructors;
 mod join;
 mod origins;

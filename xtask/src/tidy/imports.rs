@@ -11,7 +11,7 @@ const ROOT: &str = "crates/clarateach/src/";
 type Rule = (&'static str, &'static str);
 
 #[rustfmt::skip]
-const RULES: [Rule; 14] = [
+const RULES: [Rule; 15] = [
     ("model", "store provider orchestrator service proxy auth http cli config app server
                axum:: hyper:: rusqlite:: bollard:: serde::"),
     ("store", "provider orchestrator service proxy http cli app server axum:: bollard::"),
@@ -26,6 +26,7 @@ const RULES: [Rule; 14] = [
     ("proxy", "provider::docker provider::simulated cli app server rusqlite:: bollard::"),
     ("auth", "provider orchestrator service proxy http cli app server axum:: bollard::"),
     ("http", "store provider cli app rusqlite:: bollard::"),
+    ("internal", "store feed proxy cli app provider::docker provider::simulated rusqlite:: bollard::"),
     ("cli", "store orchestrator service proxy axum:: rusqlite:: bollard::"),
     ("config", "store orchestrator service proxy http cli app server rusqlite:: bollard::"),
 ];

@@ -109,7 +109,7 @@ async fn tell_reach(reach: Reach, in_room: bool) {
     }
 }
 
-fn start_log(settings: &Settings) -> anyhow::Result<()> {
+pub(super) fn start_log(settings: &Settings) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(settings.log.as_deref().unwrap_or("info"))
         .context("--log is not a filter")?
         // Its lines carry paths of the machine that built this.

@@ -26,7 +26,7 @@ pub(super) use workshop::{Seat, Workshop, WorkshopList};
 /// The body of every error, described; `clarateach_protocol::error::ErrorBody` is what is sent.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "only its description is used")]
-pub(super) struct ErrorBody {
+pub(crate) struct ErrorBody {
     error: ErrorDetail,
 }
 

@@ -18,7 +18,7 @@ use crate::service::Error;
 
 /// An error on its way to the client.
 #[derive(Debug, Clone)]
-pub(super) struct ApiError {
+pub(crate) struct ApiError {
     status: StatusCode,
     code: String,
     message: String,
@@ -28,7 +28,7 @@ pub(super) struct ApiError {
 }
 
 impl ApiError {
-    pub(super) fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
         Self {
             status,
             code: code.to_owned(),
@@ -39,14 +39,14 @@ impl ApiError {
         }
     }
 
-    pub(super) fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(crate) fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             field: Some(field.into()),
             ..Self::new(StatusCode::BAD_REQUEST, "invalid_input", message)
         }
     }
 
-    fn retry_after(self, seconds: u64) -> Self {
+    pub(crate) fn retry_after(self, seconds: u64) -> Self {
         Self {
             retry_after_seconds: Some(seconds),
             ..self
@@ -109,7 +109,7 @@ impl From<Error> for ApiError {
 
 impl ApiError {
     /// The client learns a fixed text; the cause goes to the log under the request's id.
-    pub(super) fn internal(cause: &dyn std::fmt::Display) -> Self {
+    pub(crate) fn internal(cause: &dyn std::fmt::Display) -> Self {
         Self {
             cause: Some(cause.to_string()),
             ..Self::new(
@@ -130,7 +130,7 @@ impl IntoResponse for ApiError {
 }
 
 /// Writes the body of an [`ApiError`], and logs its cause where the fault is ours.
-pub(super) async fn render(request: Request, next: Next) -> Response {
+pub(crate) async fn render(request: Request, next: Next) -> Response {
     let request_id = request
         .extensions()
         .get::<RequestId>()
@@ -176,7 +176,7 @@ pub(super) async fn render(request: Request, next: Next) -> Response {
 }
 
 /// `404` for what begins with `/api/` and is no route.
-pub(super) async fn unknown_route() -> ApiError {
+pub(crate) async fn unknown_route() -> ApiError {
     ApiError::new(
         StatusCode::NOT_FOUND,
         "not_found",
@@ -185,7 +185,7 @@ pub(super) async fn unknown_route() -> ApiError {
 }
 
 /// `405` for a route's wrong method.
-pub(super) async fn wrong_method() -> ApiError {
+pub(crate) async fn wrong_method() -> ApiError {
     ApiError::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "method_not_allowed",
@@ -194,7 +194,7 @@ pub(super) async fn wrong_method() -> ApiError {
 }
 
 /// A handler panicked: a bug of ours, told like any other failure of ours.
-pub(super) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
+pub(crate) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
     let text = panic
         .downcast_ref::<&str>()
         .map(ToString::to_string)

@@ -53,7 +53,7 @@ impl<S: Send + Sync> FromRequestParts<S> for From {
 }
 
 /// A JSON body: its own type, no unknown field, sent as JSON by a page of ours or by a program.
-pub(super) struct Body<T>(pub(super) T);
+pub(crate) struct Body<T>(pub(crate) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
@@ -254,7 +254,7 @@ impl FromRequestParts<ApiState> for SignedIn {
 
 /// The token of `Authorization: Bearer …` (RFC 6750, section 2.1). Other schemes are somebody else's,
 /// such as a proxy's in front; two tokens are nobody's.
-fn bearer(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
     let mut tokens = headers
         .get_all(header::AUTHORIZATION)
         .iter()
@@ -310,7 +310,7 @@ pub(super) fn session_token(headers: &HeaderMap, name: &str) -> Result<Option<St
     Ok(first)
 }
 
-pub(super) fn no_such(what: &str) -> ApiError {
+pub(crate) fn no_such(what: &str) -> ApiError {
     ApiError::new(
         StatusCode::NOT_FOUND,
         "not_found",

@@ -1,34 +1,25 @@
-//! The orchestrator's hands: every outward call, each with a deadline, none with a decision.
+//! The orchestrator's hands: calls to provider and seats (`calls`), and to the store. None has a decision.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clarateach_protocol::id::{Generation, SeatKey, SeatNumber, WorkshopId};
-use clarateach_protocol::seat::{BindRequest, Binding};
-use clarateach_protocol::token::SigningKey;
+use clarateach_protocol::id::{Generation, SeatNumber, WorkshopId};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::probe::{self, ProbeError};
-use super::seat_client::SeatClient;
-use super::settings::Settings;
-use crate::model::{Capacity, DesiredWorkshop, Seat, Workshop, WorkshopKind, WorkshopSpec};
-use crate::provider::{
-    BrowserState, Instance, Progress, Provider, ProviderError, ProviderReport, SeatSpec,
-};
+use super::calls::Calls;
+use super::probe::ProbeError;
+use crate::model::{DesiredWorkshop, Seat, Workshop, WorkshopKind};
+use crate::provider::{Instance, ProviderError};
 use crate::store::{Store, StoreError};
 
 /// What outward calls need.
 #[derive(Clone)]
 pub(super) struct Hands {
-    pub(super) provider: Arc<dyn Provider>,
+    /// Calls to provider and seats.
+    pub(super) calls: Calls,
     pub(super) store: Store,
-    pub(super) key: Arc<SigningKey>,
-    pub(super) settings: Arc<Settings>,
-    /// One for each action on a seat that may be under way.
-    pub(super) permits: Arc<Semaphore>,
-    /// The same for workshops that nobody waits for.
+    /// Places for workshops that nobody waits for.
     pub(super) patient_permits: Arc<Semaphore>,
 }
 
@@ -110,7 +101,7 @@ impl Hands {
     pub(super) fn of(&self, kind: WorkshopKind) -> Self {
         let mut hands = self.clone();
         if kind == WorkshopKind::Standby {
-            hands.permits = Arc::clone(&self.patient_permits);
+            hands.calls.permits = Arc::clone(&self.patient_permits);
         }
         hands
     }
@@ -119,8 +110,7 @@ impl Hands {
     ///
     /// The provider is asked first: what it has by then, the store knew before.
     pub(super) async fn sweep(&self) -> Result<Vec<WorkshopId>, LookError> {
-        let after = self.settings.deadlines.look;
-        let there = within("listing workshops", after, self.provider.list_workshops()).await;
+        let there = self.calls.list_workshops().await;
         let desired = self.read(self.store.desired_all()).await?;
         let mut found: Vec<_> = desired.iter().map(|workshop| workshop.spec.id).collect();
         match there {
@@ -133,35 +123,13 @@ impl Hands {
         Ok(found)
     }
 
-    pub(super) async fn preflight(&self, workshop: &WorkshopSpec) -> Result<(), ProviderError> {
-        let after = self.settings.deadlines.check;
-        within(
-            "checking the workshop",
-            after,
-            self.provider.preflight(workshop),
-        )
-        .await
-    }
-
-    pub(super) async fn check(&self) -> Result<ProviderReport, ProviderError> {
-        let after = self.settings.deadlines.check;
-        within("checking the provider", after, self.provider.check()).await
-    }
-
-    pub(super) async fn capacity(&self) -> Result<Option<Capacity>, ProviderError> {
-        let after = self.settings.deadlines.check;
-        within("looking how much fits", after, self.provider.capacity()).await
-    }
-
     /// What should be and what is of one workshop; what was told of it where that is asked for.
     pub(super) async fn look(
         &self,
         workshop: WorkshopId,
         memory: Memory,
     ) -> Result<Look, LookError> {
-        let after = self.settings.deadlines.look;
-        let instances = within("listing seats", after, self.provider.list(Some(&workshop)));
-        let instances = instances.await;
+        let instances = self.calls.list(&workshop).await;
         let desired = self.read(self.store.desired(&workshop)).await?;
         let told = match memory {
             Memory::Own => Told::default(),
@@ -180,131 +148,13 @@ impl Hands {
         }
     }
 
-    pub(super) async fn prepare(
-        &self,
-        spec: &WorkshopSpec,
-        progress: &Progress,
-    ) -> Result<(), ProviderError> {
-        let after = self.settings.deadlines.prepare;
-        let call = self.provider.prepare(spec, progress);
-        within("preparing the workshop", after, call).await
-    }
-
-    pub(super) async fn create(&self, spec: &SeatSpec) -> Acted {
-        let _permit = self.permits.acquire().await;
-        let after = self.settings.deadlines.create;
-        Acted::Created(within("creating the seat", after, self.provider.create(spec)).await)
-    }
-
-    pub(super) async fn stop(&self, seat: &SeatKey) -> Acted {
-        let _permit = self.permits.acquire().await;
-        let after = self.settings.deadlines.stop;
-        Acted::Stopped(within("stopping the seat", after, self.provider.stop(seat)).await)
-    }
-
-    pub(super) async fn set_browser(&self, seat: &SeatKey, want: BrowserState) -> Acted {
-        let _permit = self.permits.acquire().await;
-        let after = self.settings.deadlines.create;
-        let call = self.provider.set_browser(seat, want);
-        Acted::BrowserSet(within("changing the browser", after, call).await)
-    }
-
-    pub(super) async fn destroy(&self, seat: &SeatKey) -> Acted {
-        let _permit = self.permits.acquire().await;
-        let after = self.settings.deadlines.destroy;
-        Acted::Destroyed(within("removing the seat", after, self.provider.destroy(seat)).await)
-    }
-
-    pub(super) async fn retire(&self, seat: &SeatKey, keep: &BTreeSet<Generation>) -> Acted {
-        let _permit = self.permits.acquire().await;
-        let after = self.settings.deadlines.destroy;
-        let call = self.provider.retire(seat, keep);
-        Acted::Destroyed(within("removing the seat", after, call).await)
-    }
-
-    pub(super) async fn discard(&self, seat: &SeatKey, keep: &BTreeSet<Generation>) -> Acted {
-        let after = self.settings.deadlines.destroy;
-        let call = self.provider.discard(seat, keep);
-        Acted::Discarded(within("removing what was kept of the seat", after, call).await)
-    }
-
-    pub(super) async fn probe(&self, instance: Instance, binding: Binding) -> Acted {
-        let _permit = self.permits.acquire().await;
-        let deadlines = &self.settings.deadlines;
-        let client = SeatClient::new(Arc::clone(&self.key), &instance, deadlines.probe_step);
-        let request = bind_request(binding);
-        let mut result = probe::probe(&client, &request, deadlines.first_answer).await;
-        if result.is_ok() {
-            let key = instance.key();
-            let sealed = self.provider.seal(&key);
-            let sealed = within("isolating the seat", deadlines.look, sealed).await;
-            result = sealed.map_err(|error| ProbeError::Open(Box::new(error)));
-        }
-        Acted::Probed(Answer {
-            incarnation: instance.incarnation,
-            digest: request.digest,
-            result,
-        })
-    }
-
-    pub(super) async fn bind(&self, instance: Instance, binding: Binding) -> Acted {
-        let after = self.settings.deadlines.probe_step;
-        let client = SeatClient::new(Arc::clone(&self.key), &instance, after);
-        let request = bind_request(binding);
-        let result = probe::bind(&client, &request).await;
-        Acted::Bound(Answer {
-            incarnation: instance.incarnation,
-            digest: request.digest,
-            result,
-        })
-    }
-
-    /// Asks a ready seat for its health.
-    pub(super) async fn ask(&self, instance: &Instance) -> Result<Option<String>, ProbeError> {
-        let after = self.settings.health.deadline;
-        probe::ask(&SeatClient::new(Arc::clone(&self.key), instance, after)).await
-    }
-
-    /// Removes a workshop and makes sure that nothing is left.
-    pub(super) async fn destroy_workshop(&self, workshop: WorkshopId) -> Result<(), RemovalError> {
-        let deadlines = &self.settings.deadlines;
-        let call = self.provider.destroy_workshop(&workshop);
-        within("removing the workshop", deadlines.destroy_workshop, call).await?;
-        let left = self.provider.list_workshops();
-        let left = within("listing workshops", deadlines.look, left).await?;
-        if left.contains(&workshop) {
-            return Err(RemovalError::Leftover);
-        }
-        Ok(())
-    }
-
     /// A call to the store, with a deadline.
     pub(super) async fn read<T>(
         &self,
         call: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, LookError> {
-        let after = self.settings.deadlines.look;
+        let after = self.calls.settings.deadlines.look;
         let answer = timeout(after, call).await;
         Ok(answer.map_err(|_| LookError::StoreDeadline(after))??)
     }
-}
-
-fn bind_request(binding: Binding) -> BindRequest {
-    BindRequest {
-        digest: binding.digest(),
-        binding,
-    }
-}
-
-async fn within<T>(
-    operation: &'static str,
-    after: Duration,
-    call: impl Future<Output = Result<T, ProviderError>>,
-) -> Result<T, ProviderError> {
-    timeout(after, call).await.unwrap_or_else(|_| {
-        Err(ProviderError::Deadline {
-            operation: operation.to_owned(),
-            after,
-        })
-    })
 }

@@ -111,13 +111,19 @@ impl SeatClient {
     /// A token for this seat that opens one scope for a minute.
     #[must_use]
     pub fn token(&self, scope: Scope) -> String {
+        self.token_for(vec![scope])
+    }
+
+    /// A token for this seat that opens several scopes for a minute.
+    #[must_use]
+    pub fn token_for(&self, scope: Vec<Scope>) -> String {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_secs());
         WorkspaceClaims {
             seat: self.seat,
             generation: self.generation,
-            scope: vec![scope],
+            scope,
             mode: Mode::Control,
             issued_at: now,
             expires_at: now + WORKSPACE_TOKEN_SECONDS,

@@ -62,7 +62,7 @@ impl Supervisor {
         mail: Arc<Mailbox<Message>>,
         cancel: CancellationToken,
     ) -> Self {
-        let hints = hands.provider.changes();
+        let hints = hands.calls.provider.changes();
         Self {
             hands,
             directory,
@@ -136,12 +136,12 @@ impl Supervisor {
     }
 
     fn begin_sweep(&mut self) {
-        self.next_sweep = Instant::now() + self.hands.settings.reconcile_every;
+        self.next_sweep = Instant::now() + self.hands.calls.settings.reconcile_every;
         if !self.sweeps.is_empty() {
             return;
         }
         if self.sweep_failures > 0 {
-            self.hints = self.hands.provider.changes();
+            self.hints = self.hands.calls.provider.changes();
         }
         let hands = self.hands.clone();
         self.sweeps.spawn(async move { hands.sweep().await });
@@ -158,7 +158,7 @@ impl Supervisor {
             Err(error) => {
                 // Nothing is removed on the word of a store that could not be read.
                 self.sweep_failures = self.sweep_failures.saturating_add(1);
-                let pause = self.hands.settings.backoff.pause(self.sweep_failures);
+                let pause = self.hands.calls.settings.backoff.pause(self.sweep_failures);
                 self.next_sweep = self.next_sweep.min(Instant::now() + pause);
                 tracing::error!(%error, "cannot tell which workshops should exist; trying again");
             }

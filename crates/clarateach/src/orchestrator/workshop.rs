@@ -195,7 +195,7 @@ impl WorkshopLoop {
             self.look_attempts.not_before.filter(|_| self.look_wanted),
         ];
         let first = seats.chain(rest.into_iter().flatten()).min();
-        first.unwrap_or_else(|| Instant::now() + self.hands.settings.reconcile_every)
+        first.unwrap_or_else(|| Instant::now() + self.hands.calls.settings.reconcile_every)
     }
 
     fn read(&mut self, letter: Letter) {

@@ -10,7 +10,7 @@ use http::HeaderValue;
 pub struct RequestId(pub(super) HeaderValue);
 
 impl RequestId {
-    pub(super) fn random() -> Self {
+    pub(crate) fn random() -> Self {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut text = [0; 20];
         for (digit, byte) in text.iter_mut().zip(draw::<20>()) {

@@ -69,7 +69,7 @@ fn env_value(field: &'static str, value: &str) -> Result<(), Error> {
 }
 
 /// The environment of every shell: `env`, and the API key under its name.
-pub(super) fn environment(
+pub(crate) fn environment(
     env: BTreeMap<String, String>,
     api_key: Option<String>,
     api_key_name: Option<String>,

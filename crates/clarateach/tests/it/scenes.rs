@@ -13,6 +13,7 @@ mod wait;
 mod ahead;
 mod floods;
 mod front;
+mod internal;
 mod kills;
 mod moods;
 mod outages;

@@ -23,12 +23,14 @@ impl WorkshopLoop {
             Action::Bind { seat } => self.begin_asking(seat, Asking::Bind),
             Action::Stop { seat } => {
                 let key = self.key(seat);
-                self.begin_on_seat(seat, move |hands| async move { hands.stop(&key).await });
+                self.begin_on_seat(seat, move |hands| async move {
+                    Acted::Stopped(hands.calls.stop(&key).await)
+                });
             }
             Action::SetBrowser { seat, want } => {
                 let key = self.key(seat);
                 self.begin_on_seat(seat, move |hands| async move {
-                    hands.set_browser(&key, want).await
+                    Acted::BrowserSet(hands.calls.set_browser(&key, want).await)
                 });
             }
             Action::Destroy { seat, why } => {
@@ -38,14 +40,13 @@ impl WorkshopLoop {
                 match self.wanted_seat(seat).map(reconcile::files_kept) {
                     Some(keep) => {
                         self.begin_on_seat(seat, move |hands| async move {
-                            hands.retire(&key, &keep).await
+                            Acted::Destroyed(hands.calls.retire(&key, &keep).await)
                         });
                     }
                     None => {
-                        self.begin_on_seat(
-                            seat,
-                            move |hands| async move { hands.destroy(&key).await },
-                        );
+                        self.begin_on_seat(seat, move |hands| async move {
+                            Acted::Destroyed(hands.calls.destroy(&key).await)
+                        });
                     }
                 }
             }
@@ -53,7 +54,7 @@ impl WorkshopLoop {
                 let key = self.key(seat);
                 if let Some(keep) = self.wanted_seat(seat).map(reconcile::files_kept) {
                     self.begin_on_seat(seat, move |hands| async move {
-                        hands.discard(&key, &keep).await
+                        Acted::Discarded(hands.calls.discard(&key, &keep).await)
                     });
                 }
             }
@@ -75,7 +76,7 @@ impl WorkshopLoop {
         });
         self.groundwork = Groundwork::Busy;
         self.spawn(Work::Prepare, async move {
-            Outcome::Prepared(hands.prepare(&spec, &progress).await)
+            Outcome::Prepared(hands.calls.prepare(&spec, &progress).await)
         });
     }
 
@@ -83,7 +84,7 @@ impl WorkshopLoop {
         self.groundwork = Groundwork::Busy;
         let (hands, id) = (self.hands.clone(), self.id);
         self.spawn(Work::DestroyWorkshop, async move {
-            Outcome::WorkshopDestroyed(hands.destroy_workshop(id).await)
+            Outcome::WorkshopDestroyed(hands.calls.destroy_workshop(id).await)
         });
     }
 
@@ -92,7 +93,9 @@ impl WorkshopLoop {
         let Some(spec) = wanted.map(|(seat, desired)| reconcile::seat_spec(desired, seat)) else {
             return;
         };
-        self.begin_on_seat(seat, move |hands| async move { hands.create(&spec).await });
+        self.begin_on_seat(seat, move |hands| async move {
+            Acted::Created(hands.calls.create(&spec).await)
+        });
     }
 
     fn begin_asking(&mut self, seat: SeatNumber, asking: Asking) {
@@ -109,8 +112,8 @@ impl WorkshopLoop {
         }
         self.begin_on_seat(seat, move |hands| async move {
             match asking {
-                Asking::Probe => hands.probe(instance, binding).await,
-                Asking::Bind => hands.bind(instance, binding).await,
+                Asking::Probe => Acted::Probed(hands.calls.probe(instance, binding).await),
+                Asking::Bind => Acted::Bound(hands.calls.bind(instance, binding).await),
             }
         });
     }
@@ -151,7 +154,7 @@ impl WorkshopLoop {
         for (number, instance) in due {
             let hands = self.hands.clone();
             self.spawn(Work::Ask(number), async move {
-                let answer = hands.ask(&instance).await;
+                let answer = hands.calls.ask(&instance).await;
                 Outcome::Asked(number, instance.incarnation, answer)
             });
         }
@@ -200,7 +203,7 @@ impl WorkshopLoop {
             Work::Seat(number) | Work::Ask(number) => {
                 // What it did before it ended is not known.
                 self.look_wanted = true;
-                let settings = &self.hands.settings;
+                let settings = &self.hands.calls.settings;
                 let Some(entry) = self.seats.get_mut(&number) else {
                     return;
                 };
@@ -225,7 +228,7 @@ impl WorkshopLoop {
             return;
         };
         tracing::warn!(workshop = %self.id, %error, "cannot prepare the workshop");
-        let settings = &self.hands.settings;
+        let settings = &self.hands.calls.settings;
         let attempts = &mut self.groundwork_attempts;
         attempts.failures = attempts.failures.saturating_add(1);
         let pause = settings.backoff.pause(attempts.failures);
@@ -241,7 +244,7 @@ impl WorkshopLoop {
 
     fn acted(&mut self, number: SeatNumber, generation: Generation, acted: Acted) {
         let now = Instant::now();
-        let settings = self.hands.settings.clone();
+        let settings = self.hands.calls.settings.clone();
         let key = self.key(number);
         let Some(entry) = self.seats.get_mut(&number) else {
             return;
@@ -303,7 +306,7 @@ impl WorkshopLoop {
         answer: Result<Option<String>, ProbeError>,
     ) {
         let now = Instant::now();
-        let settings = &self.hands.settings;
+        let settings = &self.hands.calls.settings;
         let Some(entry) = self.seats.get_mut(&number) else {
             return;
         };
@@ -348,7 +351,7 @@ impl WorkshopLoop {
             Err(error) => {
                 let attempts = &mut self.groundwork_attempts;
                 attempts.failures = attempts.failures.saturating_add(1);
-                let pause = self.hands.settings.backoff.pause(attempts.failures);
+                let pause = self.hands.calls.settings.backoff.pause(attempts.failures);
                 attempts.not_before = Some(Instant::now() + pause);
                 self.groundwork = Groundwork::Waiting;
                 tracing::warn!(workshop = %self.id, %error, "cannot remove the workshop; trying again");

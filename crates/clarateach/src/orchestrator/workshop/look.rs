@@ -63,7 +63,7 @@ impl WorkshopLoop {
     pub(super) fn look_failed(&mut self, error: LookError) {
         let attempts = &mut self.look_attempts;
         attempts.failures = attempts.failures.saturating_add(1);
-        let pause = self.hands.settings.backoff.pause(attempts.failures);
+        let pause = self.hands.calls.settings.backoff.pause(attempts.failures);
         attempts.not_before = Some(Instant::now() + pause);
         self.look_wanted = true;
         tracing::warn!(workshop = %self.id, %error, "cannot look at the workshop; trying again");
@@ -152,7 +152,7 @@ impl WorkshopLoop {
                 let instance = there.remove(number);
                 entry
                     .track
-                    .ended_in_probe(instance, now, &self.hands.settings);
+                    .ended_in_probe(instance, now, &self.hands.calls.settings);
                 entry.probing = None;
                 ended.push(*number);
                 died = true;
@@ -166,7 +166,7 @@ impl WorkshopLoop {
             }
             let was_live = entry.track.is_live();
             let instance = there.remove(number);
-            entry.track.seen(instance, now, &self.hands.settings);
+            entry.track.seen(instance, now, &self.hands.calls.settings);
             died |= was_live && !entry.track.is_live();
         }
         if died {

@@ -31,7 +31,12 @@ impl WorkshopLoop {
             Ok(()) => self.telling = Attempts::default(),
             Err(error) => {
                 self.telling.failures = self.telling.failures.saturating_add(1);
-                let pause = self.hands.settings.backoff.pause(self.telling.failures);
+                let pause = self
+                    .hands
+                    .calls
+                    .settings
+                    .backoff
+                    .pause(self.telling.failures);
                 self.telling.not_before = Some(Instant::now() + pause);
                 tracing::error!(workshop = %self.id, %error, "cannot store what was observed; trying again");
             }
