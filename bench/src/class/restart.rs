@@ -1,5 +1,7 @@
 //! `kill -9` of the server under two speaking terminals a seat: what the next start takes, and whether anything is lost.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -17,6 +19,8 @@ const TERMINALS: [&str; 2] = ["main", "second"];
 const COUNT: &str = "n=0; while true; do n=$((n + 1)); echo \"<$n>\"; sleep 0.5; done\r";
 /// A page asks again after a while; this one hurries.
 const ASK_EVERY: Duration = Duration::from_millis(25);
+/// Until all of them speak, at the most.
+const OPEN_LIMIT: Duration = Duration::from_secs(180);
 /// Until they are all back, at the most.
 const BACK_LIMIT: Duration = Duration::from_secs(60);
 /// So many numbers before the kill, and after the last terminal is back.
@@ -24,39 +28,30 @@ const BEFORE: &str = "<3>";
 const MORE: usize = 3;
 
 pub(super) async fn measure(class: &mut Class, report: &mut Report) -> Result<()> {
-    let mut opening = JoinSet::new();
+    let heard = Arc::new(AtomicUsize::new(0));
+    let killed = Arc::new(OnceLock::new());
+    let mut back = JoinSet::new();
     for learner in &class.learners {
-        let endpoint = learner.endpoint.clone();
-        opening.spawn(async move {
-            let mut speaking = Vec::new();
-            for name in TERMINALS {
-                speaking.push(Speaking::begin(&endpoint, name).await);
-            }
-            speaking
-        });
+        for name in TERMINALS {
+            let endpoint = learner.endpoint.clone();
+            let (heard, killed) = (Arc::clone(&heard), Arc::clone(&killed));
+            back.spawn(async move {
+                let speaking = Speaking::begin(&endpoint, name).await;
+                speaking.comes_back(&heard, &killed).await
+            });
+        }
     }
-    let mut terminals = Vec::new();
-    while let Some(opened) = opening.join_next().await {
-        terminals.extend(opened?);
+    let count = class.learners.len() * TERMINALS.len();
+    let until = Instant::now() + OPEN_LIMIT;
+    while heard.load(Ordering::Relaxed) < count {
+        ensure!(Instant::now() < until, "not all terminals speak");
+        tokio::time::sleep(ASK_EVERY).await;
     }
-    let count = terminals.len();
     eprintln!("  killing the server under {count} terminals");
-    let mut waiting = JoinSet::new();
-    for mut terminal in terminals {
-        waiting.spawn(async move {
-            terminal.client.wait_for(BEFORE).await;
-            terminal
-        });
-    }
-    let terminals = waiting.join_all().await;
     class.served.kill()?;
-    let began = Instant::now();
+    let began = *killed.get_or_init(Instant::now);
     class.served.start_again().await?;
     let listening = began.elapsed();
-    let mut back = JoinSet::new();
-    for terminal in terminals {
-        back.spawn(terminal.comes_back(began));
-    }
     let first = class
         .learners
         .first()
@@ -150,8 +145,20 @@ impl Speaking {
     }
 
     /// As a page: from where it was, as soon as it is let in.
-    async fn comes_back(mut self, began: Instant) -> Result<(Self, Duration)> {
+    async fn comes_back(
+        mut self,
+        heard: &AtomicUsize,
+        killed: &OnceLock<Instant>,
+    ) -> Result<(Self, Duration)> {
+        self.client.wait_for(BEFORE).await;
+        heard.fetch_add(1, Ordering::Relaxed);
         while !matches!(self.client.receive().await, Event::Closed(_)) {}
+        let began = loop {
+            if let Some(began) = killed.get() {
+                break *began;
+            }
+            tokio::time::sleep(ASK_EVERY).await;
+        };
         self.said.append(&mut self.client.output);
         let (epoch, position) = (self.client.attached.epoch.clone(), self.client.position());
         let name = self.name;

@@ -5,6 +5,7 @@
 //! level-triggered: a lost hint, a crash or a failed call costs time, never correctness. Knows no
 //! concrete provider, no HTTP route of the platform and no SQL. Start at [`Orchestrator::start`].
 
+mod boot;
 mod calls;
 pub mod direct;
 mod hands;
@@ -13,6 +14,7 @@ pub mod probe;
 mod progress;
 pub mod reconcile;
 mod seat;
+mod seat_browser;
 pub mod seat_client;
 mod settings;
 mod stage;
@@ -27,9 +29,10 @@ use tokio::sync::{Semaphore, broadcast};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::browsers::Browsers;
 use crate::directory::Directory;
 use crate::model::{Capacity, WorkshopSpec};
-use crate::provider::{Provider, ProviderError, ProviderReport};
+use crate::provider::{ImageReport, Provider, ProviderError, ProviderReport};
 use crate::store::Store;
 use calls::Calls;
 use hands::Hands;
@@ -48,6 +51,8 @@ pub struct Parts {
     /// What the proxy looks up. Its tenancies are set before the orchestrator starts, and before it
     /// is woken for a new seat or generation.
     pub directory: Arc<Directory>,
+    /// Who wants a browser, and what there is of each.
+    pub browsers: Arc<Browsers>,
     /// Signs what seats are asked with.
     pub key: Arc<SigningKey>,
 }
@@ -71,6 +76,7 @@ impl Orchestrator {
         let cancel = CancellationToken::new();
         let hands = Hands {
             patient_permits: Arc::new(Semaphore::new(settings.parallel_ahead)),
+            browsers: parts.browsers,
             calls: Calls::new(parts.provider, parts.key, settings),
             store: parts.store,
         };
@@ -106,6 +112,14 @@ impl Orchestrator {
     /// When it can't even be asked.
     pub async fn check(&self) -> Result<ProviderReport, ProviderError> {
         self.hands.calls.check().await
+    }
+
+    /// What an image brings and lacks for seats; it is pulled where it is missing.
+    ///
+    /// # Errors
+    /// Why it can't be had or looked into.
+    pub async fn check_image(&self, image: &str) -> Result<ImageReport, ProviderError> {
+        self.hands.calls.check_image(image).await
     }
 
     /// What the machine has for seats; `None` where nothing limits them.

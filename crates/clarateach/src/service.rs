@@ -5,7 +5,9 @@
 //! [`Service`]; `join`, `workshops`, `seats` and `instructors` hold a resource each.
 
 mod admission;
+mod browsers;
 mod budget;
+mod images;
 pub(crate) mod input;
 mod instructors;
 mod join;
@@ -29,6 +31,7 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use crate::auth::keys::PlatformKeys;
+use crate::browsers::Browsers;
 use crate::directory::{Directory, Tenancy};
 use crate::model::{Reason, ScheduleTimes, Seat, SeatLock, Standby, Workshop, WorkshopKind};
 use crate::orchestrator::Orchestrator;
@@ -37,6 +40,7 @@ use crate::store::{Store, StoreError};
 
 pub use crate::store::Occupancy;
 pub use admission::{CapacityView, Overcommit};
+pub use images::{ImageView, TriedSeat, Try};
 pub use instructors::SignedIn;
 pub use join::{JoinRequest, Joined};
 pub use schedule::NewEnd;
@@ -165,6 +169,7 @@ struct Inner {
     store: Store,
     orchestrator: Arc<Orchestrator>,
     directory: Arc<Directory>,
+    browsers: Arc<Browsers>,
     keys: Arc<PlatformKeys>,
     default_image: String,
     setup: instructors::Setup,
@@ -182,6 +187,7 @@ struct Inner {
     scheduled: schedule::Table,
     standby: Standby,
     overcommit: Overcommit,
+    trials: images::Trials,
     /// Held from finding that seats fit until they are stored.
     admitting: tokio::sync::Mutex<()>,
     /// Told after a session or a token ended before its time.
@@ -194,7 +200,7 @@ impl Service {
     pub fn new(
         store: Store,
         orchestrator: Arc<Orchestrator>,
-        directory: Arc<Directory>,
+        (directory, browsers): (Arc<Directory>, Arc<Browsers>),
         keys: Arc<PlatformKeys>,
         defaults: Defaults,
     ) -> Self {
@@ -203,6 +209,7 @@ impl Service {
                 store,
                 orchestrator,
                 directory,
+                browsers,
                 keys,
                 default_image: defaults.image,
                 schedule: defaults.schedule,
@@ -210,6 +217,7 @@ impl Service {
                 scheduled: schedule::Table::default(),
                 standby: defaults.standby,
                 overcommit: defaults.overcommit,
+                trials: images::Trials::default(),
                 admitting: tokio::sync::Mutex::default(),
                 setup: instructors::Setup::default(),
                 changes: TaskTracker::new(),

@@ -1,6 +1,7 @@
 //! Whether a seat is what a learner needs: its terminal echoes, its files keep what is written, and
 //! it is bound to what it should be. Each step that fails has a reason of its own.
 
+pub(super) mod browser;
 mod terminal;
 
 use std::time::Duration;
@@ -83,8 +84,8 @@ impl ProbeError {
     }
 }
 
-/// Waits for the seat's first answer, binds it where it isn't bound so yet, and tries its terminal
-/// and its files at once.
+/// Waits for the seat's first answer (and says that it came), binds it where it isn't bound so yet, and
+/// tries its terminal and its files at once.
 ///
 /// # Errors
 /// The first step that failed.
@@ -92,8 +93,10 @@ pub async fn probe(
     client: &SeatClient,
     binding: &BindRequest,
     first_answer: Duration,
+    answered: impl FnOnce(),
 ) -> Result<(), ProbeError> {
     let health = wait_for_answer(client, first_answer).await?;
+    answered();
     check_generation(client, &health)?;
     if health.bound.as_deref() != Some(&binding.digest) {
         bind(client, binding).await?;

@@ -7,6 +7,8 @@ mod api;
 #[cfg(test)]
 mod app;
 #[cfg(test)]
+mod browsers;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod conformance;
@@ -18,6 +20,8 @@ mod errors;
 mod events;
 #[cfg(test)]
 mod idempotency;
+#[cfg(test)]
+mod images;
 #[cfg(test)]
 mod in_seat;
 #[cfg(test)]

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use super::create::{Browser, Resources};
 use crate::addresses::{Addresses, HostKind};
+use crate::browsers::Standing;
 use crate::model;
 use crate::orchestrator::{ProgressPhase, ProgressView};
 use crate::service::{SeatView, WorkshopView};
@@ -88,6 +89,25 @@ pub(in crate::http) struct Progress {
     done: u16,
     /// Seats in all.
     total: u16,
+    /// How much of the work is done, 0 to 99. It never falls while a workshop is made; one that is ready
+    /// has no progress any more. Absent while it ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    percent: Option<u8>,
+    /// Absent where it can't be known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seconds_left: Option<u32>,
+    /// While the image is pulled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pulled: Option<Pulled>,
+}
+
+/// How much of an image was fetched.
+#[derive(Serialize, ToSchema)]
+struct Pulled {
+    bytes: u64,
+    /// Bytes in all; absent until the registry told them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    of: Option<u64>,
 }
 
 /// What is being done for a workshop.
@@ -98,8 +118,14 @@ enum Phase {
     Image,
     /// Making network and firewall.
     Network,
-    /// Making seats.
-    Seats,
+    /// Making seats' disks and containers. Of this and the next three, the one of the seat that is least far.
+    Create,
+    /// Starting them.
+    Start,
+    /// Waiting for their first answer.
+    Probe,
+    /// Giving them their environment, and trying their terminals and files.
+    Bind,
     /// Removing everything.
     Ending,
 }
@@ -127,6 +153,39 @@ pub(in crate::http) struct Seat {
     undo_reset_until: Option<OffsetDateTime>,
     #[serde(skip_serializing_if = "Option::is_none")]
     learner: Option<Learner>,
+    /// Absent where the workshop has no browsers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    browser: Option<SeatBrowser>,
+}
+
+/// A seat's browser.
+#[derive(Serialize, ToSchema)]
+struct SeatBrowser {
+    status: BrowserStatus,
+    /// Its place in the queue, from 1, while it is queued.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<usize>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Reason>,
+}
+
+/// What a seat has of a browser.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum BrowserStatus {
+    /// Nobody opened it yet.
+    Absent,
+    /// The machine has no room for it now.
+    Queued,
+    /// It is being started.
+    Starting,
+    /// It is there.
+    Running,
+    /// It is frozen until somebody opens it.
+    Paused,
+    /// It could not be started; it is tried again.
+    Failed,
 }
 
 /// A seat's state.
@@ -172,6 +231,25 @@ enum Presence {
     Left,
 }
 
+impl SeatBrowser {
+    fn of(standing: Standing) -> Option<Self> {
+        let (status, position, reason) = match standing {
+            Standing::Off => return None,
+            Standing::Absent => (BrowserStatus::Absent, None, None),
+            Standing::Queued { position } => (BrowserStatus::Queued, Some(position), None),
+            Standing::Starting(_) => (BrowserStatus::Starting, None, None),
+            Standing::Running(_) => (BrowserStatus::Running, None, None),
+            Standing::Paused => (BrowserStatus::Paused, None, None),
+            Standing::Failed(reason) => (BrowserStatus::Failed, None, Some(reason.into())),
+        };
+        Some(Self {
+            status,
+            position,
+            reason,
+        })
+    }
+}
+
 impl From<model::Reason> for Reason {
     fn from(reason: model::Reason) -> Self {
         Self {
@@ -213,11 +291,20 @@ impl From<ProgressView> for Progress {
             phase: match progress.phase {
                 ProgressPhase::Image => Phase::Image,
                 ProgressPhase::Network => Phase::Network,
-                ProgressPhase::Seats => Phase::Seats,
+                ProgressPhase::Create => Phase::Create,
+                ProgressPhase::Start => Phase::Start,
+                ProgressPhase::Probe => Phase::Probe,
+                ProgressPhase::Bind => Phase::Bind,
                 ProgressPhase::Ending => Phase::Ending,
             },
             done: progress.done,
             total: progress.total,
+            percent: progress.percent,
+            seconds_left: progress.seconds_left,
+            pulled: progress.pulled.map(|it| Pulled {
+                bytes: it.bytes,
+                of: it.of,
+            }),
         }
     }
 }
@@ -266,6 +353,7 @@ impl From<SeatView> for Seat {
                 presence,
                 presence_since: view.presence_since,
             }),
+            browser: view.browser.and_then(SeatBrowser::of),
         }
     }
 }

@@ -4,14 +4,14 @@ use clarateach_protocol::id::{Generation, SeatNumber};
 use tokio::task::{Id, JoinError};
 use tokio::time::Instant;
 
+use super::super::boot::Step;
 use super::super::hands::{Acted, Answer, Hands, LookError, Outcome, RemovalError};
 use super::super::probe::ProbeError;
-use super::super::progress::ProgressPhase;
 use super::super::reconcile::{self, Action, Groundwork};
 use super::super::seat::{Retry, SeatTrack};
 use super::{Attempts, Goal, Work, WorkshopLoop};
 use crate::model::{DesiredSeat, Reason, Wanted, WorkshopKind};
-use crate::provider::{Instance, Phase, Progress, ProviderError};
+use crate::provider::{Instance, Phase, Progress, ProviderError, Told};
 
 impl WorkshopLoop {
     pub(super) fn begin(&mut self, action: Action) {
@@ -29,6 +29,8 @@ impl WorkshopLoop {
             }
             Action::SetBrowser { seat, want } => {
                 let key = self.key(seat);
+                // What is being asked is not what will be there.
+                self.abort(|work| work == Work::Browser(seat));
                 self.begin_on_seat(seat, move |hands| async move {
                     Acted::BrowserSet(hands.calls.set_browser(&key, want).await)
                 });
@@ -67,13 +69,7 @@ impl WorkshopLoop {
         };
         let spec = desired.spec.clone();
         let (hands, board, id) = (self.hands.clone(), self.board.clone(), self.id);
-        let progress = Progress::new(move |phase| {
-            let phase = match phase {
-                Phase::Image => ProgressPhase::Image,
-                Phase::Network => ProgressPhase::Network,
-            };
-            board.set_phase(id, phase);
-        });
+        let progress = Progress::new(move |told| board.told(id, told));
         self.groundwork = Groundwork::Busy;
         self.spawn(Work::Prepare, async move {
             Outcome::Prepared(hands.calls.prepare(&spec, &progress).await)
@@ -93,8 +89,14 @@ impl WorkshopLoop {
         let Some(spec) = wanted.map(|(seat, desired)| reconcile::seat_spec(desired, seat)) else {
             return;
         };
+        let (board, id) = (self.board.clone(), self.id);
+        let progress = Progress::new(move |told| match told {
+            Told::Begins(Phase::Create) => board.step(id, seat, Step::Create),
+            Told::Begins(Phase::Start) => board.step(id, seat, Step::Start),
+            Told::Begins(Phase::Image | Phase::Network) | Told::Pulled(_) => {}
+        });
         self.begin_on_seat(seat, move |hands| async move {
-            Acted::Created(hands.calls.create(&spec).await)
+            Acted::Created(hands.calls.create(&spec, &progress).await)
         });
     }
 
@@ -110,9 +112,13 @@ impl WorkshopLoop {
         {
             entry.probing = Some(instance.incarnation.clone());
         }
+        let (board, id) = (self.board.clone(), self.id);
         self.begin_on_seat(seat, move |hands| async move {
             match asking {
-                Asking::Probe => Acted::Probed(hands.calls.probe(instance, binding).await),
+                Asking::Probe => {
+                    let step = move |step| board.step(id, seat, step);
+                    Acted::Probed(hands.calls.probe(instance, binding, step).await)
+                }
                 Asking::Bind => Acted::Bound(hands.calls.bind(instance, binding).await),
             }
         });
@@ -187,6 +193,9 @@ impl WorkshopLoop {
             Outcome::Prepared(result) => self.prepared(result),
             Outcome::Acted(seat, generation, acted) => self.acted(seat, generation, acted),
             Outcome::Asked(seat, incarnation, answer) => self.asked(seat, &incarnation, answer),
+            Outcome::BrowserProbed(seat, incarnation, probed) => {
+                self.browser_probed(seat, &incarnation, probed);
+            }
             Outcome::WorkshopDestroyed(result) => self.workshop_destroyed(result).await,
         }
     }
@@ -200,6 +209,11 @@ impl WorkshopLoop {
         match work {
             Work::Look => self.look_wanted = true,
             Work::Prepare | Work::DestroyWorkshop => self.groundwork = Groundwork::Missing,
+            Work::Browser(number) => {
+                if let Some(entry) = self.seats.get_mut(&number) {
+                    entry.track.browser().probe_over();
+                }
+            }
             Work::Seat(number) | Work::Ask(number) => {
                 // What it did before it ended is not known.
                 self.look_wanted = true;
@@ -224,7 +238,7 @@ impl WorkshopLoop {
         let Err(error) = result else {
             self.groundwork = Groundwork::Ready;
             self.groundwork_attempts = Attempts::default();
-            self.board.set_phase(self.id, ProgressPhase::Seats);
+            self.board.prepared(self.id);
             return;
         };
         tracing::warn!(workshop = %self.id, %error, "cannot prepare the workshop");
@@ -275,7 +289,7 @@ impl WorkshopLoop {
             Acted::BrowserSet(Err(error)) => {
                 tracing::warn!(seat = %key, %error, "cannot change the browser of a seat");
                 self.look_wanted = true;
-                track.browser_not_set(now, &settings);
+                track.browser().failed(error.reason(), now, &settings);
             }
             Acted::Probed(answer) => {
                 if let Err(error) = &answer.result {
@@ -364,7 +378,8 @@ impl WorkshopLoop {
         let gone = self.hands.store.workshop_gone(self.id);
         self.hands.read(gone).await?;
         self.directory.remove_workshop(&self.id);
-        self.board.set(self.id, None);
+        self.hands.browsers.forget_workshop(self.id);
+        self.board.ending(self.id, None);
         self.board.announce(self.id);
         Ok(())
     }
