@@ -7,5 +7,6 @@ import { Scene } from '../fixtures/scene.js'
 const device = OtherDevice.plugIn()
 if (process.env['CLARATEACH_TEST_ALL'] === '1') {
   const scene = await Scene.open('browser-room', { device, flags: ['--browser-pause-after', '3s'] })
-  await playBrowser(scene, (host) => host.startsWith(`${device.roomAddress}:20`))
+  const isOwn = (host: string) => host.startsWith(`${device.roomAddress}:20`)
+  await playBrowser(scene, { isOwn, takesOver: false })
 } else await playNoBrowser(await Scene.open('browser-room', { device, flags: WITHOUT_IMAGE }))

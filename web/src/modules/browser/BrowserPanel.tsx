@@ -122,7 +122,7 @@ function Meanwhile({ state, session, wanted, isLearner }: MeanwhileProps) {
           action={<Button onClick={() => session.again()}>Wake it</Button>}
           testId="browser-resting"
         >
-          Nobody looked at it for a while. Its tabs are kept.
+          Nobody looked at it for a while. Its tabs are kept unless the machine needs its place for somebody else.
         </State>
       )
     case 'off':
