@@ -126,17 +126,8 @@ impl Service {
         let mut changes = self.inner.orchestrator.subscribe();
         {
             let _until_stored = self.inner.admitting.lock().await;
-<<<<<<< HEAD
-            self.admit(
-                1,
-                (workshop.spec.resources, workshop.spec.browser),
-                Overcommit::Refuse,
-            )
-            .await?;
-=======
             let each = (workshop.spec.resources, workshop.spec.browser);
             self.admit(1, each, Overcommit::Refuse).await?;
->>>>>>> s11-life
             let new = NewWorkshop { workshop, seats: 1 };
             if !store.insert_workshop(new).await? {
                 return Err(Error::Unavailable(Reason::new(

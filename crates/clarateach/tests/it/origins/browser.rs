@@ -94,7 +94,7 @@ impl World {
             .await
     }
 
-    async fn into_browser(&self) -> Entered {
+    async fn enters_browser(&self) -> Entered {
         let body = json!({"kind": "browser"});
         self.enter("localhost", &self.ada(), 3, body).await
     }
@@ -124,7 +124,7 @@ async fn who_is_first_at_the_port_gets_no_credential_and_shows_nothing() {
     ];
     for wrong in impostors {
         let (world, at, door) = with_browser(Some(wrong)).await;
-        let visitor = world.into_browser().await;
+        let visitor = world.enters_browser().await;
         let page = visitor.visit("/").send().await;
         assert_eq!(page.status, 503, "{page:?}");
         assert!(!page.text().contains("THE PAGE"), "{page:?}");
@@ -137,7 +137,7 @@ async fn who_is_first_at_the_port_gets_no_credential_and_shows_nothing() {
         assert!(!seen.to_lowercase().contains("authorization"), "{seen}");
     }
     let (world, at, door) = with_browser(None).await;
-    let visitor = world.into_browser().await;
+    let visitor = world.enters_browser().await;
     let page = visitor.visit("/").send().await;
     assert_eq!((page.status, page.text().as_str()), (200, "THE PAGE"));
     assert!(at.seen().contains(&credentials(&door)[1]));
@@ -146,7 +146,7 @@ async fn who_is_first_at_the_port_gets_no_credential_and_shows_nothing() {
 #[tokio::test]
 async fn nothing_of_a_visitor_reaches_the_engine_and_nothing_of_it_the_visitor() {
     let (world, at, door) = with_browser(None).await;
-    let visitor = world.into_browser().await;
+    let visitor = world.enters_browser().await;
     let page = visitor
         .visit("/?a=b")
         .field("X-Forwarded-For", "1.2.3.4")
@@ -183,7 +183,7 @@ async fn nothing_of_a_visitor_reaches_the_engine_and_nothing_of_it_the_visitor()
 #[tokio::test]
 async fn a_browser_of_an_earlier_start_of_its_seat_is_none() {
     let (world, at, _) = with_browser(None).await;
-    let visitor = world.into_browser().await;
+    let visitor = world.enters_browser().await;
     world.is(BrowserProgress::Running(Arc::new(door(&at, "before"))));
     let connections = at.connections();
     let page = visitor.visit("/").send().await;
@@ -194,7 +194,7 @@ async fn a_browser_of_an_earlier_start_of_its_seat_is_none() {
 #[tokio::test]
 async fn a_page_is_told_how_far_the_browser_is_and_why_it_failed() {
     let (world, _at, _) = with_browser(None).await;
-    let visitor = world.into_browser().await;
+    let visitor = world.enters_browser().await;
     for (phase, word) in [
         (BrowserPhase::Container, "container"),
         (BrowserPhase::Firefox, "firefox"),
@@ -243,7 +243,7 @@ async fn a_page_is_told_how_far_the_browser_is_and_why_it_failed() {
 #[tokio::test]
 async fn a_neighbour_and_another_port_of_the_seat_have_no_way_in() {
     let (world, _at, _) = with_browser(None).await;
-    let visitor = world.into_browser().await;
+    let visitor = world.enters_browser().await;
     let neighbour = world
         .ask_for(
             "localhost",
