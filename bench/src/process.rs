@@ -11,6 +11,9 @@ use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::time::{ClockId, clock_gettime};
 
+const END_LIMIT: Duration = Duration::from_secs(2);
+/// A server that is told to removes its standby workshops first.
+const DRAIN_LIMIT: Duration = Duration::from_secs(150);
 /// Programs start slowly on a busy machine.
 const START_LIMIT: Duration = Duration::from_secs(120);
 
@@ -18,6 +21,8 @@ const START_LIMIT: Duration = Duration::from_secs(120);
 pub(crate) struct Server {
     name: &'static str,
     child: Child,
+    /// For its end after SIGTERM; then it is killed.
+    patience: Duration,
     /// Held open: a server whose log can't be written may end.
     _said: Box<dyn Read>,
 }
@@ -55,6 +60,7 @@ impl Server {
         let server = Self {
             name,
             child,
+            patience: END_LIMIT,
             _said: said,
         };
         anyhow::ensure!(!line.is_empty(), "{name} ended at its start");
@@ -76,6 +82,7 @@ impl Server {
         let server = Self {
             name,
             child,
+            patience: DRAIN_LIMIT,
             _said: Box::new(said),
         };
         anyhow::ensure!(!line.is_empty(), "{name} ended at its start");
@@ -102,6 +109,7 @@ impl Server {
         let mut server = Self {
             name,
             child,
+            patience: END_LIMIT,
             _said: Box::new(std::io::empty()),
         };
         let until = Instant::now() + START_LIMIT;
@@ -151,10 +159,9 @@ impl Drop for Server {
     fn drop(&mut self) {
         // SIGTERM first: it takes its shells along.
         let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
-        let mut patience = 100;
-        while patience > 0 && matches!(self.child.try_wait(), Ok(None)) {
+        let until = Instant::now() + self.patience;
+        while Instant::now() < until && matches!(self.child.try_wait(), Ok(None)) {
             std::thread::park_timeout(Duration::from_millis(20));
-            patience -= 1;
         }
         let _ = self.child.kill();
         let _ = self.child.wait();

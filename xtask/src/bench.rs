@@ -238,8 +238,8 @@ fn singleuser_image(peers: &Path) -> Result<()> {
                 .logged("bench-wheels")?;
             let packages = PYTHON_SINGLEUSER.join(" ");
             let dockerfile = format!(
-                "FROM clarateach/workspace:latest\nCOPY wheels/ /wheels/\nRUN python3 -m pip install \
-             --break-system-packages --no-cache-dir --no-index --find-links /wheels {packages}\n"
+                "FROM clarateach/workspace:latest\nUSER root\nCOPY wheels/ /wheels/\nRUN python3 -m pip install \
+             --break-system-packages --no-cache-dir --no-index --find-links /wheels {packages}\nUSER 1000:1000\n"
             );
             fs::write(&product, dockerfile)?;
             command("docker", ["build", "--tag", SINGLEUSER_IMAGE])
