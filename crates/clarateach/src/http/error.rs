@@ -93,6 +93,15 @@ impl From<Error> for ApiError {
                     "the server's disk is full: free some space",
                 )
             },
+            Error::Store(error) if error.is_busy() => Self {
+                cause: Some(error.to_string()),
+                ..Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "database_busy",
+                    "the server's database is held by another program: try again in a moment",
+                )
+                .retry_after(2)
+            },
             Error::Store(error) => Self::internal(&error),
         }
     }

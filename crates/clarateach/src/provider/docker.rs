@@ -21,6 +21,7 @@ mod make;
 mod names;
 mod network;
 mod observe;
+mod recall;
 mod residue;
 mod resolvers;
 mod seccomp;
@@ -391,6 +392,11 @@ impl Provider for DockerProvider {
         // Where the firewall can't be read, none was set.
         found.extend(firewall::workshops(instance).await.unwrap_or_default());
         Ok(found.into_iter().collect())
+    }
+
+    async fn recall(&self, workshop: &WorkshopId) -> Result<Vec<SeatSpec>, ProviderError> {
+        let engine = self.engine().await?;
+        recall::seats(engine, &self.config.instance, workshop, &self.disks).await
     }
 
     fn changes(&self) -> BoxStream<'static, SeatKey> {

@@ -11,6 +11,7 @@ mod served;
 mod wait;
 
 mod internal;
+mod lost;
 mod outages;
 mod partial;
 mod restarts;

@@ -24,14 +24,14 @@ use super::image::Image;
 use super::names::{self, InstanceId};
 use super::seccomp;
 use crate::model::Resources;
-use crate::provider::{ProviderError, SeatSpec};
+use crate::provider::{ProviderError, SeatSpec, spec_text};
 use crate::seat_runtime::CA_BUNDLE;
 
 /// Pause before looking again for what the engine is removing.
 const UNDER_WAY: Duration = Duration::from_millis(50);
 /// Where the in-seat server and the platform's public keys are mounted.
 const RUNTIME: &str = "/.clarateach";
-const WORKSPACE: &str = "/workspace";
+pub(super) const WORKSPACE: &str = "/workspace";
 const HOME: &str = "/workspace/.home";
 /// Where Debian, Ubuntu and Alpine images look for trusted certificates.
 pub(super) const SYSTEM_CA_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -120,6 +120,7 @@ impl Plan<'_> {
 
     fn labels(&self) -> HashMap<String, String> {
         let key = self.seat.key();
+        let workshop = &self.seat.workshop;
         text_map([
             (names::INSTANCE, self.instance.to_string()),
             (names::WORKSHOP, key.workshop.to_string()),
@@ -127,7 +128,13 @@ impl Plan<'_> {
             (names::TYPE, names::TYPE_WORKSPACE.to_owned()),
             (names::GENERATION, self.seat.generation.to_string()),
             (names::SPEC, self.seat.digest()),
-            (names::IMAGE, self.seat.workshop.image.clone()),
+            (names::IMAGE, workshop.image.clone()),
+            (names::RESOURCES, spec_text::resources(workshop.resources)),
+            (names::EGRESS, spec_text::egress(&workshop.egress)),
+            (
+                names::BROWSER,
+                spec_text::browser(workshop.browser).to_owned(),
+            ),
         ])
     }
 

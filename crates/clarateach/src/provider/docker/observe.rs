@@ -204,7 +204,7 @@ pub(super) async fn workshops(
         .collect())
 }
 
-async fn inspect(
+pub(super) async fn inspect(
     engine: &Engine,
     container: &str,
 ) -> Result<Option<ContainerInspectResponse>, ProviderError> {
