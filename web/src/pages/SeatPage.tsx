@@ -20,7 +20,8 @@ export function SeatPage() {
   const key = `${role} ${workshop} ${number}`
   const wish = portWish(query)
   if (wish) return <PortOf key={`${key} ${wish.port}`} role={role} workshop={workshop} seat={number} wish={wish} />
-  return <SeatOf key={key} role={role} workshop={workshop} seat={number} />
+  const firstPane = query.get('pane') === 'browser' ? 'browser' : undefined
+  return <SeatOf key={key} role={role} workshop={workshop} seat={number} firstPane={firstPane} />
 }
 
 /** What a link to a port names: `?open=5173&path=/a`. */
@@ -43,14 +44,21 @@ function PortOf({ role, workshop, seat, wish }: { role: SeatRecord['role']; work
   return <SeatOf role={role} workshop={workshop} seat={seat} />
 }
 
-function SeatOf({ role, workshop, seat }: { role: SeatRecord['role']; workshop: string; seat: number }) {
+interface SeatProps {
+  role: SeatRecord['role']
+  workshop: string
+  seat: number
+  firstPane?: 'browser' | undefined
+}
+
+function SeatOf({ role, workshop, seat, firstPane }: SeatProps) {
   const [record] = useState(() => loadSeatRecord(role, workshop, seat))
-  if (record) return <SeatSessionView record={record} />
+  if (record) return <SeatSessionView record={record} firstPane={firstPane} />
   if (role === 'instructor') return <Navigate to={`/workshops/${workshop}`} replace />
   return <Navigate to="/join" replace state={{ reason: 'unknown_seat' satisfies JoinReason }} />
 }
 
-function SeatSessionView({ record }: { record: SeatRecord }) {
+function SeatSessionView({ record, firstPane }: { record: SeatRecord; firstPane: SeatProps['firstPane'] }) {
   const { session, state } = useSeatSession(record)
   const [wasReady, setWasReady] = useState(false)
   const [generation, setGeneration] = useState(0)
@@ -75,7 +83,7 @@ function SeatSessionView({ record }: { record: SeatRecord }) {
   if (state.phase === 'gone') return <Gone record={record} why={state.why} />
   // Once it was there it stays: a reconnect must not take an editor or a terminal away.
   if (!wasReady) return <Entering state={state} />
-  return <Workspace record={record} session={session} state={state} generation={generation} endsAt={endsAt} />
+  return <Workspace record={record} session={session} state={state} generation={generation} endsAt={endsAt} firstPane={firstPane} />
 }
 
 function Entering({ state }: { state: SeatState }) {

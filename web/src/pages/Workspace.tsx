@@ -21,6 +21,7 @@ import { EndNotice } from './workspace/EndNotice'
 import { ActivityBar, type PaneName, type SideName } from './workspace/ActivityBar'
 import { ReconnectNote } from './workspace/ReconnectNote'
 import { TopBar } from './workspace/TopBar'
+import { WatchNotice } from './workspace/WatchNotice'
 import { useQuietly } from './workspace/useQuietly'
 import { useWorkspaceKeys } from './workspace/useWorkspaceKeys'
 import styles from './workspace/workspace.module.css'
@@ -32,14 +33,16 @@ interface Props {
   generation: number
   /** Of the workshop, as last told. */
   endsAt: string | null
+  /** What is in front first. */
+  firstPane?: 'browser' | undefined
 }
 
-export function Workspace({ record, session, state, generation, endsAt }: Props) {
+export function Workspace({ record, session, state, generation, endsAt, firstPane }: Props) {
   const canChange = session.mode === 'control'
   // On a narrow screen, the pane that is shown; on a wide one, which of the two shares the centre.
-  const [pane, setPane] = useState<PaneName>('terminal')
-  const [centre, setCentre] = useState<'editor' | 'browser'>('editor')
-  const [browserUsed, setBrowserUsed] = useState(false)
+  const [pane, setPane] = useState<PaneName>(firstPane ?? 'terminal')
+  const [centre, setCentre] = useState<'editor' | 'browser'>(firstPane ?? 'editor')
+  const [browserUsed, setBrowserUsed] = useState(firstPane === 'browser')
   const root = useRef<HTMLDivElement>(null)
   const [side, setSide] = useState<SideName>('files')
   const [sideOpen, setSideOpen] = useState(true)
@@ -145,7 +148,7 @@ export function Workspace({ record, session, state, generation, endsAt }: Props)
         onChoose={choose}
       />
       <main className={styles.body}>
-        <SeatNotice state={state} canChange={canChange} />
+        <SeatNotice record={record} state={state} canChange={canChange} />
         {record.role === 'learner' && <EndNotice address={record} endsAt={endsAt} />}
         <KilledNotice kills={killed} onDismiss={dismissKilled} />
         {record.role === 'learner' && <ReconnectNote record={record} />}
@@ -291,7 +294,7 @@ function KilledNotice({ kills, onDismiss }: { kills: number; onDismiss: () => vo
   )
 }
 
-function SeatNotice({ state, canChange }: { state: SeatState; canChange: boolean }) {
+function SeatNotice({ record, state, canChange }: { record: SeatRecord; state: SeatState; canChange: boolean }) {
   if (state.phase === 'waiting') {
     const sentence = {
       offline: 'The connection is gone. Trying again; what you wrote is kept here.',
@@ -306,6 +309,5 @@ function SeatNotice({ state, canChange }: { state: SeatState; canChange: boolean
       </Notice>
     )
   }
-  if (!canChange) return <Notice testId="seat-notice">You are watching this seat. Only its learner can type.</Notice>
-  return null
+  return canChange ? null : <WatchNotice record={record} />
 }

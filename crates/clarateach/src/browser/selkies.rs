@@ -40,7 +40,8 @@ pub const SELKIES: BrowserEngine = BrowserEngine {
         // Who frames the origin is the gateway's to say.
         ("SELKIES_FRAME_ANCESTORS", Text("*")),
         ("SELKIES_FRAMERATE", Rates),
-        ("SELKIES_ENCODER", Text("h264enc")),
+        // Pictures for pages without WebCodecs: plain http by address, in a room.
+        ("SELKIES_ENCODER", Text("h264enc,jpeg")),
         ("SELKIES_USE_CPU", Text("true")),
         ("SELKIES_GPU_ID", Text("-1")),
         ("SELKIES_AUTO_GPU", Text("false")),

@@ -72,6 +72,11 @@ async function enterAsInstructor(record: InstructorRecord): Promise<SeatSessionA
   return session
 }
 
+/** From watching to typing, and back: another token, and with it another cookie. */
+export async function changeMode(record: InstructorRecord, mode: SeatMode): Promise<void> {
+  await enterAsInstructor({ ...record, mode })
+}
+
 export function seatCalls(record: SeatRecord): SeatCalls {
   return {
     ...browserWait,
@@ -82,8 +87,11 @@ export function seatCalls(record: SeatRecord): SeatCalls {
   }
 }
 
-/** Where a record's workspace is. */
-export function seatPath(record: SeatRecord): string {
+/** Where a record's workspace is, with a pane of it in front. */
+export function seatPath(record: SeatRecord, pane?: 'browser'): string {
+  const query = new URLSearchParams()
+  if (record.role === 'instructor') query.set('as', 'instructor')
+  if (pane) query.set('pane', pane)
   const path = `/seat/${record.workshop}/${record.seat}`
-  return record.role === 'instructor' ? `${path}?as=instructor` : path
+  return query.size === 0 ? path : `${path}?${query.toString()}`
 }

@@ -3,12 +3,12 @@ import { useEffect, useState } from 'react'
 import { useNavigate } from 'react-router'
 import { asSentence, messageOf } from '../../api/client'
 import type { Seat, Workshop } from '../../api/types'
-import { useSeatAction } from '../../api/workshops'
+import { useSeatAction, type SeatMode } from '../../api/workshops'
 import { Badge } from '../../components/Badge'
 import { Button } from '../../components/Button'
 import { ConfirmDialog } from '../../components/Dialog'
 import { Icon } from '../../components/Icon'
-import { Menu, MenuItem } from '../../components/Menu'
+import { Menu, MenuItem, MenuSeparator } from '../../components/Menu'
 import { Tooltip } from '../../components/Tooltip'
 import { openAsInstructor, seatPath } from '../auth/enterSeat'
 import { PRESENCE, presenceHint, SEAT_STATUS, timeOfDay } from './words'
@@ -38,8 +38,9 @@ export function SeatCard({ workshop, seat, frozen }: { workshop: Workshop; seat:
   const [asking, setAsking] = useState<keyof typeof SURE | null>(null)
   const action = useSeatAction(workshop.id)
   const opening = useMutation({
-    mutationFn: () => openAsInstructor(workshop, seat.number, 'control'),
-    onSuccess: (record) => navigate(seatPath(record)),
+    mutationFn: async ({ mode, pane }: { mode: SeatMode; pane?: 'browser' }) =>
+      seatPath(await openAsInstructor(workshop, seat.number, mode), pane),
+    onSuccess: (path) => navigate(path),
   })
   const { label, tone } = SEAT_STATUS[seat.status]
   const isUp = seat.status === 'ready' || seat.status === 'occupied'
@@ -67,6 +68,20 @@ export function SeatCard({ workshop, seat, frozen }: { workshop: Workshop; seat:
               </Button>
             }
           >
+            <MenuItem disabled={!isUp} onSelect={() => opening.mutate({ mode: 'view' })}>
+              <Icon name="terminal" /> Watch
+            </MenuItem>
+            {workshop.browser !== 'off' && (
+              <>
+                <MenuItem disabled={!isUp} onSelect={() => opening.mutate({ mode: 'view', pane: 'browser' })}>
+                  <Icon name="browser" /> Watch its browser
+                </MenuItem>
+                <MenuItem disabled={!isUp} onSelect={() => opening.mutate({ mode: 'control', pane: 'browser' })}>
+                  <Icon name="edit" /> Take over its browser
+                </MenuItem>
+              </>
+            )}
+            <MenuSeparator />
             <MenuItem
               onSelect={() => action.mutate({ seat: seat.number, action: seat.locked_at ? 'unlock' : 'lock' })}
             >
@@ -122,7 +137,7 @@ export function SeatCard({ workshop, seat, frozen }: { workshop: Workshop; seat:
             size="small"
             busy={opening.isPending}
             aria-label={`Open seat ${seat.number}`}
-            onClick={() => opening.mutate()}
+            onClick={() => opening.mutate({ mode: 'control' })}
           >
             Open
           </Button>

@@ -1,9 +1,12 @@
-"""Selkies, whose health route proves which start of the browser it is.
+"""Selkies, with two things of ours.
 
-Whoever else listens at the port (everything in a seat is its learner's) doesn't know the nonce, and does not
-learn it here: `?challenge=…` is answered by an HMAC under it.
+Its health route proves which start of the browser it is. Whoever else listens at the port (everything in a seat is its
+learner's) doesn't know the nonce, and does not learn it here: `?challenge=…` is answered by an HMAC under it.
+
+A page's message `clarateach_open,8000` opens the learner's own server in a new tab: web/clarateach.js sends it.
 """
 
+import asyncio
 import hashlib
 import hmac
 import os
@@ -11,9 +14,20 @@ import os
 from aiohttp import web
 
 nonce = os.environ.pop("CLARATEACH_BROWSER_NONCE", "").encode()
+# What a program that Firefox starts could read is to open nothing.
+without_secrets = {
+    name: value for name, value in os.environ.items() if not name.startswith(("SELKIES_", "CLARATEACH_"))
+}
 
 from selkies.__main__ import main  # noqa: E402  It reads the environment.
+from selkies.input_handler import WebRTCInput  # noqa: E402
 from selkies.stream_server import CentralizedStreamServer  # noqa: E402
+
+FIREFOX_PATIENCE = 20  # seconds; a tab takes one or two
+OPEN = "clarateach_open,"
+MOST_OPENING = 8
+one_at_a_time = asyncio.Lock()
+opening = set()
 
 
 async def health(_server, request):
@@ -21,5 +35,44 @@ async def health(_server, request):
     return web.Response(text=hmac.new(nonce, challenge, hashlib.sha256).hexdigest())
 
 
+async def open_page(port):
+    """Tells the running Firefox; whether it took it."""
+    async with one_at_a_time:
+        firefox = await asyncio.create_subprocess_exec(
+            "firefox-esr",
+            "--profile",
+            os.path.join(os.environ["HOME"], "profile"),
+            "--new-tab",
+            f"http://localhost:{port}/",
+            env=without_secrets,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        try:
+            return await asyncio.wait_for(firefox.wait(), FIREFOX_PATIENCE) == 0
+        except asyncio.TimeoutError:
+            firefox.kill()
+            return False
+
+
+async def on_message(self, msg, display_id="primary", conn_id=None, of_selkies=WebRTCInput.on_message):
+    """Every message of a page that may type; those of pages that watch end before."""
+    if not isinstance(msg, str) or not msg.startswith(OPEN):
+        return await of_selkies(self, msg, display_id, conn_id=conn_id)
+    port = msg[len(OPEN) :]
+    # Waiting for Firefox here would hold back what is typed.
+    if port.isascii() and port.isdigit() and 1024 <= int(port[:6]) <= 65535 and len(opening) < MOST_OPENING:
+        task = asyncio.ensure_future(open_and_tell(self, int(port), conn_id))
+        opening.add(task)
+        task.add_done_callback(opening.discard)
+
+
+async def open_and_tell(input_handler, port, conn_id):
+    word = "opened" if await open_page(port) else "failed"
+    input_handler.send_command_status(f"command_done,clarateach {word} {port}", conn_id)
+
+
+WebRTCInput.on_message = on_message
 CentralizedStreamServer.handle_health = health
 main()

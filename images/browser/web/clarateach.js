@@ -1,0 +1,103 @@
+// Ours, loaded before the stream's own page. It lets the workspace's page, which frames this one, open ports, use the
+// clipboard and see how the line is; and it gives a picture over plain http, where there is no WebCodecs.
+//
+// Whoever frames this page is the gateway's to say. It speaks to that page alone, and answers only what it knows.
+'use strict'
+;(() => {
+  const CHANNEL = 'clarateach-browser'
+  const TELL_EVERY_MS = 2000
+
+  // The stream's page refuses to begin without a secure context. All that it lacks there is its video decoder, without which
+  // it takes pictures (JPEG), and the clipboard, which the workspace's page has a dialog for.
+  if (!window.isSecureContext) {
+    Object.defineProperty(window, 'isSecureContext', { value: true, configurable: true })
+  }
+
+  // Where the person's browser keeps nothing for framed pages, settings last as long as the page.
+  for (const name of ['localStorage', 'sessionStorage']) {
+    try {
+      void window[name]
+    } catch {
+      Object.defineProperty(window, name, { value: inMemory(), configurable: true })
+    }
+  }
+
+  /** @type {string | null} Of the page that frames this one, once it has spoken. */
+  let parentOrigin = null
+  let copied = null
+
+  const tell = (message) => {
+    if (parentOrigin !== null) window.parent.postMessage({ channel: CHANNEL, ...message }, parentOrigin)
+  }
+  const toStream = (message) => window.postMessage(message, window.location.origin)
+
+  function inMemory() {
+    const kept = new Map()
+    return {
+      get length() {
+        return kept.size
+      },
+      key: (index) => [...kept.keys()][index] ?? null,
+      getItem: (key) => kept.get(String(key)) ?? null,
+      setItem: (key, value) => void kept.set(String(key), String(value)),
+      removeItem: (key) => void kept.delete(String(key)),
+      clear: () => kept.clear(),
+    }
+  }
+
+  const isStreaming = () => window.selkiesTransport?.readyState === WebSocket.OPEN
+
+  const tellQuality = () => {
+    const { codec } = window.stream_client ?? {}
+    const { rtt_ms: rttMs } = window.stream_stats?.latest ?? {}
+    tell({
+      type: 'quality',
+      connected: isStreaming(),
+      rttMs: typeof rttMs === 'number' ? rttMs : null,
+      fps: typeof window.fps === 'number' ? window.fps : 0,
+      encoder: String(codec ?? ''),
+    })
+  }
+
+  const heard = {
+    attach() {
+      tell({ type: 'attached' })
+    },
+    open({ port }) {
+      const { selkiesTransport } = window
+      if (!Number.isInteger(port)) return
+      if (isStreaming()) selkiesTransport.send(`clarateach_open,${port}`)
+      else tell({ type: 'opened', port, ok: false })
+    },
+    clipboard({ text }) {
+      if (typeof text === 'string') toStream({ type: 'clipboardUpdateFromUI', text })
+    },
+    focus() {
+      window.focus()
+    },
+  }
+
+  window.addEventListener('message', (event) => {
+    const { data } = event
+    if (typeof data !== 'object' || data === null) return
+    if (event.source === window.parent && window.parent !== window && data.channel === CHANNEL) {
+      // The first that frames this page stays the one that is told.
+      parentOrigin ??= event.origin
+      if (event.origin !== parentOrigin) return
+      if (data.type === 'attach') {
+        toStream({ type: 'statsOpen', open: true })
+        if (copied !== null) tell({ type: 'clipboard', text: copied })
+      }
+      if (Object.hasOwn(heard, data.type)) heard[data.type](data)
+    } else if (event.source === window && data.type === 'clipboardContentUpdate' && typeof data.text === 'string') {
+      if (data.text === copied) return
+      copied = data.text
+      tell({ type: 'clipboard', text: copied })
+    } else if (event.source === window && data.type === 'commandDone') {
+      // stream.py's word on a port that was to be opened.
+      const [, word, port] = /^clarateach (opened|failed) (\d+)$/.exec(data.command) ?? []
+      if (port !== undefined) tell({ type: 'opened', port: Number(port), ok: word === 'opened' })
+    }
+  })
+  setInterval(tellQuality, TELL_EVERY_MS)
+})()
