@@ -106,7 +106,7 @@ impl Hub {
             _folder: folder,
         };
         let until = Instant::now() + START_LIMIT;
-        while !matches!(hub.asker().call("GET", "/hub/api/info").await, Ok((200, _))) {
+        while !matches!(hub.asker().call("GET", "/hub/api/").await, Ok((200, _))) {
             ensure!(Instant::now() < until, "the hub doesn't answer");
             tokio::time::sleep(LOOK_EVERY).await;
         }

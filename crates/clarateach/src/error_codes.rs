@@ -69,7 +69,7 @@ pub const LISTED: &[Listed] = &[
     listed(502, "seat_protocol_error", "the seat broke off, or did not speak HTTP"),
     listed(502, "seat_unreachable", "the seat could not be reached"),
     listed(502, "seat_not_working", "orchestrator API: the seat runs, and its terminal, files or binding failed the probe"),
-    listed(503, "database_busy", "another program holds the database; nothing was changed; `Retry-After` says when to ask again"),
+    listed(503, "database_busy", "another program holds the server's database; nothing was changed; `Retry-After` says when to ask again"),
     listed(503, "deadline", "the engine did not answer in time; nothing was begun"),
     listed(503, "disk", "a seat's disk can't be made or removed"),
     listed(503, "engine_error", "the engine refused; nothing was begun"),

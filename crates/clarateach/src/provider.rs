@@ -80,6 +80,10 @@ pub trait Provider: Send + Sync {
     /// Every seat of this installation, or of one workshop: the source of truth.
     async fn list(&self, workshop: Option<&WorkshopId>) -> Result<Vec<Instance>, ProviderError>;
 
+    /// Asserts what keeps a running seat's neighbours from it; called before a seat is announced, whoever
+    /// started it: a call that a dead process had begun, say.
+    async fn seal(&self, seat: &SeatKey) -> Result<(), ProviderError>;
+
     /// Workshops of this installation that have anything at all left, seats or not.
     async fn list_workshops(&self) -> Result<Vec<WorkshopId>, ProviderError>;
 

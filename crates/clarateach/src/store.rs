@@ -92,16 +92,23 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether somebody else holds the database locked.
-    #[must_use]
-    pub fn is_busy(&self) -> bool {
-        matches!(self, Self::Query { source, .. } if matches!(source.sqlite_error_code(), Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked)))
-    }
-
     /// Whether the disk has no room for the write.
     #[must_use]
     pub fn is_disk_full(&self) -> bool {
         matches!(self, Self::Query { source, .. } if source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull))
+    }
+
+    /// Whether somebody else held the database for too long; nothing was written then.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
+        let Self::Query { source, .. } = self else {
+            return false;
+        };
+        matches!(
+            source.sqlite_error_code(),
+            Some(DatabaseBusy | DatabaseLocked)
+        )
     }
 }
 
@@ -208,9 +215,17 @@ fn open_connection(path: &Path, flags: OpenFlags) -> Result<Connection, StoreErr
         connection.set_prepared_statement_cache_capacity(64);
         Ok(connection)
     };
-    open().map_err(|source| StoreError::Open {
-        path: path.to_owned(),
-        source,
+    open().map_err(|source: rusqlite::Error| match source.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt) => {
+            StoreError::Corrupt {
+                path: path.to_owned(),
+                detail: source.to_string(),
+            }
+        }
+        _ => StoreError::Open {
+            path: path.to_owned(),
+            source,
+        },
     })
 }
 

@@ -98,7 +98,7 @@ impl From<Error> for ApiError {
                 ..Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,
                     "database_busy",
-                    "the server's database is held by another program: try again in a moment",
+                    "another program holds the server's database: nothing was changed, try again",
                 )
                 .retry_after(2)
             },

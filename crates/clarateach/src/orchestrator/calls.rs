@@ -140,7 +140,13 @@ impl Calls {
         let deadlines = &self.settings.deadlines;
         let client = SeatClient::new(Arc::clone(&self.key), &instance, deadlines.probe_step);
         let request = bind_request(binding);
-        let result = probe::probe(&client, &request, deadlines.first_answer).await;
+        let mut result = probe::probe(&client, &request, deadlines.first_answer).await;
+        if result.is_ok() {
+            let key = instance.key();
+            let sealed = self.provider.seal(&key);
+            let sealed = within("isolating the seat", deadlines.look, sealed).await;
+            result = sealed.map_err(|error| ProbeError::Open(Box::new(error)));
+        }
         Answer {
             incarnation: instance.incarnation,
             digest: request.digest,

@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::seat_client::{Call, CallError, SeatClient};
 use crate::model::Reason;
+use crate::provider::ProviderError;
 pub use terminal::EchoError;
 
 /// The file that a probe makes and removes.
@@ -50,6 +51,9 @@ pub enum ProbeError {
     /// It took its binding and tells another.
     #[error("the seat took its learner and environment and does not show it")]
     NotBound,
+    /// Its neighbours can't be kept from it.
+    #[error("the seat could not be isolated: {0}")]
+    Open(#[source] Box<ProviderError>),
     /// Its terminal doesn't echo.
     #[error("the seat's terminal does not echo: {0}")]
     Terminal(#[from] EchoError),
@@ -71,6 +75,7 @@ impl ProbeError {
             Self::Silent { .. } | Self::NoAnswer(_) => "seat_silent",
             Self::OtherGeneration { .. } => "seat_other_generation",
             Self::Bind(_) | Self::NotBound => "seat_not_bound",
+            Self::Open(_) => "seat_not_isolated",
             Self::Terminal(_) => "seat_terminal",
             Self::Files { .. } => "seat_files",
         };

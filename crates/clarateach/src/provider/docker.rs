@@ -383,6 +383,10 @@ impl Provider for DockerProvider {
         Ok(seats.into_iter().map(|it| self.with_files(it)).collect())
     }
 
+    async fn seal(&self, seat: &SeatKey) -> Result<(), ProviderError> {
+        self.isolate_ports(&seat.workshop)
+    }
+
     async fn list_workshops(&self) -> Result<Vec<WorkshopId>, ProviderError> {
         let engine = self.engine().await?;
         let instance = &self.config.instance;

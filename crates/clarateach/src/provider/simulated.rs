@@ -353,6 +353,10 @@ impl Provider for SimulatedProvider {
             .collect())
     }
 
+    async fn seal(&self, _seat: &SeatKey) -> Result<(), ProviderError> {
+        Ok(())
+    }
+
     async fn list_workshops(&self) -> Result<Vec<WorkshopId>, ProviderError> {
         self.reach()?;
         Ok(self.state().workshops.keys().copied().collect())

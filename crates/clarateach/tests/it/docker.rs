@@ -6,6 +6,7 @@ mod browser;
 mod decoys;
 mod disk;
 mod fixture;
+mod golden;
 pub(crate) use fixture::host;
 mod life;
 mod limits;

@@ -79,6 +79,19 @@ impl Learner {
         self.try_ask(method, below, body).await.unwrap()
     }
 
+    pub(super) async fn ask_json(&self, method: Method, below: &str, body: Value) -> Answer {
+        let bearer = format!("Bearer {}", self.token());
+        let headers = [
+            ("authorization", bearer.as_str()),
+            ("content-type", "application/json"),
+        ];
+        let path = self.path(below);
+        let sending = self
+            .client
+            .try_send(method, &path, &headers, body.to_string());
+        within(below, sending).await.unwrap()
+    }
+
     /// What is no text: an archive, sent or received.
     pub(super) async fn ask_bytes(
         &self,

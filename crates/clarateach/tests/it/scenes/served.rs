@@ -50,8 +50,27 @@ impl Served {
         Self::start(&[], environment.into_iter().collect()).await
     }
 
+    /// Seats of the machine's own engine, and more arguments of `clarateach serve`.
+    pub(super) async fn docker_with(arguments: &[&str]) -> Self {
+        Self::start(arguments, Vec::new()).await
+    }
+
+    /// Simulated seats, on a data directory that is made ready first.
+    pub(super) async fn simulated_on(make_ready: impl FnOnce(PathBuf)) -> Self {
+        let mut served = Self::of(&["--provider", "simulated", "--insecure-dev"], Vec::new());
+        make_ready(served.data());
+        served.start_again().await;
+        served
+    }
+
     async fn start(arguments: &[&str], environment: Vec<(&'static str, String)>) -> Self {
-        let mut served = Self {
+        let mut served = Self::of(arguments, environment);
+        served.start_again().await;
+        served
+    }
+
+    fn of(arguments: &[&str], environment: Vec<(&'static str, String)>) -> Self {
+        let served = Self {
             listen: ([127, 0, 0, 1], 0).into(),
             folder: tempfile::tempdir().unwrap(),
             arguments: arguments.iter().map(ToString::to_string).collect(),
@@ -59,7 +78,6 @@ impl Served {
             running: None,
         };
         std::fs::write(served.password_file(), PASSWORD).unwrap();
-        served.start_again().await;
         served
     }
 
