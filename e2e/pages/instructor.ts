@@ -79,7 +79,7 @@ export class Instructor {
   }
 
   async undoReset(seat: number): Promise<void> {
-    await this.page.getByRole('button', { name: `Undo the reset of seat ${seat}` }).click()
+    await this.page.getByRole('button', { name: `Undo reset of seat ${seat}` }).click()
     await this.page.getByRole('alertdialog').getByRole('button', { name: 'Undo the reset' }).click()
   }
 

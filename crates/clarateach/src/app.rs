@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::addresses::Addresses;
 use crate::auth::keys::{self, DataDirLock, PlatformKeys};
 use crate::auth::setup_link::{self, SetupLink};
+use crate::browsers::Browsers;
 use crate::config::{Config, Isolation, ProviderKind};
 use crate::directory::Directory;
 use crate::feed::Feed;
@@ -103,10 +104,12 @@ impl App {
         let directory = Arc::new(Directory::with_times(config.presence));
         service::announce_all(&store, &directory).await?;
         let provider = provider(&config, &keys)?;
+        let browsers = Arc::new(Browsers::new(config.browser_pause_after.limit()));
         let parts = orchestrator::Parts {
             store: store.clone(),
             provider,
             directory: Arc::clone(&directory),
+            browsers: Arc::clone(&browsers),
             key: Arc::clone(&keys.signing),
         };
         let orchestrator = Arc::new(Orchestrator::start(
@@ -116,7 +119,7 @@ impl App {
         let service = Service::new(
             store,
             Arc::clone(&orchestrator),
-            Arc::clone(&directory),
+            (Arc::clone(&directory), Arc::clone(&browsers)),
             Arc::clone(&keys),
             service::Defaults {
                 image: config.image.clone(),
@@ -142,6 +145,11 @@ impl App {
         let schedule = service.clone().keep_schedule(stop.clone());
         tasks.spawn(async move {
             schedule.await;
+            Ok(())
+        });
+        let turns = service.clone().keep_browsers_in_turn(stop.clone());
+        tasks.spawn(async move {
+            turns.await;
             Ok(())
         });
         let standby = service.clone().keep_standby(stop.clone());
@@ -171,7 +179,7 @@ impl App {
         let book: Arc<dyn OriginBook> = Arc::new(service.clone());
         let numbers = Arc::new(Numbers::new(listen.ip(), config.preview_ports));
         let gateway = gateway.with_origins(OwnOrigins::new(
-            Arc::clone(&book),
+            (Arc::clone(&book), browsers),
             Arc::clone(&numbers),
             format!("clarateach-origin-{}", keys.cookie_suffix),
         ));

@@ -8,7 +8,7 @@ mod selkies;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -204,6 +204,19 @@ impl BrowserAccess {
         let answer = mac.finalize().into_bytes();
         Some(answer.iter().map(|byte| format!("{byte:02x}")).collect())
     }
+}
+
+/// The way to one start of a browser.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrowserDoor {
+    /// What runs there.
+    pub engine: &'static BrowserEngine,
+    /// Where it answers.
+    pub address: SocketAddr,
+    /// The start of the seat that it belongs to.
+    pub incarnation: String,
+    /// What opens it.
+    pub access: BrowserAccess,
 }
 
 /// What one start of a browser is told.

@@ -19,7 +19,7 @@ use crate::model::{Cidr, PresenceTimes, ScheduleTimes, Standby};
 use crate::origins::PreviewPorts;
 use crate::room::{Machine, Room, RoomChoice, RoomError};
 use read::{cidr_from_text, cidrs_from_texts, from_text};
-pub use values::{Length, StandbyAtStop, StandbyPlans};
+pub use values::{Length, PauseAfter, StandbyAtStop, StandbyPlans};
 
 /// Why the configuration can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -127,6 +127,11 @@ pub struct Settings {
     /// Image of seats' browsers [default: the engine's own, clarateach/browser:latest]
     #[arg(long, env = "CLARATEACH_BROWSER_IMAGE", value_name = "IMAGE")]
     pub browser_image: Option<String>,
+    /// How long nobody looks at a seat's browser before it is frozen, as in `90s` or `5m`; `none`: it
+    /// never is. The next who opens it finds it as it was [default: 5m]
+    #[arg(long, env = "CLARATEACH_BROWSER_PAUSE_AFTER", value_name = "TIME")]
+    #[serde(default, deserialize_with = "from_text")]
+    pub browser_pause_after: Option<PauseAfter>,
     /// File with the instructor's password, read at every start; sets it without the set-up link
     #[arg(long, env = "CLARATEACH_INSTRUCTOR_PASSWORD_FILE", value_name = "FILE")]
     pub instructor_password_file: Option<PathBuf>,
@@ -221,6 +226,8 @@ pub struct Config {
     pub browser_engine: &'static BrowserEngine,
     /// Image of seats' browsers.
     pub browser_image: String,
+    /// How long nobody looks at a seat's browser before it is frozen.
+    pub browser_pause_after: PauseAfter,
     /// The operator's password file.
     pub instructor_password_file: Option<PathBuf>,
     /// Pool of the seats' subnets.
@@ -280,6 +287,7 @@ impl Settings {
             standby_at_stop: self.standby_at_stop.or(file.standby_at_stop),
             browser_engine: self.browser_engine.or(file.browser_engine),
             browser_image: self.browser_image.or(file.browser_image),
+            browser_pause_after: self.browser_pause_after.or(file.browser_pause_after),
             instructor_password_file: self
                 .instructor_password_file
                 .or(file.instructor_password_file),
@@ -393,6 +401,7 @@ impl Settings {
             browser_engine,
             browser_image: not_empty(self.browser_image)
                 .unwrap_or_else(|| browser_engine.image.to_owned()),
+            browser_pause_after: self.browser_pause_after.unwrap_or_default(),
             instructor_password_file: self.instructor_password_file,
             seat_networks,
             isolation: if self.allow_weak_isolation == Some(true) {

@@ -7,6 +7,7 @@
 pub mod model;
 
 pub mod browser;
+pub mod browsers;
 
 pub mod provider;
 

@@ -13,6 +13,7 @@ pub mod probe;
 mod progress;
 pub mod reconcile;
 mod seat;
+mod seat_browser;
 pub mod seat_client;
 mod settings;
 mod stage;
@@ -27,6 +28,7 @@ use tokio::sync::{Semaphore, broadcast};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::browsers::Browsers;
 use crate::directory::Directory;
 use crate::model::{Capacity, WorkshopSpec};
 use crate::provider::{Provider, ProviderError, ProviderReport};
@@ -48,6 +50,8 @@ pub struct Parts {
     /// What the proxy looks up. Its tenancies are set before the orchestrator starts, and before it
     /// is woken for a new seat or generation.
     pub directory: Arc<Directory>,
+    /// Who wants a browser, and what there is of each.
+    pub browsers: Arc<Browsers>,
     /// Signs what seats are asked with.
     pub key: Arc<SigningKey>,
 }
@@ -71,6 +75,7 @@ impl Orchestrator {
         let cancel = CancellationToken::new();
         let hands = Hands {
             patient_permits: Arc::new(Semaphore::new(settings.parallel_ahead)),
+            browsers: parts.browsers,
             calls: Calls::new(parts.provider, parts.key, settings),
             store: parts.store,
         };

@@ -20,6 +20,7 @@ use clarateach_protocol::id::{Generation, SeatKey, SeatNumber, WorkshopId};
 use futures_util::stream::BoxStream;
 use sha2::{Digest, Sha256};
 
+use crate::browser::BrowserDoor;
 use crate::model::{Capacity, Reason, WorkshopSpec};
 pub use error::{ProviderError, Source};
 pub use progress::{Phase, Progress};
@@ -52,6 +53,9 @@ pub trait Provider: Send + Sync {
         seat: &SeatKey,
         want: BrowserState,
     ) -> Result<Instance, ProviderError>;
+
+    /// The way to the browser that runs beside the present start of a seat; `None`: none runs there.
+    async fn browser_door(&self, seat: &SeatKey) -> Result<Option<BrowserDoor>, ProviderError>;
 
     /// Stops a seat's processes, its browser's too, and keeps its files; [`Provider::create`] starts it
     /// again. A stopped or absent one is fine. For a seat that runs and doesn't answer.

@@ -46,10 +46,10 @@ use crate::directory::{Directory, Incarnation};
 use authorise::{Asked, Gatekeeper, Grant, Intent};
 use ending::Ending;
 use error::ProxyError;
-use origin::OwnOrigins;
+use origin::{OwnOrigins, Waiting};
 use route::{NoRoute, Route, Target};
 use upgrade::Handshake;
-use visits::Visits;
+use visits::{Asking, Visits};
 
 /// The door to every seat.
 pub struct Gateway {
@@ -218,9 +218,17 @@ impl Gateway {
         let grant = self.gatekeeper.authorise(asked, lookup, exchange.now)?;
         match &route.target {
             Target::Session => self.session(&parts.method, &exchange, &grant),
-            Target::Browser => Err(ProxyError::BrowserOff),
-            Target::Origins => {
+            Target::Browser => {
                 let came = (&exchange, received.host);
+                self.to_browser(&parts.method, came, &grant).await
+            }
+            Target::Origins => {
+                let waiting = if wants_no_wait(&parts.headers) {
+                    Waiting::Polling
+                } else {
+                    Waiting::Patient
+                };
+                let came = (&exchange, received.host, waiting);
                 self.create_origin(&parts.method, came, &grant, body).await
             }
             Target::OpenPorts(port) => self.open_ports(&parts.method, *port, &grant).await,
@@ -237,6 +245,17 @@ impl Gateway {
                     (&upstream, route),
                     path_and_query,
                 )?;
+                if grant.claims.role == Role::Instructor && !is_upgrade {
+                    let claims = &grant.claims;
+                    let asking = Asking {
+                        method: &parts.method,
+                        path: path_and_query.path(),
+                        port: None,
+                        lifetime: (claims.issued_at, claims.expires_at),
+                    };
+                    self.visits
+                        .note(&claims.sub, claims.seat, claims.mode, asking);
+                }
                 if grant.claims.role == Role::Learner && !authorise::is_reading(&parts.method) {
                     grant.entry.attendance().sign_of_life();
                 }
@@ -307,6 +326,15 @@ fn refuse_service_worker(parts: &http::request::Parts) -> Result<(), ProxyError>
         });
     }
     Ok(())
+}
+
+/// `Prefer: respond-async` (RFC 7240, section 4.1), among whatever other preferences.
+fn wants_no_wait(headers: &http::HeaderMap) -> bool {
+    let lines = headers.get_all("prefer").iter();
+    lines
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','))
+        .any(|preference| preference.trim().eq_ignore_ascii_case("respond-async"))
 }
 
 fn respond(error: &ProxyError, request_id: &HeaderValue) -> Response<Body> {

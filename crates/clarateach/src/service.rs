@@ -5,6 +5,7 @@
 //! [`Service`]; `join`, `workshops`, `seats` and `instructors` hold a resource each.
 
 mod admission;
+mod browsers;
 mod budget;
 pub(crate) mod input;
 mod instructors;
@@ -29,6 +30,7 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use crate::auth::keys::PlatformKeys;
+use crate::browsers::Browsers;
 use crate::directory::{Directory, Tenancy};
 use crate::model::{Reason, ScheduleTimes, Seat, SeatLock, Standby, Workshop, WorkshopKind};
 use crate::orchestrator::Orchestrator;
@@ -165,6 +167,7 @@ struct Inner {
     store: Store,
     orchestrator: Arc<Orchestrator>,
     directory: Arc<Directory>,
+    browsers: Arc<Browsers>,
     keys: Arc<PlatformKeys>,
     default_image: String,
     setup: instructors::Setup,
@@ -194,7 +197,7 @@ impl Service {
     pub fn new(
         store: Store,
         orchestrator: Arc<Orchestrator>,
-        directory: Arc<Directory>,
+        (directory, browsers): (Arc<Directory>, Arc<Browsers>),
         keys: Arc<PlatformKeys>,
         defaults: Defaults,
     ) -> Self {
@@ -203,6 +206,7 @@ impl Service {
                 store,
                 orchestrator,
                 directory,
+                browsers,
                 keys,
                 default_image: defaults.image,
                 schedule: defaults.schedule,

@@ -5,6 +5,7 @@ import type { components } from './schema.gen'
 
 type Schemas = components['schemas']
 
+export type Capacity = Schemas['Capacity']
 export type CreateWorkshop = Schemas['CreateWorkshop']
 export type JoinAnswer = Schemas['JoinAnswer']
 export type JoinRequest = Schemas['JoinRequest']

@@ -88,6 +88,7 @@ function WorkshopCard({ workshop }: { workshop: Workshop }) {
         <span>
           Code <span className={styles.smallCode}>{workshop.code}</span>
         </span>
+        {workshop.status === 'scheduled' && workshop.starts_at && <span>Opens {timeOfDay(workshop.starts_at)}</span>}
         <span>
           {taken} of {workshop.seats.length} {workshop.seats.length === 1 ? 'seat' : 'seats'} taken
         </span>

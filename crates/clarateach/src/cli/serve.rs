@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::IsTerminal;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::CommandFactory;
@@ -83,6 +84,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         tokio::select! {
             () = stop => {}
             () = telling => {}
+            () = tell_tasks() => {}
         }
         tracing::info!("stopping; seats stay as they are");
     })
@@ -106,6 +108,21 @@ async fn tell_reach(reach: Reach, in_room: bool) {
         if changes.changed().await.is_err() {
             return;
         }
+    }
+}
+
+/// Tells every second how many tasks there are, where the log has `runtime=debug`: for soaks, and for
+/// whoever suspects a leak.
+async fn tell_tasks() {
+    if !tracing::enabled!(target: "runtime", tracing::Level::DEBUG) {
+        return std::future::pending().await;
+    }
+    let mut looks = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        looks.tick().await;
+        let metrics = tokio::runtime::Handle::current().metrics();
+        let (tasks, workers) = (metrics.num_alive_tasks(), metrics.num_workers());
+        tracing::debug!(target: "runtime", tasks, workers, "running");
     }
 }
 

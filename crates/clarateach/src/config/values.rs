@@ -55,6 +55,56 @@ impl FromStr for Length {
     }
 }
 
+/// How long nobody looks at a seat's browser before it is frozen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PauseAfter {
+    /// So long.
+    For(Duration),
+    /// It never is.
+    Never,
+}
+
+impl Default for PauseAfter {
+    fn default() -> Self {
+        Self::For(Duration::from_secs(5 * 60))
+    }
+}
+
+impl PauseAfter {
+    /// The time; `None` where it never is.
+    #[must_use]
+    pub fn limit(self) -> Option<Duration> {
+        match self {
+            Self::For(time) => Some(time),
+            Self::Never => None,
+        }
+    }
+}
+
+impl FromStr for PauseAfter {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "none" {
+            return Ok(Self::Never);
+        }
+        let wrong = || format!("{text:?} is no time: write 90s, 5m, 1h or none");
+        let unit = text.chars().next_back().ok_or_else(wrong)?;
+        let seconds = match unit {
+            's' => 1,
+            'm' => 60,
+            'h' => 60 * 60,
+            _ => return Err(wrong()),
+        };
+        let number: u32 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
+        let time = Duration::from_secs(u64::from(number) * seconds);
+        if time.is_zero() || time > Duration::from_secs(24 * 60 * 60) {
+            return Err(format!("{text:?} is out of range: 1s to 24h, or none"));
+        }
+        Ok(Self::For(time))
+    }
+}
+
 /// The longest default length of a workshop.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 

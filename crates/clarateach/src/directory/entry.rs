@@ -100,6 +100,11 @@ impl Incarnation {
             tokens: MintedTokens::default(),
         })
     }
+
+    /// Whether it is the start of that name.
+    pub(crate) fn is(&self, name: &str) -> bool {
+        self.name == name
+    }
 }
 
 impl SeatEntry {

@@ -3,13 +3,21 @@
 use std::fmt;
 use std::iter::Sum;
 
-use super::Resources;
+use super::{BrowserPolicy, Resources};
 
 /// Limits are there for the one seat that goes astray; a class uses a part of them. A default seat counts
 /// with 256 MiB of memory, 256 MiB of disk and 128 processes: see the sizing table of docs/performance.md.
 const MEMORY_PART: u64 = 4;
 const DISK_PART: u64 = 8;
 const PIDS_PART: u64 = 4;
+
+/// What a browser counts with beside its seat: Firefox with a page of some weight and its picture use
+/// this much, whatever its limit says (docs/performance.md). A frozen one keeps its memory.
+const BROWSER: Amounts = Amounts {
+    memory_mib: 704,
+    disk_mib: 0,
+    pids: 192,
+};
 
 /// Memory, disk and processes: a machine's, or what seats may use together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -30,6 +38,29 @@ impl Amounts {
             memory_mib: seats * u64::from(each.memory_mib).div_ceil(MEMORY_PART),
             disk_mib: seats * u64::from(each.disk_mib).div_ceil(DISK_PART),
             pids: seats * u64::from(each.pids).div_ceil(PIDS_PART),
+        }
+    }
+
+    /// What so many seats count with whose browsers run as the policy says: those on demand are counted
+    /// when somebody asks for them.
+    #[must_use]
+    pub fn with_browsers(seats: u64, each: Resources, policy: BrowserPolicy) -> Self {
+        let browsers = match policy {
+            BrowserPolicy::Always => seats,
+            BrowserPolicy::OnDemand | BrowserPolicy::Off => 0,
+        };
+        [Self::of(seats, each), Self::of_browsers(browsers)]
+            .into_iter()
+            .sum()
+    }
+
+    /// What so many browsers count with.
+    #[must_use]
+    pub fn of_browsers(browsers: u64) -> Self {
+        Self {
+            memory_mib: browsers * BROWSER.memory_mib,
+            disk_mib: browsers * BROWSER.disk_mib,
+            pids: browsers * BROWSER.pids,
         }
     }
 
@@ -110,11 +141,28 @@ impl Capacity {
         self.for_seats.holds([taken, more].into_iter().sum())
     }
 
+    /// How many browsers it holds beside all that is taken by seats.
+    #[must_use]
+    pub fn browsers_left(&self, taken: Amounts) -> u64 {
+        let left = self.for_seats.without(taken);
+        (left.memory_mib / BROWSER.memory_mib).min(left.pids / BROWSER.pids)
+    }
+
     /// How many seats more it holds.
     #[must_use]
     pub fn seats_left(&self, taken: Amounts, each: Resources) -> u64 {
+        self.seats_left_with(taken, (each, BrowserPolicy::Off))
+    }
+
+    /// The same for seats whose browsers run as the policy says.
+    #[must_use]
+    pub fn seats_left_with(
+        &self,
+        taken: Amounts,
+        (each, browser): (Resources, BrowserPolicy),
+    ) -> u64 {
         let left = self.for_seats.without(taken);
-        let each = Amounts::of(1, each);
+        let each = Amounts::with_browsers(1, each, browser);
         let fit = |left: u64, each: u64| left / each.max(1);
         fit(left.memory_mib, each.memory_mib)
             .min(fit(left.disk_mib, each.disk_mib))

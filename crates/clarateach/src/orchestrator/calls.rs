@@ -11,9 +11,11 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::hands::{Answer, RemovalError};
+use super::probe::browser::{self, BrowserError};
 use super::probe::{self, ProbeError};
 use super::seat_client::SeatClient;
 use super::settings::Settings;
+use crate::browser::BrowserDoor;
 use crate::model::{Capacity, WorkshopSpec};
 use crate::provider::{
     BrowserState, Instance, Progress, Provider, ProviderError, ProviderReport, SeatSpec,
@@ -106,6 +108,21 @@ impl Calls {
         let after = self.settings.deadlines.create;
         let call = self.provider.set_browser(seat, want);
         within("changing the browser", after, call).await
+    }
+
+    /// Waits until the browser beside this start of a seat proved itself, twice.
+    pub(super) async fn probe_browser(
+        &self,
+        seat: &SeatKey,
+        incarnation: &str,
+    ) -> Result<Arc<BrowserDoor>, BrowserError> {
+        let after = self.settings.deadlines.look;
+        let door = self.provider.browser_door(seat);
+        let door = within("finding the browser", after, door).await?;
+        let door = door.filter(|door| door.incarnation == incarnation);
+        let door = door.ok_or(BrowserError::Gone)?;
+        browser::probe(&door, self.settings.deadlines.first_picture).await?;
+        Ok(Arc::new(door))
     }
 
     pub(super) async fn destroy(&self, seat: &SeatKey) -> Result<(), ProviderError> {

@@ -9,6 +9,9 @@ use tokio::time::timeout;
 
 use super::calls::Calls;
 use super::probe::ProbeError;
+use super::probe::browser::BrowserError;
+use crate::browser::BrowserDoor;
+use crate::browsers::Browsers;
 use crate::model::{DesiredWorkshop, Seat, Workshop, WorkshopKind};
 use crate::provider::{Instance, ProviderError};
 use crate::store::{Store, StoreError};
@@ -19,6 +22,7 @@ pub(super) struct Hands {
     /// Calls to provider and seats.
     pub(super) calls: Calls,
     pub(super) store: Store,
+    pub(super) browsers: Arc<Browsers>,
     /// Places for workshops that nobody waits for.
     pub(super) patient_permits: Arc<Semaphore>,
 }
@@ -29,6 +33,7 @@ pub(super) enum Outcome {
     Prepared(Result<(), ProviderError>),
     Acted(SeatNumber, Generation, Acted),
     Asked(SeatNumber, String, Result<Option<String>, ProbeError>),
+    BrowserProbed(SeatNumber, String, Result<Arc<BrowserDoor>, BrowserError>),
     WorkshopDestroyed(Result<(), RemovalError>),
 }
 

@@ -1,6 +1,7 @@
 //! Whether a seat is what a learner needs: its terminal echoes, its files keep what is written, and
 //! it is bound to what it should be. Each step that fails has a reason of its own.
 
+pub(super) mod browser;
 mod terminal;
 
 use std::time::Duration;

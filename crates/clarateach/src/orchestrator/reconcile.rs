@@ -116,6 +116,8 @@ pub struct SeatObservation {
     pub hold: Hold,
     /// What stands in the way of acting on its browser alone: a seat without one is a seat.
     pub browser_hold: BrowserHold,
+    /// What the workshop's policy and those who ask and watch want its browser to be; `None`: nobody said.
+    pub browser_asked: Option<BrowserState>,
 }
 
 /// What stands in the way of acting on a seat's browser.
@@ -278,21 +280,27 @@ fn plan_running(
             if *bound != wanted.binding.digest() {
                 return Some(Action::Bind { seat });
             }
-            plan_browser(desired.spec.browser, instance, seen.browser_hold)
+            plan_browser(desired.spec.browser, instance, seen)
         }
         Liveness::Proven { .. } | Liveness::Unproven => Some(Action::Probe { seat }),
     }
 }
 
-/// One that can't be used goes, also where the next is made only when somebody asks for it.
-fn plan_browser(policy: BrowserPolicy, instance: &Instance, hold: BrowserHold) -> Option<Action> {
+/// One that can't be used goes, also where nobody asks for the next.
+fn plan_browser(
+    policy: BrowserPolicy,
+    instance: &Instance,
+    seen: &SeatObservation,
+) -> Option<Action> {
     let stale = matches!(instance.browser, BrowserStatus::Stale { .. });
-    let want = match policy {
-        BrowserPolicy::Off => BrowserState::Absent,
-        BrowserPolicy::Always => BrowserState::Running,
-        BrowserPolicy::OnDemand if stale => BrowserState::Absent,
-        BrowserPolicy::OnDemand => return None,
+    let want = match (policy, seen.browser_asked) {
+        (BrowserPolicy::Off, _) => BrowserState::Absent,
+        (BrowserPolicy::Always, _) => BrowserState::Running,
+        (BrowserPolicy::OnDemand, Some(asked)) => asked,
+        (BrowserPolicy::OnDemand, None) if stale => BrowserState::Absent,
+        (BrowserPolicy::OnDemand, None) => return None,
     };
+    let hold = seen.browser_hold;
     let due = hold == BrowserHold::Free && !instance.browser.is(want);
     due.then_some(Action::SetBrowser {
         seat: instance.seat,

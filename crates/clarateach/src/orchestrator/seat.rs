@@ -10,8 +10,10 @@ use std::collections::VecDeque;
 use clarateach_protocol::id::Generation;
 use tokio::time::Instant;
 
-use super::reconcile::{BrowserHold, Hold, Liveness, SeatObservation};
+use super::reconcile::{Hold, Liveness, SeatObservation};
+use super::seat_browser::BrowserTrack;
 use super::settings::Settings;
+use crate::browsers::BrowserProgress;
 use crate::directory::{Live, Reach};
 use crate::model::{ObservedSeat, Reason, SeatCondition};
 use crate::provider::{BrowserStatus, Instance, InstanceStatus};
@@ -34,8 +36,7 @@ pub(super) struct SeatTrack {
     deaths: VecDeque<Instant>,
     misses: u32,
     next_question: Option<Instant>,
-    browser_failures: u32,
-    browser_not_before: Option<Instant>,
+    browser: BrowserTrack,
 }
 
 /// What is known of this generation's past.
@@ -101,8 +102,7 @@ impl SeatTrack {
             deaths: VecDeque::new(),
             misses: 0,
             next_question: None,
-            browser_failures: 0,
-            browser_not_before: None,
+            browser: BrowserTrack::new(past),
         }
     }
 
@@ -142,7 +142,7 @@ impl SeatTrack {
         if self.busy {
             return None;
         }
-        let live = [self.next_question, self.browser_not_before];
+        let live = [self.next_question, self.browser.due()];
         let live = live.into_iter().filter(|_| self.is_live());
         live.chain([self.not_before]).flatten().min()
     }
@@ -161,18 +161,15 @@ impl SeatTrack {
             instance: self.instance.clone(),
             liveness: self.liveness.clone(),
             hold,
-            browser_hold: if self.browser_not_before.is_some_and(|at| at > now) {
-                BrowserHold::Waiting
-            } else {
-                BrowserHold::Free
-            },
+            browser_hold: self.browser.hold(now),
+            browser_asked: None,
         }
     }
 
     /// Forgets a pause that is over.
     pub(super) fn wake(&mut self, now: Instant) {
         self.not_before.take_if(|at| *at <= now);
-        self.browser_not_before.take_if(|at| *at <= now);
+        self.browser.wake(now);
     }
 
     /// Whether learners can be let in: probed in this incarnation of the wanted generation.
@@ -214,6 +211,8 @@ impl SeatTrack {
     pub(super) fn condition(&self) -> Option<ObservedSeat> {
         let (condition, reason) = if let Some(reason) = &self.failed {
             (SeatCondition::Failed, Some(reason.clone()))
+        } else if self.is_live() && self.browser.is_awaited() {
+            (SeatCondition::Provisioning, None)
         } else if self.is_live() {
             (SeatCondition::Ready, None)
         } else {
@@ -231,6 +230,8 @@ impl SeatTrack {
     pub(super) fn seen(&mut self, instance: Option<Instance>, now: Instant, settings: &Settings) {
         let was_live = self.is_live();
         self.instance = instance;
+        self.browser
+            .seen(self.instance.as_ref().map(|it| &it.browser), now, settings);
         if let History::Unproven(past) = self.history {
             self.history = self.first_impression(past);
         }
@@ -315,15 +316,29 @@ impl SeatTrack {
 
     /// Its browser is as it was asked to be.
     pub(super) fn browser_set(&mut self, instance: Instance, now: Instant, settings: &Settings) {
-        self.browser_failures = 0;
+        self.browser.made_anew();
         self.seen(Some(instance), now, settings);
     }
 
-    /// Its browser could not be brought to a state. It is tried for ever, ever less often: nobody's
-    /// files depend on it, and the seat does without.
-    pub(super) fn browser_not_set(&mut self, now: Instant, settings: &Settings) {
-        self.browser_failures = self.browser_failures.saturating_add(1);
-        self.browser_not_before = Some(now + settings.backoff.pause(self.browser_failures));
+    /// What is known of its browser.
+    pub(super) fn browser(&mut self) -> &mut BrowserTrack {
+        &mut self.browser
+    }
+
+    /// The start of the seat whose browser runs and nobody probed yet, if its time has come.
+    pub(super) fn browser_probe_due(&self, now: Instant) -> Option<String> {
+        let instance = self
+            .instance
+            .as_ref()
+            .filter(|_| self.is_live() && !self.busy)?;
+        let due = instance.browser == BrowserStatus::Running && self.browser.is_unproven(now);
+        due.then(|| instance.incarnation.clone())
+    }
+
+    /// What there is of its browser, for whoever wants it.
+    pub(super) fn browser_progress(&self, wanted: bool) -> BrowserProgress {
+        let status = self.instance.as_ref().filter(|_| self.is_live());
+        self.browser.progress(status.map(|it| &it.browser), wanted)
     }
 
     pub(super) fn destroyed(&mut self) {

@@ -59,6 +59,8 @@ pub struct Deadlines {
     pub first_answer: Duration,
     /// Each later step of a probe.
     pub probe_step: Duration,
+    /// A started browser's first picture: Firefox on a machine that does much else.
+    pub first_picture: Duration,
 }
 
 impl Default for Settings {
@@ -90,6 +92,7 @@ impl Default for Settings {
                 destroy_workshop: Duration::from_secs(180),
                 first_answer: Duration::from_secs(20),
                 probe_step: Duration::from_secs(10),
+                first_picture: Duration::from_secs(90),
             },
         }
     }

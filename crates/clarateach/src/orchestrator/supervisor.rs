@@ -30,6 +30,8 @@ enum Event {
     Messages(BTreeSet<Message>),
     Hint(SeatKey),
     HintsEnded,
+    /// Browsers of these workshops may be wanted otherwise.
+    Stirred(BTreeSet<WorkshopId>),
     LoopEnded(Id, Result<(), JoinError>),
     Swept(Result<Vec<WorkshopId>, LookError>),
     SweepDue,
@@ -95,6 +97,7 @@ impl Supervisor {
     async fn next_event(&mut self) -> Event {
         tokio::select! {
             messages = self.mail.take() => Event::Messages(messages),
+            stirred = self.hands.browsers.stirred() => Event::Stirred(stirred),
             hint = self.hints.next() => hint.map_or(Event::HintsEnded, Event::Hint),
             Some(ended) = self.tasks.join_next_with_id() => match ended {
                 Ok((id, ())) => Event::LoopEnded(id, Ok(())),
@@ -122,6 +125,12 @@ impl Supervisor {
             Event::Hint(key) => {
                 if let Some(known) = self.loops.get(&key.workshop) {
                     known.mail.put(Letter::Hint);
+                }
+            }
+            Event::Stirred(workshops) => {
+                // One without a loop has no seat whose browser anybody could want.
+                for known in workshops.iter().filter_map(|id| self.loops.get(id)) {
+                    known.mail.put(Letter::Browsers);
                 }
             }
             Event::HintsEnded => {

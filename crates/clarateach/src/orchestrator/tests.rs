@@ -7,6 +7,7 @@ use clarateach_protocol::id::Generation;
 use time::OffsetDateTime;
 
 use super::*;
+use crate::browsers::Browsers;
 use crate::directory::Tenancy;
 use crate::model::{
     BrowserPolicy, EgressPolicy, Resources, Secrets, Workshop, WorkshopSpec, WorkshopStatus,
@@ -50,6 +51,7 @@ impl Scene {
                 store: store.clone(),
                 provider: seats.clone(),
                 directory: Arc::clone(&directory),
+                browsers: Arc::new(Browsers::new(None)),
                 key: signing,
             },
             Settings::default(),

@@ -5,6 +5,7 @@
 //! Start at [`WorkshopLoop::run`].
 
 mod act;
+mod browsers;
 mod look;
 mod tell;
 
@@ -30,6 +31,8 @@ use crate::model::{DesiredWorkshop, ObservedSeat, Wanted};
 pub(super) enum Letter {
     /// What is wanted may have changed.
     Wake,
+    /// A browser may be wanted otherwise.
+    Browsers,
     /// Something happened to a seat.
     Hint,
     /// Time to look after everything again.
@@ -52,6 +55,7 @@ enum Work {
     Prepare,
     Seat(SeatNumber),
     Ask(SeatNumber),
+    Browser(SeatNumber),
     DestroyWorkshop,
 }
 
@@ -186,8 +190,9 @@ impl WorkshopLoop {
 
     /// When something is due by itself; far away when nothing is.
     fn next_due(&self) -> Instant {
-        let seats = self.seats.values().filter_map(|seat| seat.track.due());
-        let seats = seats.filter(|_| self.present().is_some());
+        let seats = self.seats.iter();
+        let seats = seats.flat_map(|(number, seat)| [seat.track.due(), self.browser_due(*number)]);
+        let seats = seats.flatten().filter(|_| self.present().is_some());
         let rest = [
             self.look_at,
             self.groundwork_attempts.not_before,
@@ -205,6 +210,8 @@ impl WorkshopLoop {
                 self.look_attempts.not_before = None;
                 return self.look_soon();
             }
+            // Whoever looks at the workshop sees how its browsers are.
+            Letter::Browsers => return self.board.announce(self.id),
             Letter::Wake => {}
             Letter::Reconcile => {
                 self.groundwork_is_stale();
@@ -246,6 +253,7 @@ impl WorkshopLoop {
         }
         // Where the provider says nothing, so that nothing is done, seats can be asked all the same.
         self.begin_questions(now);
+        self.begin_browser_probes(now);
     }
 
     fn begin_plan(&mut self, now: Instant) {
@@ -265,7 +273,11 @@ impl WorkshopLoop {
         Observation {
             groundwork: self.groundwork,
             seats: seats
-                .map(|(number, seat)| (*number, seat.track.observation(now)))
+                .map(|(number, seat)| {
+                    let mut observed = seat.track.observation(now);
+                    observed.browser_asked = self.browser_asked(*number, &observed);
+                    (*number, observed)
+                })
                 .collect(),
         }
     }

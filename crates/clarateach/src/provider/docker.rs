@@ -13,6 +13,8 @@ mod config;
 mod connect;
 mod container;
 mod disk;
+mod drift;
+mod endpoint;
 mod files;
 mod firewall;
 mod image;
@@ -52,6 +54,7 @@ pub use self::residue::residue;
 use super::{
     BrowserState, Instance, Phase, Progress, Provider, ProviderError, ProviderReport, SeatSpec,
 };
+use crate::browser::BrowserDoor;
 use crate::model::{Capacity, WorkshopSpec};
 
 /// Tries at a container's name that a cut-off call is about to use, and the pause between two.
@@ -281,6 +284,7 @@ impl Provider for DockerProvider {
             .await?;
         progress.begin(Phase::Network);
         self.assert_network(workshop).await?;
+        self.mend_drift(workshop).await?;
         self.remove_orphans(&workshop.id).await
     }
 
@@ -311,6 +315,10 @@ impl Provider for DockerProvider {
         }
         let brought = self.bring_browser(seat, want).await;
         brought.map(|seat| self.with_files(seat))
+    }
+
+    async fn browser_door(&self, seat: &SeatKey) -> Result<Option<BrowserDoor>, ProviderError> {
+        self.door(seat).await
     }
 
     async fn stop(&self, seat: &SeatKey) -> Result<(), ProviderError> {

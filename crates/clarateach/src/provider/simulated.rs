@@ -32,6 +32,7 @@ use super::{
     BrowserState, Finding, Instance, Level, Phase, Progress, Provider, ProviderError,
     ProviderReport, SeatSpec,
 };
+use crate::browser::BrowserDoor;
 use crate::model::{Capacity, WorkshopSpec};
 pub use fault::{Failure, Fault};
 use fault::{Script, Step};
@@ -272,6 +273,11 @@ impl Provider for SimulatedProvider {
     ) -> Result<Instance, ProviderError> {
         self.reach()?;
         let there = self.seat(seat).ok_or(ProviderError::NoSeat(*seat))?;
+        if want == BrowserState::Running
+            && let Some(failure) = self.state().script.next_browser()
+        {
+            return Err(failure.error("start the browser", &format!("of {seat}")));
+        }
         let could = there
             .set_browser(want)
             .map_err(|source| ProviderError::Engine {
@@ -284,6 +290,11 @@ impl Provider for SimulatedProvider {
         }
         self.changed(*seat);
         Ok(there.instance())
+    }
+
+    async fn browser_door(&self, seat: &SeatKey) -> Result<Option<BrowserDoor>, ProviderError> {
+        self.reach()?;
+        Ok(self.seat(seat).and_then(|seat| seat.browser_door()))
     }
 
     async fn stop(&self, key: &SeatKey) -> Result<(), ProviderError> {

@@ -41,6 +41,8 @@ pub(crate) enum Line {
     Service(Service),
     /// A learner's program, through the tunnel.
     Program(SeatPort),
+    /// The seat's browser, which proved itself on this very connection.
+    Browser,
 }
 
 impl From<Service> for Line {
@@ -53,7 +55,7 @@ impl Line {
     fn max_idle_age(self) -> Duration {
         match self {
             Self::Service(_) => MAX_IDLE_AGE,
-            Self::Program(_) => MAX_PROGRAM_IDLE_AGE,
+            Self::Program(_) | Self::Browser => MAX_PROGRAM_IDLE_AGE,
         }
     }
 }
@@ -80,15 +82,15 @@ impl Connections {
         let mut all = self.lock();
         let waiting = all.iter_mut().find(|waiting| waiting.line == line)?;
         waiting.sweep(now);
-        // One that isn't ready still sends a body that its seat answered early.
+        // The last one is in caches still. One that isn't ready has just been given back, or still sends
+        // a body that its seat answered early; behind a burst of these the first is ready most surely.
         let idle = &mut waiting.idle;
-        loop {
-            let last = idle.iter().rposition(|idle| idle.sender.is_ready());
-            let taken = idle.remove(last?)?;
-            if !taken.sender.is_closed() {
-                return Some(taken.sender);
-            }
-        }
+        let is_ready = |idle: &Idle| idle.sender.is_ready();
+        let at = match idle.back() {
+            Some(last) if is_ready(last) => idle.len() - 1,
+            _ => idle.iter().position(is_ready)?,
+        };
+        idle.remove(at).map(|taken| taken.sender)
     }
 
     /// Closes what has been idle for too long.

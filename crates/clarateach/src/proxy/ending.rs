@@ -14,8 +14,7 @@ use super::seconds_since_1970;
 #[derive(Clone)]
 pub(crate) struct Ending {
     at: Instant,
-    /// The tenancy's, the incarnation's, the server's, and an open port's at the most.
-    tokens: [Option<CancellationToken>; 4],
+    tokens: Vec<CancellationToken>,
 }
 
 impl Ending {
@@ -24,23 +23,18 @@ impl Ending {
         let left = expires_at.saturating_sub(seconds_since_1970());
         Self {
             at: Instant::now() + Duration::from_secs(left),
-            tokens: [const { None }; 4],
+            tokens: Vec::with_capacity(5),
         }
     }
 
     /// Or when that is cancelled.
     pub(crate) fn or_when(&mut self, token: &CancellationToken) {
-        let free = self.tokens.iter_mut().find(|token| token.is_none());
-        *free.expect("four are enough") = Some(token.clone());
+        self.tokens.push(token.clone());
     }
 
     /// Whether it is over.
     pub(crate) fn is_over(&self) -> bool {
-        self.tokens
-            .iter()
-            .flatten()
-            .any(CancellationToken::is_cancelled)
-            || Instant::now() >= self.at
+        self.tokens.iter().any(CancellationToken::is_cancelled) || Instant::now() >= self.at
     }
 
     /// What an exchange failed with, which is of no interest once it is over: the ending closed what broke.
@@ -54,7 +48,7 @@ impl Ending {
 
     /// Completes when it is over.
     pub(crate) async fn over(self) {
-        let tokens = self.tokens.into_iter().flatten();
+        let tokens = self.tokens.into_iter();
         let cancelled = tokens.map(|token| Box::pin(token.cancelled_owned()));
         let cancelled: Vec<std::pin::Pin<Box<WaitForCancellationFutureOwned>>> =
             cancelled.collect();

@@ -10,7 +10,9 @@ use clarateach_protocol::error::ErrorBody;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, SEC_WEBSOCKET_VERSION};
 use http::{HeaderValue, Response, StatusCode};
 
+use crate::browsers::PORT_TAKEN;
 use crate::error_codes::is_listed;
+use crate::model::Reason;
 use crate::origins::BookError;
 
 /// Seconds after which a page may ask a seat that isn't live again.
@@ -64,9 +66,23 @@ pub enum ProxyError {
     /// Downstream: the request's body broke off, or its chunks are none.
     #[error("the request's body broke off")]
     UploadBroken,
-    /// The seat has no browser.
-    #[error("this seat has no browser")]
+    /// The workshop has no browsers.
+    #[error("this workshop was made without browsers")]
     BrowserOff,
+    /// Upstream: the browser is not there yet.
+    #[error("the seat's browser is starting")]
+    BrowserStarting,
+    /// The machine has no room for one browser more.
+    #[error(
+        "the machine has no room for another browser now; this one is number {position} in the queue"
+    )]
+    BrowserQueued {
+        /// 1 for whoever is next.
+        position: usize,
+    },
+    /// Upstream: the browser could not be started, and is tried again.
+    #[error("the seat's browser could not be started: {}", .0.message)]
+    BrowserFailed(Reason),
     /// Downstream: a body that isn't what the route takes.
     #[error("{why}")]
     BadInput {
@@ -168,7 +184,13 @@ impl ProxyError {
     pub fn status_and_code(&self) -> (StatusCode, &'static str) {
         match self {
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
-            Self::BrowserOff => (StatusCode::NOT_FOUND, "browser_off"),
+            Self::BrowserOff => (StatusCode::CONFLICT, "browser_off"),
+            Self::BrowserStarting => (StatusCode::SERVICE_UNAVAILABLE, "browser_starting"),
+            Self::BrowserQueued { .. } => (StatusCode::SERVICE_UNAVAILABLE, "browser_queued"),
+            Self::BrowserFailed(reason) if reason.code == PORT_TAKEN => {
+                (StatusCode::CONFLICT, "browser_port_taken")
+            }
+            Self::BrowserFailed(_) => (StatusCode::SERVICE_UNAVAILABLE, "browser_failed"),
             Self::BadPath => (StatusCode::BAD_REQUEST, "bad_path"),
             Self::MethodNotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::Unauthenticated => (StatusCode::UNAUTHORIZED, "unauthenticated"),
@@ -239,6 +261,9 @@ impl ProxyError {
             | Self::SeatUnavailable
             | Self::SeatBusy
             | Self::NothingListens { .. }
+            | Self::BrowserStarting
+            | Self::BrowserQueued { .. }
+            | Self::BrowserFailed(_)
             | Self::Book(BookError::NoneFree) => {
                 headers.insert(RETRY_AFTER, HeaderValue::from(SEAT_RETRY_SECONDS));
             }

@@ -16,7 +16,7 @@ use super::body::{Download, Progress, Stalled, Upload};
 use super::connections::{Lease, connect};
 use super::ending::Ending;
 use super::error::ProxyError;
-use super::headers::{Onward, clean_request, clean_response};
+use super::headers::{Onward, clean_request, clean_response, host_value};
 use super::{Exchange, Gateway};
 use crate::arriving::Arriving;
 use crate::directory::{ExchangePlace, Incarnation};
@@ -53,7 +53,7 @@ impl Gateway {
             incarnation,
             service: route.service,
             address,
-            host: HeaderValue::try_from(address.to_string()).expect("an address is ASCII"),
+            host: host_value(address),
             place: place.ok_or(ProxyError::SeatBusy)?,
         })
     }

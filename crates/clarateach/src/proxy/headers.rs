@@ -4,7 +4,9 @@
 //! seat: only what is listed, for whatever a learner's program answers would be read by the
 //! browser of whoever looks at it, on the origin that serves the API.
 
-use std::net::IpAddr;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
 
 use http::header::{
     ACCEPT_RANGES, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_DISPOSITION,
@@ -79,6 +81,29 @@ pub(crate) struct Onward<'a> {
     pub(crate) bearer: HeaderValue,
     /// Finds the request in the log.
     pub(crate) request_id: &'a HeaderValue,
+}
+
+thread_local! {
+    /// Values of addresses that were written lately: a worker sees the same few again and again.
+    static WRITTEN: RefCell<HashMap<SocketAddr, HeaderValue>> = RefCell::default();
+}
+
+/// So many are kept by a worker.
+const WRITTEN_AT_MOST: usize = 1024;
+
+/// An address as a field's value.
+pub(crate) fn host_value(address: SocketAddr) -> HeaderValue {
+    WRITTEN.with_borrow_mut(|written| {
+        if let Some(value) = written.get(&address) {
+            return value.clone();
+        }
+        if written.len() >= WRITTEN_AT_MOST {
+            written.clear();
+        }
+        let value = HeaderValue::try_from(address.to_string()).expect("an address is ASCII");
+        written.insert(address, value.clone());
+        value
+    })
 }
 
 /// Makes a client's header fields those that a seat gets.

@@ -8,6 +8,7 @@
 //! (`numbers`). Start at [`Gateway::handle_own`].
 
 mod asker;
+mod browser;
 mod cookies;
 mod desk;
 mod enter;
@@ -25,7 +26,7 @@ use crate::arriving::Arriving;
 use axum::body::Body;
 use clarateach_protocol::id::SeatKey;
 use clarateach_protocol::origin::{SeatPort, Target};
-use clarateach_protocol::token::OriginClaims;
+use clarateach_protocol::token::{OriginClaims, Visitor};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Request, Response, request};
 use tracing::Instrument;
@@ -33,8 +34,10 @@ use tracing::Instrument;
 use super::error::ProxyError;
 use super::upgrade;
 use super::verified::Verified;
+use super::visits::Asking;
 use super::{Gateway, Received, Told, cors, seconds_since_1970};
 use crate::addresses::{Naming, OwnHost, Scheme};
+use crate::browsers::Browsers;
 use crate::origins::OriginBook;
 use asker::Asker;
 use fields::Program;
@@ -42,6 +45,7 @@ use pages::Page;
 use tickets::Tickets;
 use visit::Visit;
 
+pub(super) use browser::Waiting;
 pub(crate) use numbers::NumberedListener;
 pub use numbers::Numbers;
 
@@ -50,6 +54,7 @@ pub struct OwnOrigins {
     pub(super) book: Arc<dyn OriginBook>,
     pub(super) numbers: Arc<Numbers>,
     cookie_name: String,
+    browsers: Arc<Browsers>,
     tickets: Tickets,
     verified: Verified<OriginClaims>,
 }
@@ -57,11 +62,16 @@ pub struct OwnOrigins {
 impl OwnOrigins {
     /// Own origins whose cookies' names begin with `cookie_name`, an installation's own.
     #[must_use]
-    pub fn new(book: Arc<dyn OriginBook>, numbers: Arc<Numbers>, cookie_name: String) -> Self {
+    pub fn new(
+        (book, browsers): (Arc<dyn OriginBook>, Arc<Browsers>),
+        numbers: Arc<Numbers>,
+        cookie_name: String,
+    ) -> Self {
         Self {
             book,
             numbers,
             cookie_name,
+            browsers,
             tickets: Tickets::default(),
             verified: Verified::default(),
         }
@@ -142,15 +152,27 @@ impl Gateway {
         if cors::is_preflight(&request.method, &request.headers) {
             return Ok(asker.preflight_response(&request.headers));
         }
-        let Target::Port(port) = own.target else {
-            return Err(ProxyError::BrowserOff);
-        };
         // One would outlive its learner in the browsers of others, and answer for the next one's pages.
         super::refuse_service_worker(request)?;
         refuse_ours(&self.gatekeeper.keys, &request.headers, asked.now)?;
         let visit = self.visit(origins, own, &request.headers, asked.now)?;
         let is_upgrade = upgrade::is_websocket(&request.headers);
         visit.check_mode(&request.method, is_upgrade)?;
+        let Target::Port(port) = own.target else {
+            let came = (asked, &asker, is_upgrade);
+            return self.ask_browser(origins, &visit, came, body).await;
+        };
+        let claims = &visit.claims;
+        if claims.visitor == Visitor::Instructor && !is_upgrade {
+            let asking = Asking {
+                method: &request.method,
+                path: request.uri.path(),
+                port: Some(port),
+                lifetime: (claims.issued_at, claims.expires_at),
+            };
+            self.visits
+                .note(&claims.sub, claims.seat, claims.mode, asking);
+        }
         let program = Program {
             own,
             port,
@@ -182,7 +204,8 @@ impl Gateway {
             })?,
         };
         match target {
-            Target::Port(port) if seat == own.seat => Some(port),
+            // What a browser shows is nobody's but its visitor's.
+            Target::Port(port) if seat == own.seat && own.target != Target::Browser => Some(port),
             _ => None,
         }
     }

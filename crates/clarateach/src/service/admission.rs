@@ -3,7 +3,7 @@
 //! Every seat counts with a part of its limits, used or not ([`Amounts::of`]). More than fits needs an explicit yes.
 
 use super::{Error, Service, StandbyView};
-use crate::model::{Amounts, Capacity, Resources, WorkshopKind};
+use crate::model::{Amounts, BrowserPolicy, Capacity, Resources, WorkshopKind};
 
 /// What to do with seats that don't fit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl Service {
     pub(super) async fn admit(
         &self,
         seats: u16,
-        each: Resources,
+        (each, browser): (Resources, BrowserPolicy),
         overcommit: Overcommit,
     ) -> Result<(), Error> {
         let allowed = [overcommit, self.inner.overcommit].contains(&Overcommit::Allow);
@@ -60,11 +60,11 @@ impl Service {
             return Ok(());
         };
         let taken = self.inner.store.taken(WorkshopKind::Class).await?;
-        let more = Amounts::of(u64::from(seats), each);
+        let more = Amounts::with_browsers(u64::from(seats), each, browser);
         if machine.admits(taken, more) {
             return Ok(());
         }
-        let left = machine.seats_left(taken, each);
+        let left = machine.seats_left_with(taken, (each, browser));
         Err(Error::Conflict {
             code: "overcommit",
             message: format!(
@@ -88,7 +88,7 @@ impl Service {
         Ok(machine.admits(taken.into_iter().sum(), more))
     }
 
-    async fn machine(&self) -> Result<Option<Capacity>, Error> {
+    pub(super) async fn machine(&self) -> Result<Option<Capacity>, Error> {
         let machine = self.inner.orchestrator.capacity().await;
         machine.map_err(|error| Error::Unavailable(error.reason()))
     }

@@ -33,6 +33,9 @@ impl Service {
             return Err(self.no_seat(key).await?);
         };
         self.announce(&seat, workshop.ends_at);
+        if occupancy == Occupancy::End {
+            self.inner.browsers.forget(key);
+        }
         self.inner.orchestrator.wake(key.workshop);
         tracing::info!(workshop = %key.workshop, seat = %key.seat, generation = %seat.generation, ?occupancy, "seat renewed");
         Ok(self.seat_view(seat))

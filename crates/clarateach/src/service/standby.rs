@@ -56,8 +56,12 @@ impl Service {
         let (seats, env) = (new.seats, new.workshop.env.clone());
         let ends_at = new.workshop.ends_at;
         let in_order = self.inner.admitting.lock().await;
-        self.admit(seats, new.workshop.spec.resources, overcommit)
-            .await?;
+        self.admit(
+            seats,
+            (new.workshop.spec.resources, new.workshop.spec.browser),
+            overcommit,
+        )
+        .await?;
         let claimed = self.inner.store.claim_standby(new, key).await?;
         drop(in_order);
         if let Claimed::Taken {

@@ -9,6 +9,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
 use super::{Error, Overcommit, Service};
+use crate::browsers::Standing;
 use crate::model::{EndWarning, MAX_SEATS, Presence, Seat, Workshop, WorkshopStatus};
 use crate::orchestrator::ProgressView;
 pub use create::{CreateWorkshop, Idempotency};
@@ -22,6 +23,8 @@ pub struct SeatView {
     pub presence: Presence,
     /// Since when; `None` before they ever were.
     pub presence_since: Option<OffsetDateTime>,
+    /// What its browser is; `None`: nobody looked yet.
+    pub browser: Option<Standing>,
 }
 
 /// A workshop as shown: the row, its seats, and what is being done.
@@ -115,10 +118,12 @@ impl Service {
 
     pub(super) fn seat_view(&self, seat: Seat) -> SeatView {
         let seen = self.inner.directory.presence(&seat.key);
+        let browser = self.inner.browsers.standing(seat.key);
         SeatView {
             seat,
             presence: seen.presence,
             presence_since: seen.since,
+            browser,
         }
     }
 
@@ -193,7 +198,8 @@ impl Service {
             return Err(Error::Ended);
         }
         let _until_stored = self.inner.admitting.lock().await;
-        self.admit(count, before.workshop.spec.resources, overcommit)
+        let spec = &before.workshop.spec;
+        self.admit(count, (spec.resources, spec.browser), overcommit)
             .await?;
         if self
             .inner

@@ -51,7 +51,7 @@ macro_rules! words {
         pub(super) fn $name(value: $type) -> &'static str {
             match value { $(<$type>::$variant => $word),+ }
         }
-        fn $read(word: &str) -> rusqlite::Result<$type> {
+        pub(super) fn $read(word: &str) -> rusqlite::Result<$type> {
             match word {
                 $($word => Ok(<$type>::$variant),)+
                 other => Err(rusqlite::Error::FromSqlConversionFailure(0, Type::Text, format!("unknown word {other:?}").into())),

@@ -93,15 +93,16 @@ impl Store {
         self.read("add up what seats may use", move |db| {
             let sizes = db
                 .prepare_cached(
-                    "SELECT count(*) AS seats, memory_mib, cpu_millis, pids, disk_mib
+                    "SELECT count(*) AS seats, memory_mib, cpu_millis, pids, disk_mib, browser
                      FROM workshops w JOIN seats s ON s.workshop = w.id
                      WHERE w.status IN ('provisioning', 'ready', 'failed') AND w.standby = ?1
                      GROUP BY w.id",
                 )?
                 .query_map([kind == WorkshopKind::Standby], |row| {
-                    Ok(Amounts::of(
+                    Ok(Amounts::with_browsers(
                         row.get::<_, u32>("seats")?.into(),
                         rows::resources(row)?,
+                        rows::read_browser(&row.get::<_, String>("browser")?)?,
                     ))
                 })?
                 .collect::<rusqlite::Result<Vec<_>>>()?;

@@ -7,6 +7,8 @@ mod api;
 #[cfg(test)]
 mod app;
 #[cfg(test)]
+mod browsers;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod conformance;

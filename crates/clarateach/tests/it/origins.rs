@@ -1,5 +1,6 @@
 //! Own origins: the real server between hostile browsers and hostile programs, all on raw sockets.
 
+mod browser;
 mod domain;
 mod ends;
 mod entering;

@@ -109,7 +109,7 @@ function ServersMenu({ record, generation, isShown, onOpenPort, onPreview }: Pro
         {listening.length > 0 && <MenuSeparator />}
         {listening.map(({ port }) => (
           <MenuItem key={port} onSelect={() => onPreview(port)}>
-            <Icon name="ports" /> Preview port {port} beside it
+            <Icon name="ports" /> Preview {port} in Ports
           </MenuItem>
         ))}
       </Menu>

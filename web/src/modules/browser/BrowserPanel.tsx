@@ -90,7 +90,7 @@ export function BrowserPanel({ record, generation, isShown, canChange, onPreview
             data-testid="browser-frame"
           />
         ) : (
-          <Meanwhile state={state} session={session} wanted={wanted} />
+          <Meanwhile state={state} session={session} wanted={wanted} isLearner={record.role === 'learner'} />
         )}
       </div>
     </section>
@@ -101,10 +101,11 @@ interface MeanwhileProps {
   state: Exclude<BrowserState, { phase: 'shown' }>
   session: BrowserSession
   wanted: number | null
+  isLearner: boolean
 }
 
 /** While there is no picture: why, and what can be done. */
-function Meanwhile({ state, session, wanted }: MeanwhileProps) {
+function Meanwhile({ state, session, wanted, isLearner }: MeanwhileProps) {
   switch (state.phase) {
     case 'asking':
       return <Waiting title="Asking for your browser…" wanted={wanted} />
@@ -127,7 +128,8 @@ function Meanwhile({ state, session, wanted }: MeanwhileProps) {
     case 'off':
       return (
         <State title="The browser is off for this workshop" testId="browser-off">
-          Your instructor can turn it on for a next one. Terminal, editor and Ports are not affected.
+          {isLearner ? 'Your instructor can turn it on for a next one.' : 'The form for a new workshop has it under “More options”.'}{' '}
+          Terminal, editor and Ports are not affected.
         </State>
       )
     case 'failed':

@@ -1,20 +1,26 @@
+import { useQuery } from '@tanstack/react-query'
 import { useEffect, useRef, useState, type FormEvent } from 'react'
+import { capacityQuery } from '../../api/capacity'
 import { isApiError, messageOf } from '../../api/client'
 import type { CreateWorkshop, Workshop } from '../../api/types'
 import { useCreateWorkshop } from '../../api/workshops'
 import { Button } from '../../components/Button'
+import { Choices } from '../../components/Choices'
 import { Dialog, DialogActions } from '../../components/Dialog'
 import { Field } from '../../components/Field'
 import { Notice } from '../../components/Notice'
 import {
+  browserChoices,
   EMPTY_FORM,
   fieldOf,
   requestOf,
+  roomWords,
   validate,
   type CreateForm,
   type FieldErrors,
-  type FormField,
+  type TextField,
 } from './createForm'
+import { zoneWords } from './words'
 import styles from './console.module.css'
 
 interface Props {
@@ -30,6 +36,8 @@ export function CreateWorkshopDialog({ open, onOpenChange, onCreated }: Props) {
   const [moreOpen, setMoreOpen] = useState(false)
   const formElement = useRef<HTMLFormElement>(null)
   const create = useCreateWorkshop()
+  const capacity = useQuery({ ...capacityQuery, enabled: open })
+  const room = roomWords(form.seats, capacity.data?.seats_left)
 
   // The first field in trouble gets the focus, once its error is there to be read.
   useEffect(() => {
@@ -38,7 +46,7 @@ export function CreateWorkshopDialog({ open, onOpenChange, onCreated }: Props) {
 
   function showErrors(found: FieldErrors) {
     setErrors(found)
-    if (found.startsAt ?? found.endsAt ?? found.image ?? found.apiKey ?? found.apiKeyName) setMoreOpen(true)
+    if (found.startsAt ?? found.endsAt ?? found.image ?? found.browser ?? found.apiKey ?? found.apiKeyName) setMoreOpen(true)
   }
 
   function submit(event: FormEvent) {
@@ -65,7 +73,7 @@ export function CreateWorkshopDialog({ open, onOpenChange, onCreated }: Props) {
     })
   }
 
-  const input = (field: FormField) => ({
+  const input = (field: TextField) => ({
     value: form[field],
     error: errors[field],
     autoComplete: 'off',
@@ -93,20 +101,45 @@ export function CreateWorkshopDialog({ open, onOpenChange, onCreated }: Props) {
           inputMode="numeric"
           min={1}
           max={200}
-          hint="One for each learner, 1 to 200."
+          hint={
+            <>
+              One for each learner, 1 to 200. {room && <span data-testid="room" data-fits={room.fits}>{room.text}</span>}
+            </>
+          }
           {...input('seats')}
         />
         <details open={moreOpen} onToggle={(event) => setMoreOpen(event.currentTarget.open)}>
           <summary>More options</summary>
           <div className={styles.more}>
-            <Field label="Opens at" type="datetime-local" hint="Empty: at once." {...input('startsAt')} />
-            <Field label="Ends at" type="datetime-local" hint="You can change it later." {...input('endsAt')} />
+            <Field
+              label="Opens at"
+              type="datetime-local"
+              hint={
+                form.startsAt === ''
+                  ? `Empty: at once. Times are this computer’s: ${zoneWords('')}.`
+                  : `${zoneWords(form.startsAt)}. Seats are made some minutes before.`
+              }
+              {...input('startsAt')}
+            />
+            <Field
+              label="Ends at"
+              type="datetime-local"
+              hint={form.endsAt === '' ? 'You can change it later.' : `${zoneWords(form.endsAt)}. You can change it later.`}
+              {...input('endsAt')}
+            />
             <Field
               label="Image"
               placeholder="clarateach/workspace:latest"
               spellCheck={false}
               hint="Any container image that this machine has or can pull. Empty: the default."
               {...input('image')}
+            />
+            <Choices
+              label="Browser in every seat"
+              choices={browserChoices(form.seats)}
+              value={form.browser}
+              error={errors.browser}
+              onChange={(browser) => setForm((before) => ({ ...before, browser }))}
             />
             <Field
               label="API key"

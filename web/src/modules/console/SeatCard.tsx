@@ -42,7 +42,9 @@ export function SeatCard({ workshop, seat, frozen }: { workshop: Workshop; seat:
       seatPath(await openAsInstructor(workshop, seat.number, mode), pane),
     onSuccess: (path) => navigate(path),
   })
-  const { label, tone } = SEAT_STATUS[seat.status]
+  // Nothing is made of a workshop that waits for its time.
+  const isWaiting = workshop.status === 'scheduled' && seat.status === 'provisioning'
+  const { label, tone } = isWaiting ? { label: 'Not made yet', tone: 'neutral' as const } : SEAT_STATUS[seat.status]
   const isUp = seat.status === 'ready' || seat.status === 'occupied'
   const failure = opening.error ?? action.error
   const canUndo = useIsFuture(seat.undo_reset_until)
@@ -60,7 +62,7 @@ export function SeatCard({ workshop, seat, frozen }: { workshop: Workshop; seat:
         ) : (
           <Badge tone={tone}>{label}</Badge>
         )}
-        {!frozen && (
+        {!frozen && !isWaiting && (
           <Menu
             trigger={
               <Button look="quiet" size="icon" aria-label={`Actions for seat ${seat.number}`}>
@@ -142,13 +144,23 @@ export function SeatCard({ workshop, seat, frozen }: { workshop: Workshop; seat:
             Open
           </Button>
         )}
+        {!frozen && seat.locked_at && (
+          <Button
+            size="small"
+            busy={action.isPending && action.variables.action === 'unlock'}
+            aria-label={`Unlock seat ${seat.number}`}
+            onClick={() => action.mutate({ seat: seat.number, action: 'unlock' })}
+          >
+            <Icon name="lock" /> Unlock
+          </Button>
+        )}
         {!frozen && isUp && canUndo && (
           <Tooltip text={`The files of before are kept until ${timeOfDay(seat.undo_reset_until)}`}>
             <Button
               size="small"
               look="quiet"
               busy={action.isPending && action.variables.action === 'undo-reset'}
-              aria-label={`Undo the reset of seat ${seat.number}`}
+              aria-label={`Undo reset of seat ${seat.number}`}
               onClick={() => setAsking('undo-reset')}
             >
               <Icon name="undo" /> Undo reset

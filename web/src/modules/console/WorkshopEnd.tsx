@@ -20,7 +20,7 @@ const LONGER = [
 
 /** When the workshop ends by itself, and how that is changed; loudly once the end is near. */
 export function WorkshopEnd({ workshop }: { workshop: Workshop }) {
-  const { ends_at: endsAt, warning } = workshop
+  const { starts_at: startsAt, ends_at: endsAt, status, warning } = workshop
   const [choosing, setChoosing] = useState(false)
   const extend = useExtendWorkshop(workshop.id)
   const left = useMinutesLeft(endsAt)
@@ -43,6 +43,11 @@ export function WorkshopEnd({ workshop }: { workshop: Workshop }) {
       )}
       {extend.error && !choosing && <Notice tone="error">Not extended: {messageOf(extend.error)}</Notice>}
       <div className={styles.end} data-testid="workshop-end">
+        {status === 'scheduled' && startsAt && (
+          <span>
+            Opens <strong>{timeOfDay(startsAt)}</strong>; seats are made some minutes before.
+          </span>
+        )}
         <span>{endsAt ? `Ends ${timeOfDay(endsAt)}` : 'Ends when you delete it'}</span>
         <Menu
           trigger={

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { EMPTY_FORM, fieldOf, requestOf, validate } from './createForm'
+import { browserChoices, EMPTY_FORM, fieldOf, requestOf, roomWords, validate } from './createForm'
 
 const GOOD = { ...EMPTY_FORM, name: 'Python basics', seats: '3' }
 
@@ -51,5 +51,20 @@ describe('the create form', () => {
 
   it('puts_server_errors_at_their_field', () => {
     expect([fieldOf('api_key'), fieldOf('resources'), fieldOf(undefined)]).toEqual(['apiKey', null, null])
+  })
+})
+
+describe('what the form says of the machine', () => {
+  it('tells_how_many_seats_fit_and_warns_above', () => {
+    expect(roomWords('10', 62)).toEqual({ text: 'This machine has room for 62 more.', fits: true })
+    expect(roomWords('63', 62)).toMatchObject({ fits: false })
+    expect(roomWords('3', 0)?.text).toContain('no more')
+    expect([roomWords('ten', 5), roomWords('5', null), roomWords('5', undefined)]).toEqual([null, null, null])
+  })
+
+  it('tells_what_browsers_of_a_class_cost', () => {
+    expect(browserChoices('20').find(({ value }) => value === 'always')?.hint).toContain('together about 14 GB')
+    expect(requestOf({ ...GOOD, browser: 'off' })).toMatchObject({ browser: 'off' })
+    expect(requestOf(GOOD)).not.toHaveProperty('browser')
   })
 })

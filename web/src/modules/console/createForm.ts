@@ -4,20 +4,34 @@
 import type { CreateWorkshop } from '../../api/types'
 import { momentOf } from './words'
 
+export type BrowserChoice = NonNullable<CreateWorkshop['browser']>
+
 export interface CreateForm {
   name: string
   seats: string
   startsAt: string
   endsAt: string
   image: string
+  browser: BrowserChoice
   apiKey: string
   apiKeyName: string
 }
 
 export type FormField = keyof CreateForm
+/** Those that are typed. */
+export type TextField = Exclude<FormField, 'browser'>
 export type FieldErrors = Partial<Record<FormField, string>>
 
-export const EMPTY_FORM: CreateForm = { name: '', seats: '10', startsAt: '', endsAt: '', image: '', apiKey: '', apiKeyName: '' }
+export const EMPTY_FORM: CreateForm = {
+  name: '',
+  seats: '10',
+  startsAt: '',
+  endsAt: '',
+  image: '',
+  browser: 'on_demand',
+  apiKey: '',
+  apiKeyName: '',
+}
 
 const LONGEST_NAME = 80
 const LONGEST_VARIABLE = 128
@@ -32,6 +46,7 @@ const FIELD_OF: Record<string, FormField> = {
   starts_at: 'startsAt',
   ends_at: 'endsAt',
   image: 'image',
+  browser: 'browser',
   api_key: 'apiKey',
   api_key_name: 'apiKeyName',
 }
@@ -83,7 +98,39 @@ export function requestOf(form: CreateForm): CreateWorkshop {
     ...(startsAt === null ? {} : { starts_at: startsAt }),
     ...(endsAt === null ? {} : { ends_at: endsAt }),
     ...(image === '' ? {} : { image }),
+    ...(form.browser === EMPTY_FORM.browser ? {} : { browser: form.browser }),
     ...(apiKey === '' ? {} : { api_key: apiKey }),
     ...(apiKey === '' || apiKeyName === '' ? {} : { api_key_name: apiKeyName }),
   }
+}
+
+/** What a seat's browser uses: docs/performance.md. */
+const BROWSER_GIB = 0.7
+
+/** When browsers run, and what that costs a class of so many seats. */
+export function browserChoices(seats: string): { value: BrowserChoice; label: string; hint: string }[] {
+  const count = /^\d+$/.test(seats.trim()) ? Number(seats) : 0
+  const together = count > 1 ? `: together about ${Math.ceil(count * BROWSER_GIB)} GB` : ''
+  return [
+    {
+      value: 'on_demand',
+      label: 'When a learner opens it',
+      hint: `There in some seconds, paused while nobody looks. Each that was opened keeps about ${BROWSER_GIB} GB of memory; when the machine is full, learners queue.`,
+    },
+    {
+      value: 'always',
+      label: 'From the start',
+      hint: `There at once. Every seat takes about ${BROWSER_GIB} GB more memory${together}.`,
+    },
+    { value: 'off', label: 'Off', hint: 'Costs nothing. Learners see their servers in Ports.' },
+  ]
+}
+
+/** Whether so many seats fit, in words; `null` while there is nothing to say. */
+export function roomWords(seats: string, left: number | null | undefined): { text: string; fits: boolean } | null {
+  const count = /^\d+$/.test(seats.trim()) ? Number(seats) : 0
+  if (left === null || left === undefined || count < 1 || count > MOST_SEATS) return null
+  if (count <= left) return { text: `This machine has room for ${left} more.`, fits: true }
+  const room = left === 0 ? 'no more' : `${left} more ${left === 1 ? 'seat' : 'seats'}`
+  return { text: `This machine has room for ${room}. You will be asked before more are made than it can give all they may use.`, fits: false }
 }

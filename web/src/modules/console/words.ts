@@ -70,6 +70,16 @@ export function momentOf(localTime: string): string | null {
   return localTime === '' || Number.isNaN(date.getTime()) ? null : date.toISOString()
 }
 
+/** What a time in a field means, for those who plan for another place: its zone, and the difference at that time of the year. */
+export function zoneWords(localTime: string, now = new Date()): string {
+  const moment = momentOf(localTime)
+  const name = Intl.DateTimeFormat().resolvedOptions().timeZone.replaceAll('_', ' ')
+  const minutes = -(moment === null ? now : new Date(moment)).getTimezoneOffset()
+  const two = (value: number) => String(value).padStart(2, '0')
+  const offset = `UTC${minutes < 0 ? '−' : '+'}${two(Math.floor(Math.abs(minutes) / 60))}:${two(Math.abs(minutes) % 60)}`
+  return name && name !== 'UTC' ? `${name}, ${offset}` : offset
+}
+
 /** A moment that the API tells, as people say it. */
 export function timeOfDay(moment: string | null | undefined, now = new Date()): string {
   return moment ? timeOf(new Date(moment), now) : ''

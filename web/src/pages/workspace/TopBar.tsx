@@ -30,7 +30,7 @@ export function TopBar({ record, state, canChange, endsAt }: Props) {
         <bdi>{record.workshopName}</bdi>
       </h1>
       <span className={styles.seat}>Seat {record.seat}</span>
-      {!canChange && <span className={styles.seat}>View only</span>}
+      {!canChange && <span className={`${styles.seat} ${styles.viewOnly}`}>View only</span>}
       <span className={styles.connection} role="status" data-testid="connection" data-state={state.phase}>
         <span className={styles.dot} aria-hidden="true" />
         <span className={styles.connectionText}>

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use super::create::{Browser, Resources};
 use crate::addresses::{Addresses, HostKind};
+use crate::browsers::Standing;
 use crate::model;
 use crate::orchestrator::{ProgressPhase, ProgressView};
 use crate::service::{SeatView, WorkshopView};
@@ -127,6 +128,39 @@ pub(in crate::http) struct Seat {
     undo_reset_until: Option<OffsetDateTime>,
     #[serde(skip_serializing_if = "Option::is_none")]
     learner: Option<Learner>,
+    /// Absent where the workshop has no browsers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    browser: Option<SeatBrowser>,
+}
+
+/// A seat's browser.
+#[derive(Serialize, ToSchema)]
+struct SeatBrowser {
+    status: BrowserStatus,
+    /// Its place in the queue, from 1, while it is queued.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<usize>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Reason>,
+}
+
+/// What a seat has of a browser.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum BrowserStatus {
+    /// Nobody opened it yet.
+    Absent,
+    /// The machine has no room for it now.
+    Queued,
+    /// It is being started.
+    Starting,
+    /// It is there.
+    Running,
+    /// It is frozen until somebody opens it.
+    Paused,
+    /// It could not be started; it is tried again.
+    Failed,
 }
 
 /// A seat's state.
@@ -170,6 +204,25 @@ enum Presence {
     Away,
     /// Said so, or stayed away for fifteen minutes.
     Left,
+}
+
+impl SeatBrowser {
+    fn of(standing: Standing) -> Option<Self> {
+        let (status, position, reason) = match standing {
+            Standing::Off => return None,
+            Standing::Absent => (BrowserStatus::Absent, None, None),
+            Standing::Queued { position } => (BrowserStatus::Queued, Some(position), None),
+            Standing::Starting(_) => (BrowserStatus::Starting, None, None),
+            Standing::Running(_) => (BrowserStatus::Running, None, None),
+            Standing::Paused => (BrowserStatus::Paused, None, None),
+            Standing::Failed(reason) => (BrowserStatus::Failed, None, Some(reason.into())),
+        };
+        Some(Self {
+            status,
+            position,
+            reason,
+        })
+    }
 }
 
 impl From<model::Reason> for Reason {
@@ -266,6 +319,7 @@ impl From<SeatView> for Seat {
                 presence,
                 presence_since: view.presence_since,
             }),
+            browser: view.browser.and_then(SeatBrowser::of),
         }
     }
 }

@@ -87,6 +87,7 @@ fn healthy(seat: u16) -> SeatObservation {
         },
         hold: Hold::Free,
         browser_hold: BrowserHold::Free,
+        browser_asked: None,
     }
 }
 
@@ -156,6 +157,7 @@ fn any_seat(seat: u16) -> impl Strategy<Value = SeatObservation> {
             liveness,
             hold,
             browser_hold,
+            browser_asked: None,
         })
 }
 
@@ -439,5 +441,33 @@ fn a_stale_browser_goes_and_one_in_use_stays() {
     ] {
         let told = format!("{policy:?}, {there:?}");
         assert_eq!(browser_action(policy, there), planned, "{told}");
+    }
+}
+
+#[test]
+fn who_asks_decides_about_a_browser_on_demand_alone() {
+    use BrowserPolicy::{Always, Off, OnDemand};
+    for (policy, asked, planned) in [
+        (OnDemand, BrowserState::Running, Some(BrowserState::Running)),
+        (OnDemand, BrowserState::Absent, None),
+        (Off, BrowserState::Running, None),
+        (Always, BrowserState::Absent, Some(BrowserState::Running)),
+    ] {
+        let mut desired = desired(Wanted::Present, 1);
+        desired.spec.browser = policy;
+        let mut seen = healthy(1);
+        seen.instance.as_mut().unwrap().spec_digest =
+            seat_spec(&desired, &desired.seats[0]).digest();
+        seen.browser_asked = Some(asked);
+        let observed = Observation {
+            groundwork: Groundwork::Ready,
+            seats: BTreeMap::from([(number(1), seen)]),
+        };
+        let want = match *plan(&desired, &observed) {
+            [Action::SetBrowser { want, .. }] => Some(want),
+            [] => None,
+            ref other => panic!("{other:?}"),
+        };
+        assert_eq!(want, planned, "{policy:?} {asked:?}");
     }
 }

@@ -29,6 +29,8 @@ impl WorkshopLoop {
             }
             Action::SetBrowser { seat, want } => {
                 let key = self.key(seat);
+                // What is being asked is not what will be there.
+                self.abort(|work| work == Work::Browser(seat));
                 self.begin_on_seat(seat, move |hands| async move {
                     Acted::BrowserSet(hands.calls.set_browser(&key, want).await)
                 });
@@ -187,6 +189,9 @@ impl WorkshopLoop {
             Outcome::Prepared(result) => self.prepared(result),
             Outcome::Acted(seat, generation, acted) => self.acted(seat, generation, acted),
             Outcome::Asked(seat, incarnation, answer) => self.asked(seat, &incarnation, answer),
+            Outcome::BrowserProbed(seat, incarnation, probed) => {
+                self.browser_probed(seat, &incarnation, probed);
+            }
             Outcome::WorkshopDestroyed(result) => self.workshop_destroyed(result).await,
         }
     }
@@ -200,6 +205,11 @@ impl WorkshopLoop {
         match work {
             Work::Look => self.look_wanted = true,
             Work::Prepare | Work::DestroyWorkshop => self.groundwork = Groundwork::Missing,
+            Work::Browser(number) => {
+                if let Some(entry) = self.seats.get_mut(&number) {
+                    entry.track.browser().probe_over();
+                }
+            }
             Work::Seat(number) | Work::Ask(number) => {
                 // What it did before it ended is not known.
                 self.look_wanted = true;
@@ -275,7 +285,7 @@ impl WorkshopLoop {
             Acted::BrowserSet(Err(error)) => {
                 tracing::warn!(seat = %key, %error, "cannot change the browser of a seat");
                 self.look_wanted = true;
-                track.browser_not_set(now, &settings);
+                track.browser().failed(error.reason(), now, &settings);
             }
             Acted::Probed(answer) => {
                 if let Err(error) = &answer.result {
@@ -364,6 +374,7 @@ impl WorkshopLoop {
         let gone = self.hands.store.workshop_gone(self.id);
         self.hands.read(gone).await?;
         self.directory.remove_workshop(&self.id);
+        self.hands.browsers.forget_workshop(self.id);
         self.board.set(self.id, None);
         self.board.announce(self.id);
         Ok(())

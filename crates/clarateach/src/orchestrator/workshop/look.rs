@@ -109,7 +109,9 @@ impl WorkshopLoop {
                 entry.track.regenerated(seat.generation);
                 entry.told = None;
                 entry.reach = None;
-                self.abort(|work| work == Work::Seat(seat.number));
+                self.abort(|work| {
+                    [Work::Seat(seat.number), Work::Browser(seat.number)].contains(&work)
+                });
             }
         }
         self.goal = Goal::Desired(Box::new(desired));
@@ -120,7 +122,12 @@ impl WorkshopLoop {
         let was_wanted = self.present().is_some();
         self.goal = goal;
         self.stage = Stage::Unknown;
-        self.abort(|work| matches!(work, Work::Prepare | Work::Seat(_) | Work::Ask(_)));
+        self.abort(|work| {
+            matches!(
+                work,
+                Work::Prepare | Work::Seat(_) | Work::Ask(_) | Work::Browser(_)
+            )
+        });
         if was_wanted && self.groundwork == Groundwork::Waiting {
             // It waited to prepare; removing need not wait.
             self.groundwork = Groundwork::Missing;
@@ -128,7 +135,7 @@ impl WorkshopLoop {
         }
     }
 
-    fn abort(&self, which: impl Fn(Work) -> bool) {
+    pub(super) fn abort(&self, which: impl Fn(Work) -> bool) {
         let chosen = self.works.values().filter(|(work, _)| which(*work));
         chosen.for_each(|(_, handle)| handle.abort());
     }

@@ -23,6 +23,9 @@ impl WorkshopLoop {
     pub(super) async fn tell(&mut self) {
         self.tell_directory();
         self.tell_bindings();
+        if self.tell_browsers() {
+            self.board.announce(self.id);
+        }
         self.show_progress();
         if self.present().is_none() || self.telling.is_waiting(Instant::now()) {
             return;

@@ -10,7 +10,7 @@ use super::connect::Engine;
 use super::observe::{self, Found};
 use super::sidecar::{Plan, Sidecar};
 use super::{DockerProvider, container, names};
-use crate::browser::{BrowserStart, Screen};
+use crate::browser::{BrowserDoor, BrowserStart, Screen};
 use crate::provider::{BrowserState, BrowserStatus, Instance, InstanceStatus, ProviderError};
 
 /// Tries at a state that a cut-off call works against, and the pause between two.
@@ -47,6 +47,31 @@ impl DockerProvider {
         observe::seat(engine, &self.config.instance, key)
             .await?
             .ok_or(ProviderError::NoSeat(*key))
+    }
+
+    /// The way to a seat's browser: its secrets are in its container's variables, and nowhere else.
+    pub(super) async fn door(&self, key: &SeatKey) -> Result<Option<BrowserDoor>, ProviderError> {
+        let engine = self.engine().await?;
+        let Some(found) = observe::seat(engine, &self.config.instance, key).await? else {
+            return Ok(None);
+        };
+        let (Some(sidecar), Some(address)) = (&found.sidecar, found.instance.endpoints.browser)
+        else {
+            return Ok(None);
+        };
+        let Some(inspect) = observe::inspect(engine, &sidecar.id).await? else {
+            return Ok(None);
+        };
+        let variables = inspect.config.and_then(|config| config.env);
+        let variables = variables.unwrap_or_default();
+        let pairs = variables.iter().filter_map(|line| line.split_once('='));
+        let access = self.config.browser.engine.access(&pairs.collect());
+        Ok(access.map(|access| BrowserDoor {
+            engine: self.config.browser.engine,
+            address,
+            incarnation: found.instance.incarnation,
+            access,
+        }))
     }
 
     async fn change_browser(

@@ -60,6 +60,27 @@ pub(super) struct Plan<'a> {
     pub(super) cpus: u32,
 }
 
+/// What the kernel holds a seat to, in the engine's units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Limits {
+    /// Bytes, and no swap beside them.
+    pub(super) memory: i64,
+    pub(super) nano_cpus: i64,
+    pub(super) pids: i64,
+}
+
+impl Limits {
+    pub(super) fn of(resources: Resources, cpus: u32) -> Self {
+        // The engine refuses more than the machine has.
+        let cpu_millis = resources.cpu_millis.min(cpus.saturating_mul(1000));
+        Self {
+            memory: i64::from(resources.memory_mib) << 20,
+            nano_cpus: i64::from(cpu_millis) * 1_000_000,
+            pids: i64::from(resources.pids),
+        }
+    }
+}
+
 impl Plan<'_> {
     /// The container as the engine takes it.
     pub(super) fn body(&self) -> ContainerCreateBody {
@@ -139,20 +160,14 @@ impl Plan<'_> {
     }
 
     fn host_config(&self) -> HostConfig {
-        let Resources {
-            memory_mib,
-            cpu_millis,
-            pids,
-            ..
-        } = self.seat.workshop.resources;
-        let memory = i64::from(memory_mib) << 20;
-        // The engine refuses more than the machine has.
-        let cpu_millis = cpu_millis.min(self.cpus.saturating_mul(1000));
+        let resources = self.seat.workshop.resources;
+        let memory_mib = resources.memory_mib;
+        let limits = Limits::of(resources, self.cpus);
         HostConfig {
-            memory: Some(memory),
-            memory_swap: Some(memory),
-            nano_cpus: Some(i64::from(cpu_millis) * 1_000_000),
-            pids_limit: Some(i64::from(pids)),
+            memory: Some(limits.memory),
+            memory_swap: Some(limits.memory),
+            nano_cpus: Some(limits.nano_cpus),
+            pids_limit: Some(limits.pids),
             ulimits: Some(vec![ulimit("nofile", OPEN_FILES), ulimit("core", 0)]),
             shm_size: Some(i64::from(SHM_MIB.min(memory_mib / 4)) << 20),
             readonly_rootfs: Some(true),

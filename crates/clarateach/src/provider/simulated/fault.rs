@@ -67,6 +67,7 @@ pub(super) struct Script {
     seats: BTreeMap<SeatNumber, Vec<Fault>>,
     prepare: Option<(u32, Failure)>,
     list: u32,
+    browsers: Option<(u32, Failure)>,
 }
 
 impl Script {
@@ -84,6 +85,15 @@ impl Script {
 
     pub(super) fn next_prepare(&mut self) -> Option<Failure> {
         let (times, failure) = self.prepare.as_mut()?;
+        count_down(times).then_some(*failure)
+    }
+
+    pub(super) fn fail_browsers(&mut self, times: u32, failure: Failure) {
+        self.browsers = Some((times, failure));
+    }
+
+    pub(super) fn next_browser(&mut self) -> Option<Failure> {
+        let (times, failure) = self.browsers.as_mut()?;
         count_down(times).then_some(*failure)
     }
 

@@ -27,6 +27,11 @@ impl SimulatedProvider {
         self.state().script.fail_prepare(times, failure);
     }
 
+    /// Lets starting or waking a browser fail, so many times.
+    pub fn fail_browsers(&self, times: u32, failure: Failure) {
+        self.state().script.fail_browsers(times, failure);
+    }
+
     /// Lets `list` fail, so many times.
     pub fn fail_list(&self, times: u32) {
         self.state().script.fail_list(times);

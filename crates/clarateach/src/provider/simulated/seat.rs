@@ -22,6 +22,7 @@ use super::browser::Browser;
 use super::files::FileTree;
 use super::http;
 use super::terminal::Terminals;
+use crate::browser::{BrowserDoor, SELKIES};
 use crate::model::Reason;
 
 /// Connections that wait to be taken.
@@ -153,6 +154,22 @@ impl Seat {
 
     fn browser_endpoint(&self) -> SocketAddr {
         SocketAddr::new(self.address, BROWSER_PORT)
+    }
+
+    /// The way to the browser that runs beside the present start.
+    pub(super) fn browser_door(&self) -> Option<BrowserDoor> {
+        let state = self.state();
+        let State::Running(start) = &*state else {
+            return None;
+        };
+        let browser = start.browser();
+        let running = |browser: &&Browser| browser.status() == BrowserStatus::Running;
+        browser.as_ref().filter(running).map(|browser| BrowserDoor {
+            engine: &SELKIES,
+            address: self.browser_endpoint(),
+            incarnation: start.incarnation.clone(),
+            access: browser.access(),
+        })
     }
 
     /// Brings its browser to a state; tells whether it could: a stopped seat has none.

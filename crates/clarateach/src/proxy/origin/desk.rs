@@ -10,16 +10,19 @@ use axum::body::Body;
 use clarateach_protocol::id::{SeatKey, SeatNumber};
 use clarateach_protocol::origin::{SeatPort, Target};
 use clarateach_protocol::token::{OriginClaims, Role, Visitor};
-use http::{Method, Response, StatusCode};
+use http::header::RETRY_AFTER;
+use http::{HeaderValue, Method, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use serde::{Deserialize, Serialize};
 
 use super::super::authorise::Grant;
 use super::super::error::{Gone, ProxyError, json_response};
 use super::super::{Exchange, Gateway};
+use super::browser::{Waiting, phase_word};
 use super::path::LocalPath;
 use super::{NOT_HERE, OwnOrigins, enter};
 use crate::addresses::{HostKind, Naming, OwnHost};
+use crate::browsers::Standing;
 use crate::origins::Audience;
 
 /// Bytes of a request's body at the most.
@@ -53,6 +56,16 @@ struct Created {
     origin: String,
 }
 
+/// A browser that isn't there yet.
+#[derive(Serialize)]
+struct NotYet {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phase: Option<&'static str>,
+}
+
 #[derive(Serialize)]
 struct OpenPorts {
     ports: Vec<SeatPort>,
@@ -63,7 +76,7 @@ impl Gateway {
     pub(in super::super) async fn create_origin(
         &self,
         method: &Method,
-        (exchange, host): (&Exchange<'_>, &HostKind),
+        (exchange, host, waiting): (&Exchange<'_>, &HostKind, Waiting),
         grant: &Grant,
         body: Arriving,
     ) -> Result<Response<Body>, ProxyError> {
@@ -74,7 +87,7 @@ impl Gateway {
         let wanted: CreateOrigin = read_json(body).await?;
         let target = match (wanted.kind, wanted.port) {
             (Kind::Port, Some(port)) => Target::Port(port),
-            (Kind::Browser, None) => return Err(ProxyError::BrowserOff),
+            (Kind::Browser, None) => Target::Browser,
             (Kind::Port, None) => return Err(bad("port", "name the port")),
             (Kind::Browser, Some(_)) => return Err(bad("port", "a browser has no port")),
         };
@@ -90,12 +103,43 @@ impl Gateway {
         let claims = self.visitor(grant, wanted.seat, target, exchange.now)?;
         let seat = claims.seat;
         self.admit(Arc::new(claims.clone()), exchange.now)?;
+        if target == Target::Browser
+            && let Some(standing) = origins.want_browser(seat, waiting).await?
+        {
+            return Ok(not_yet(&standing));
+        }
         let own = self.place(origins, host, seat, target).await?;
         let ticket = origins.tickets.issue(claims, Instant::now());
         Ok(json_response(&Created {
             url: enter::url(&own, &ticket, &path),
             origin: own.origin.to_string(),
         }))
+    }
+
+    /// `GET …/browser/`: the way to the seat's browser, with a ticket.
+    pub(in super::super) async fn to_browser(
+        &self,
+        method: &Method,
+        (exchange, host): (&Exchange<'_>, &HostKind),
+        grant: &Grant,
+    ) -> Result<Response<Body>, ProxyError> {
+        if !matches!(*method, Method::GET | Method::HEAD) {
+            return Err(ProxyError::MethodNotAllowed { allow: "GET, HEAD" });
+        }
+        let origins = self.own_origins()?;
+        let claims = self.visitor(grant, None, Target::Browser, exchange.now)?;
+        if origins.browsers.standing(claims.seat) == Some(Standing::Off) {
+            return Err(ProxyError::BrowserOff);
+        }
+        let own = self
+            .place(origins, host, claims.seat, Target::Browser)
+            .await?;
+        let ticket = origins.tickets.issue(claims, Instant::now());
+        Ok(enter::redirect(&enter::url(
+            &own,
+            &ticket,
+            &LocalPath::root(),
+        )))
     }
 
     fn visitor(
@@ -213,6 +257,27 @@ impl Gateway {
             .ok_or(ProxyError::OriginsOff { why: NOT_HERE })
     }
 }
+
+/// `202`: it is under way; whoever asks comes again.
+fn not_yet(standing: &Standing) -> Response<Body> {
+    let (status, position, phase) = match standing {
+        Standing::Queued { position } => ("queued", Some(*position), None),
+        Standing::Starting(phase) => ("starting", None, Some(phase_word(*phase))),
+        _ => ("starting", None, None),
+    };
+    let mut response = json_response(&NotYet {
+        status,
+        position,
+        phase,
+    });
+    *response.status_mut() = StatusCode::ACCEPTED;
+    let headers = response.headers_mut();
+    headers.insert(RETRY_AFTER, HeaderValue::from(BROWSER_RETRY_SECONDS));
+    response
+}
+
+/// Seconds after which a page asks again how far a browser is.
+const BROWSER_RETRY_SECONDS: u32 = 1;
 
 const NO_NAMES: &str = "a seat's ports need names or ports of their own, which a TLS proxy for one name doesn't pass on. Hint: set CLARATEACH_DOMAIN";
 

@@ -114,7 +114,7 @@ fn set_cookie(headers: &mut HeaderMap, own: &OwnHost, name: &str, value: &str, s
     headers.append(SET_COOKIE, cookie);
 }
 
-fn redirect(to: &str) -> Response<Body> {
+pub(super) fn redirect(to: &str) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SEE_OTHER;
     let headers = response.headers_mut();

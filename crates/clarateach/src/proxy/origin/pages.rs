@@ -77,6 +77,26 @@ impl Page {
                     Then::Wait,
                 )
             },
+            ProxyError::BrowserStarting => page(
+                "The browser is starting",
+                "It takes a few seconds. This page looks again every two seconds.",
+                Then::Wait,
+            ),
+            ProxyError::BrowserQueued { position } => page(
+                "Waiting for room",
+                &format!(
+                    "The machine has no room for another browser now. This one is number {position} in the queue; it starts by itself when it is its turn."
+                ),
+                Then::Wait,
+            ),
+            ProxyError::BrowserFailed(reason) => page(
+                "The browser did not start",
+                &format!(
+                    "{}. It is tried again by itself.",
+                    sentence(&reason.message).trim_end_matches('.')
+                ),
+                Then::Wait,
+            ),
             ProxyError::SeatUnavailable
             | ProxyError::Connect(_)
             | ProxyError::ConnectDeadline { .. } => page(
@@ -173,16 +193,21 @@ impl Page {
     }
 }
 
-/// The platform's pages may show ours in their frames.
-fn policy(own: &OwnHost) -> HeaderValue {
+/// Who may show this origin in a frame: itself, and the platform's pages.
+pub(super) fn ancestors(own: &OwnHost) -> String {
     let platform = own.platform.as_str();
     // Who came by 127.0.0.1 has the workspace there.
     let loopback = match platform.split_once("://localhost") {
         Some((scheme, port)) => format!(" {scheme}://127.0.0.1{port}"),
         None => String::new(),
     };
+    format!("frame-ancestors 'self' {platform}{loopback}")
+}
+
+fn policy(own: &OwnHost) -> HeaderValue {
     let policy = format!(
-        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self' {platform}{loopback}"
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; {}",
+        ancestors(own)
     );
     HeaderValue::try_from(policy).expect("origins are ASCII")
 }

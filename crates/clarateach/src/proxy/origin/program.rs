@@ -20,6 +20,7 @@ use super::super::connections::{Lease, Line, connect, speak};
 use super::super::ending::Ending;
 use super::super::error::ProxyError;
 use super::super::forward::{Upstream, broken, cut_short};
+use super::super::headers::host_value;
 use super::super::upgrade::pump;
 use super::super::{Gateway, Handshake, seconds_since_1970};
 use super::{Asked, Program, Visit};
@@ -200,7 +201,7 @@ impl Gateway {
             incarnation,
             service: Service::Files,
             address,
-            host: HeaderValue::try_from(address.to_string()).expect("an address is ASCII"),
+            host: host_value(address),
         })
     }
 

@@ -138,8 +138,8 @@ impl Service {
             .map_err(|error| Error::Unavailable(error.reason()))?;
         let in_order = self.inner.admitting.lock().await;
         if workshop.status == WorkshopStatus::Provisioning {
-            self.admit(request.seats, workshop.spec.resources, request.overcommit)
-                .await?;
+            let each = (workshop.spec.resources, workshop.spec.browser);
+            self.admit(request.seats, each, request.overcommit).await?;
         }
         let inserted = self.insert(workshop, request.seats, key.clone()).await?;
         drop(in_order);
@@ -167,12 +167,6 @@ impl Service {
     ) -> Result<Workshop, Error> {
         let now = OffsetDateTime::now_utc();
         check_seats("seats", request.seats)?;
-        if request.browser == BrowserPolicy::Always {
-            return Err(Error::invalid(
-                "browser",
-                "this version has no browser yet: choose on_demand or off",
-            ));
-        }
         if request
             .ends_at
             .is_some_and(|ends_at| ends_at <= request.starts_at.unwrap_or(now).max(now))

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use clarateach::browsers::Browsers;
 use clarateach::directory::Directory;
 use clarateach::model::{
     BrowserPolicy, EgressPolicy, Reason, Resources, Seat, SeatCondition, Secrets, Workshop,
@@ -246,6 +247,7 @@ fn start(
         store: store.clone(),
         provider,
         directory: Arc::clone(directory),
+        browsers: Arc::new(Browsers::new(None)),
         key: Arc::clone(key),
     };
     Orchestrator::start(parts, settings.clone())

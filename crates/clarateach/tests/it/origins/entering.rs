@@ -241,10 +241,6 @@ async fn what_is_asked_for_is_checked() {
             .await;
         assert_eq!(answer.status, 400, "{body}");
     }
-    let browser = world
-        .ask_for("localhost", &world.ada(), 3, json!({"kind": "browser"}))
-        .await;
-    assert_eq!(browser.error(), (404, "browser_off".to_owned()));
     let read = world
         .call("localhost", "GET", (3, "origins"))
         .bearer(&world.ada())

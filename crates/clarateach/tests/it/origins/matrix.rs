@@ -156,7 +156,7 @@ async fn a_cookie_opens_one_origin_only() {
         ("8000", 3, 401),
         ("5173", 4, 401),
         ("8000", 4, 401),
-        ("browser", 3, 404),
+        ("browser", 3, 401),
     ] {
         let reply = at(&world, target, number, cookie.clone())
             .visit("/")

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use axum::Router;
 use clarateach::addresses::Addresses;
+use clarateach::browsers::Browsers;
 use clarateach::directory::{Directory, Live, Reach, Tenancy};
 use clarateach::origins::{Audience, BookError, Numbered, OriginBook, PreviewPorts};
 use clarateach::provider::Endpoints;
@@ -38,6 +39,7 @@ pub(crate) const OWN_COOKIE: &str = "clarateach-origin-t";
 pub(crate) struct World {
     pub(crate) address: SocketAddr,
     pub(crate) directory: Arc<Directory>,
+    pub(crate) browsers: Arc<Browsers>,
     pub(crate) key: Arc<SigningKey>,
     _stop: CancellationToken,
     _server: JoinSet<()>,
@@ -226,6 +228,7 @@ impl World {
             directory: Arc::clone(&directory),
             numbers: Mutex::default(),
         });
+        let browsers = Arc::new(Browsers::new(None));
         let numbers = Arc::new(Numbers::new(IpAddr::V4(Ipv4Addr::LOCALHOST), ports));
         let gateway = Gateway::new(GatewayConfig {
             directory: Arc::clone(&directory),
@@ -239,7 +242,11 @@ impl World {
                 ..Limits::default()
             },
         })
-        .with_origins(OwnOrigins::new(book, numbers, OWN_COOKIE.to_owned()));
+        .with_origins(OwnOrigins::new(
+            (book, Arc::clone(&browsers)),
+            numbers,
+            OWN_COOKIE.to_owned(),
+        ));
         let server = Server {
             addresses,
             gateway,
@@ -257,6 +264,7 @@ impl World {
         let world = Self {
             address,
             directory,
+            browsers,
             key,
             _stop: stop,
             _server: tasks,

@@ -37,15 +37,70 @@ impl Log {
     }
 }
 
-#[tokio::test]
-async fn an_instructors_visit_is_written_down_from_its_beginning_to_its_end() {
+/// A log that takes what this thread tells, as long as the guard is held.
+fn listen() -> (Log, tracing::subscriber::DefaultGuard) {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
         .json()
         .with_writer(move || writer.clone())
         .finish();
-    let _logging = tracing::subscriber::set_default(subscriber);
+    (log, tracing::subscriber::set_default(subscriber))
+}
+
+#[tokio::test]
+async fn what_an_instructor_reads_and_changes_is_written_down() {
+    let (log, _logging) = listen();
+    let upstream = Seat::echo().await;
+    let world = World::serving(&upstream).await;
+    let mut claims = world.claims();
+    claims.role = Role::Instructor;
+    claims.sub = "in-1".to_owned();
+    let token = claims.sign(&world.key);
+    let send = async |method: &str, below: &str, token: &str| {
+        let reply = world.ask(method, below).bearer(token).send().await;
+        assert_eq!(reply.status, 200);
+    };
+    // A learner in their own seat is no visitor.
+    send("GET", "files/a.py", &world.token()).await;
+    send("PUT", "files/a.py", &world.token()).await;
+    assert!(log.audited().is_empty());
+
+    for below in ["files?path=secret", "files/b.py", "stats"] {
+        send("GET", below, &token).await;
+    }
+    send("PUT", "files/b.py", &token).await;
+    send("DELETE", "files/b.py?recursive=true", &token).await;
+    claims.issued_at -= 1;
+    send("GET", "stats", &claims.sign(&world.key)).await;
+    let told: Vec<_> = log
+        .audited()
+        .iter()
+        .map(|line| {
+            let fields = &line["fields"];
+            assert_eq!(
+                (&fields["instructor"], &fields["workshop"], &fields["seat"]),
+                (&"in-1".into(), &"ws-abcdefgh".into(), &"3".into())
+            );
+            let text = |name: &str| fields[name].as_str().unwrap().to_owned();
+            [text("message"), text("method"), text("path")].join(" ")
+        })
+        .collect();
+    let expected = [
+        "instructor looks into a seat GET /files",
+        "instructor changes something in a seat PUT /files/b.py",
+        "instructor changes something in a seat DELETE /files/b.py",
+        // Another token.
+        "instructor looks into a seat GET /stats",
+    ];
+    assert_eq!(told, expected);
+    let text = log.text();
+    assert!(!text.contains(&token) && !text.contains("secret"), "{text}");
+}
+
+#[tokio::test]
+async fn an_instructors_visit_is_written_down_from_its_beginning_to_its_end() {
+    let (log, _logging) = listen();
     let upstream = Seat::socket().await;
     let world = World::serving(&upstream).await;
     let mut claims = world.claims();

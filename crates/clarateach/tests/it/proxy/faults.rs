@@ -8,7 +8,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
 use super::seat::{SOON, Seat, read_request, switching};
-use super::world::{Setup, World, eventually, within};
+use super::world::{Setup, World, eventually, until, within};
 
 const SHORT: Duration = Duration::from_millis(200);
 
@@ -119,22 +119,10 @@ async fn answers_that_are_no_http_are_a_502() {
 
 #[tokio::test]
 async fn endless_headers_of_a_seat_are_a_502() {
-    let upstream = Seat::scripted(|mut stream, seen| async move {
-        read_request(&mut stream, &seen).await;
-        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n").await;
-        while stream
-            .write_all(b"x: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n")
-            .await
-            .is_ok()
-        {}
-    })
-    .await;
+    let field = "x: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n";
+    let upstream = Seat::flooding("HTTP/1.1 200 OK\r\n", field).await;
     let world = World::serving(&upstream).await;
-    let reply = world
-        .ask("GET", "files")
-        .bearer(&world.token())
-        .send()
-        .await;
+    let reply = world.get().await;
     assert_eq!(reply.status, 502);
     upstream.wait_closed(1).await;
 }
@@ -163,11 +151,7 @@ async fn a_body_that_breaks_off_is_cut_and_not_completed() {
 async fn a_client_that_leaves_takes_its_request_along() {
     let upstream = silent().await;
     let world = World::serving(&upstream).await;
-    let client = world
-        .ask("GET", "files")
-        .bearer(&world.token())
-        .open(b"")
-        .await;
+    let client = world.open().await;
     eventually("the request", || upstream.seen().contains("\r\n\r\n")).await;
     drop(client);
     upstream.wait_closed(1).await;
@@ -177,11 +161,7 @@ async fn a_client_that_leaves_takes_its_request_along() {
 async fn a_request_in_flight_ends_with_its_tenancy() {
     let upstream = silent().await;
     let world = World::serving(&upstream).await;
-    let mut client = world
-        .ask("GET", "files")
-        .bearer(&world.token())
-        .open(b"")
-        .await;
+    let mut client = world.open().await;
     eventually("the request", || upstream.seen().contains("\r\n\r\n")).await;
     world.tenancy(3, 3, None);
     assert_eq!(client.reply().await.status, 503);
@@ -226,11 +206,7 @@ async fn a_stopping_server_lets_requests_end_and_no_longer() {
     let upstream = silent().await;
     let mut world = World::with(impatient()).await;
     world.live(&upstream, "one");
-    let mut client = world
-        .ask("GET", "files")
-        .bearer(&world.token())
-        .open(b"")
-        .await;
+    let mut client = world.open().await;
     eventually("the request", || upstream.seen().contains("\r\n\r\n")).await;
     world.stop.cancel();
     let reply = client.reply().await;
@@ -286,12 +262,7 @@ async fn upgraded_connections_keep_their_place() {
     let ask = || world.ask_path("GET", "/api/x").send();
     assert_eq!(ask().await.error(), (503, "overloaded".to_owned()));
     world.tenancy(3, 3, None);
-    within("a free place", async {
-        while ask().await.status != 404 {
-            tokio::time::sleep(Duration::from_millis(3)).await;
-        }
-    })
-    .await;
+    until("a free place", async || ask().await.status == 404).await;
 }
 
 /// Bytes of a right request changed at random, the same at every run.

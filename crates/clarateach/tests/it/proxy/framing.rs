@@ -129,11 +129,7 @@ async fn a_seat_cannot_answer_before_it_is_asked() {
     .await;
     let world = World::serving(&upstream).await;
     for _ in 0..10 {
-        let reply = world
-            .ask("GET", "files")
-            .bearer(&world.token())
-            .send()
-            .await;
+        let reply = world.get().await;
         assert_eq!(reply.text(), "asked");
     }
 }

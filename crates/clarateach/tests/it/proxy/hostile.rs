@@ -104,29 +104,17 @@ async fn interim_answers_are_left_out_and_a_flood_of_them_ends() {
     )
     .await;
     let world = World::serving(&upstream).await;
-    let reply = world
-        .ask("GET", "files")
-        .bearer(&world.token())
-        .send()
-        .await;
+    let reply = world.get().await;
     assert_eq!((reply.status, reply.text().as_str()), (200, "ok"));
     assert!(!reply.head.contains("preload") && !reply.head.contains("a=b"));
 
-    let endless = Seat::scripted(|mut stream, seen| async move {
-        read_request(&mut stream, &seen).await;
-        let interim = "HTTP/1.1 100 Continue\r\n\r\n".repeat(100);
-        while stream.write_all(interim.as_bytes()).await.is_ok() {}
-    })
-    .await;
+    let interim = "HTTP/1.1 100 Continue\r\n\r\n".repeat(100);
+    let endless = Seat::flooding("", &interim).await;
     let mut setup = Setup::default();
     setup.gateway.first_byte = Duration::from_millis(300);
     let world = World::with(setup).await;
     world.live(&endless, "one");
-    let reply = world
-        .ask("GET", "files")
-        .bearer(&world.token())
-        .send()
-        .await;
+    let reply = world.get().await;
     assert!(matches!(reply.status, 502 | 504), "{reply:?}");
     endless.wait_closed(1).await;
 }
@@ -169,24 +157,15 @@ async fn floods_inside_an_answers_chunks_are_cut() {
         ";x=yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy",
         "x: yyyyyyyyyyyyyyyyy\r\n",
     ] {
-        let upstream = Seat::scripted(move |mut stream, seen| async move {
-            read_request(&mut stream, &seen).await;
-            let begin = if flood.starts_with(';') {
-                "1"
-            } else {
-                "1\r\na\r\n0\r\n"
-            };
-            let head = format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{begin}");
-            let _ = stream.write_all(head.as_bytes()).await;
-            while stream.write_all(flood.repeat(100).as_bytes()).await.is_ok() {}
-        })
-        .await;
+        let begin = if flood.starts_with(';') {
+            "1"
+        } else {
+            "1\r\na\r\n0\r\n"
+        };
+        let head = format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{begin}");
+        let upstream = Seat::flooding(&head, &flood.repeat(100)).await;
         let world = World::serving(&upstream).await;
-        let reply = world
-            .ask("GET", "files")
-            .bearer(&world.token())
-            .send()
-            .await;
+        let reply = world.get().await;
         assert!(
             reply.is_cut || reply.status == 502 || reply.text() == "a",
             "{flood}: {reply:?}"
@@ -257,11 +236,7 @@ async fn a_seat_that_ends_with_the_connection_is_told_from_one_that_dies() {
     // Without a length the end of the connection is the body's (RFC 9112, section 6.3).
     let ended = Seat::answering("HTTP/1.1 200 OK\r\n\r\nwhole").await;
     let world = World::serving(&ended).await;
-    let reply = world
-        .ask("GET", "files")
-        .bearer(&world.token())
-        .send()
-        .await;
+    let reply = world.get().await;
     assert_eq!((reply.is_cut, reply.text().as_str()), (false, "whole"));
     let died = Seat::scripted(|mut stream, seen| async move {
         read_request(&mut stream, &seen).await;
@@ -272,11 +247,7 @@ async fn a_seat_that_ends_with_the_connection_is_told_from_one_that_dies() {
     })
     .await;
     world.live(&died, "two");
-    let mut client = world
-        .ask("GET", "files")
-        .bearer(&world.token())
-        .open(b"")
-        .await;
+    let mut client = world.open().await;
     let mut text = String::new();
     while !text.contains("half") {
         text.push(char::from(client.bytes(1).await[0]));
@@ -378,21 +349,10 @@ async fn an_upstream_connection_serves_one_start_of_one_seat() {
 
 #[tokio::test]
 async fn who_hangs_up_in_a_download_frees_the_seat() {
-    let upstream = Seat::scripted(|mut stream, seen| async move {
-        read_request(&mut stream, &seen).await;
-        let head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
-        let _ = stream.write_all(head).await;
-        while stream.write_all(b"4\r\nmore\r\n").await.is_ok() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    })
-    .await;
+    let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+    let upstream = Seat::flooding(head, "4\r\nmore\r\n").await;
     let world = World::serving(&upstream).await;
-    let mut client = world
-        .ask("GET", "files")
-        .bearer(&world.token())
-        .open(b"")
-        .await;
+    let mut client = world.open().await;
     client.bytes(200).await;
     drop(client);
     tokio::time::timeout(SOON, upstream.wait_closed(1))

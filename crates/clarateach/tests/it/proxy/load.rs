@@ -7,7 +7,7 @@ use clarateach::server::ServerLimits;
 
 use super::client::{Client, Reply};
 use super::seat::{SOON, Seat, read_request};
-use super::world::{LEARNER, Setup, World, eventually, within};
+use super::world::{LEARNER, Setup, World, eventually, until, within};
 
 fn loopback() -> Vec<Cidr> {
     vec!["127.0.0.0/8".parse().unwrap()]
@@ -35,12 +35,8 @@ fn assert_turned_away(reply: &Reply, code: &str) {
 
 /// Asks until somebody's place is free again.
 async fn until_served(world: &World) {
-    within("a free place", async {
-        while world.ask_path("GET", "/api/refuse").send().await.status != 401 {
-            tokio::time::sleep(Duration::from_millis(3)).await;
-        }
-    })
-    .await;
+    let is_served = async || world.ask_path("GET", "/api/refuse").send().await.status == 401;
+    until("a free place", is_served).await;
 }
 
 #[tokio::test]
@@ -59,11 +55,7 @@ async fn who_finds_no_place_is_told_to_come_back_and_watchers_are_answered() {
     let health = world.ask_path("GET", "/api/health").send().await;
     assert_eq!(health.status, 200);
     // Of seats nothing is told either.
-    let seat = world
-        .ask("GET", "files")
-        .bearer(&world.token())
-        .send()
-        .await;
+    let seat = world.get().await;
     assert_turned_away(&seat, "overloaded");
     drop(first);
     until_served(&world).await;
@@ -228,11 +220,7 @@ async fn while_requests_end_newcomers_are_told_that_the_server_stops() {
     })
     .await;
     let mut world = World::serving(&upstream).await;
-    let mut last = world
-        .ask("GET", "files")
-        .bearer(&world.token())
-        .open(b"")
-        .await;
+    let mut last = world.open().await;
     eventually("the request", || upstream.seen().contains("\r\n\r\n")).await;
     world.stop.cancel();
     within("the end of ordinary service", async {

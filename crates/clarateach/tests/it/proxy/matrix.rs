@@ -344,26 +344,14 @@ async fn a_view_token_only_looks() {
 async fn a_deleted_workshop_and_a_seat_that_is_not_live_say_so() {
     let upstream = Seat::echo().await;
     let world = World::start().await;
-    let reply = world
-        .ask("GET", "files")
-        .bearer(&world.token())
-        .send()
-        .await;
+    let reply = world.get().await;
     assert_eq!(reply.error(), (503, "seat_unavailable".to_owned()));
     assert!(reply.field("retry-after").is_some());
     world.live(&upstream, "one");
-    let reply = world
-        .ask("GET", "files")
-        .bearer(&world.token())
-        .send()
-        .await;
+    let reply = world.get().await;
     assert_eq!(reply.status, 200);
     world.directory.remove_workshop(&seat(3).workshop);
-    let reply = world
-        .ask("GET", "files")
-        .bearer(&world.token())
-        .send()
-        .await;
+    let reply = world.get().await;
     assert_eq!(reply.error(), (410, "ended".to_owned()));
 }
 

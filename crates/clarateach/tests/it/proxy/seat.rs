@@ -98,6 +98,20 @@ impl Seat {
         .await
     }
 
+    /// A seat that answers a request with `head` and then `piece` again and again, until nobody takes it.
+    pub(crate) async fn flooding(head: &str, piece: &str) -> Self {
+        let (head, piece): (Arc<str>, Arc<str>) = (head.into(), piece.into());
+        Self::scripted(move |mut stream, seen| {
+            let (head, piece) = (Arc::clone(&head), Arc::clone(&piece));
+            async move {
+                read_request(&mut stream, &seen).await;
+                let _ = stream.write_all(head.as_bytes()).await;
+                while stream.write_all(piece.as_bytes()).await.is_ok() {}
+            }
+        })
+        .await
+    }
+
     /// A seat that takes WebSockets and sends every byte back that it gets after its `101`.
     pub(crate) async fn socket() -> Self {
         Self::scripted(|mut stream, seen| async move {

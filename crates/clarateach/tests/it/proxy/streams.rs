@@ -235,11 +235,7 @@ async fn a_connection_that_the_seat_closed_is_not_missed() {
     let upstream = Seat::answering("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
     let world = World::serving(&upstream).await;
     for _ in 0..20 {
-        let reply = world
-            .ask("GET", "files")
-            .bearer(&world.token())
-            .send()
-            .await;
+        let reply = world.get().await;
         assert_eq!((reply.status, reply.text().as_str()), (200, "ok"));
     }
 }

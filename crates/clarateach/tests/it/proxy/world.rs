@@ -22,7 +22,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::client::{Ask, Client};
+use super::client::{Ask, Client, Reply};
 use super::seat::{SOON, Seat};
 
 pub(crate) const WORKSHOP: &str = "ws-abcdefgh";
@@ -57,7 +57,10 @@ impl Default for Setup {
                 half_open: SOON,
                 ..Limits::default()
             },
-            server: ServerLimits::default(),
+            server: ServerLimits {
+                half_open: Duration::from_secs(1),
+                ..ServerLimits::default()
+            },
             trusted_proxies: Vec::new(),
         }
     }
@@ -225,6 +228,17 @@ impl World {
         self.ask_path(method, &format!("{}{below}", self.base(3)))
     }
 
+    /// Ada asks for her files.
+    pub(crate) async fn get(&self) -> Reply {
+        self.open().await.reply().await
+    }
+
+    /// The same, the answer left to be read.
+    pub(crate) async fn open(&self) -> Client {
+        let ask = self.ask("GET", "files").bearer(&self.token());
+        ask.open(b"").await
+    }
+
     pub(crate) fn ask_path(&self, method: &str, path: &str) -> Ask {
         Ask {
             address: self.address,
@@ -247,11 +261,24 @@ pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T 
 /// How often a condition is looked at.
 const POLL: Duration = Duration::from_millis(3);
 
+/// Waits until asking says yes.
+pub(crate) async fn until(what: &str, mut ask: impl AsyncFnMut() -> bool) {
+    within(what, async {
+        let mut looks = tokio::time::interval(POLL);
+        while !ask().await {
+            looks.tick().await;
+        }
+    })
+    .await;
+}
+
 /// Waits for a condition.
 pub(crate) async fn eventually(what: &str, condition: impl Fn() -> bool) {
+    // Not by `until`: seats wait here, too, on threads of any.
     within(what, async {
+        let mut looks = tokio::time::interval(POLL);
         while !condition() {
-            tokio::time::sleep(POLL).await;
+            looks.tick().await;
         }
     })
     .await;

@@ -39,6 +39,24 @@ impl Served {
         Self::start(&arguments, Vec::new()).await
     }
 
+    /// The same, telling how many tasks it has ([`Served::tasks`]).
+    pub(super) async fn simulated_and_counted() -> Self {
+        let arguments = ["--provider", "simulated", "--insecure-dev"];
+        let log = ("CLARATEACH_LOG", "info,runtime=debug".to_owned());
+        Self::start(&arguments, vec![log]).await
+    }
+
+    /// Tasks of its runtime, as it told last.
+    pub(super) fn tasks(&self) -> Option<u64> {
+        let log = self.log();
+        let told = log
+            .lines()
+            .rev()
+            .find(|line| line.contains("\"target\":\"runtime\""))?;
+        let told: serde_json::Value = serde_json::from_str(told).ok()?;
+        told["tasks"].as_u64()
+    }
+
     /// Seats of the machine's own engine.
     pub(super) async fn docker() -> Self {
         Self::docker_at(None).await

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use http::StatusCode;
-use rustix::process::Pid;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -45,11 +44,13 @@ struct Held {
     threads: usize,
     /// Bytes that no file backs.
     resident: u64,
+    /// Of its runtime, as it told last.
+    tasks: u64,
 }
 
 impl Held {
-    fn by(pid: Pid) -> Self {
-        let process = format!("/proc/{}", pid.as_raw_nonzero());
+    fn by(served: &Served) -> Self {
+        let process = format!("/proc/{}", served.pid().as_raw_nonzero());
         let entries = std::fs::read_dir(format!("{process}/fd"))
             .unwrap()
             .flatten();
@@ -70,6 +71,7 @@ impl Held {
             files,
             threads: usize::try_from(field("Threads:")).unwrap(),
             resident: field("RssAnon:") * 1024,
+            tasks: served.tasks().unwrap_or(u64::MAX),
         }
     }
 }
@@ -86,8 +88,7 @@ struct Class {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_long_class_among_bad_clients_leaves_nothing_behind() {
     let class = Class::open().await;
-    let pid = class.served.pid();
-    let before = class.quiet(usize::MAX).await;
+    let before = class.quiet((usize::MAX, u64::MAX - 1)).await;
     let length = if runs_all() { LONG } else { SHORT };
     let begun = Instant::now();
     let mut rounds = 0;
@@ -96,11 +97,11 @@ async fn a_long_class_among_bad_clients_leaves_nothing_behind() {
         class.round(rounds).await;
         rounds += 1;
         if begun.elapsed() < length / WARM_UP {
-            plateau = plateau.max(Held::by(pid).resident);
+            plateau = plateau.max(Held::by(&class.served).resident);
         }
     }
-    let busy = Held::by(pid);
-    let after = class.quiet(before.sockets).await;
+    let busy = Held::by(&class.served);
+    let after = class.quiet((before.sockets, before.tasks)).await;
     eprintln!(
         "{rounds} rounds; before {before:?}, at the end {busy:?}, afterwards {after:?}, plateau {plateau}"
     );
@@ -123,7 +124,7 @@ async fn a_long_class_among_bad_clients_leaves_nothing_behind() {
 
 impl Class {
     async fn open() -> Self {
-        let served = Served::simulated().await;
+        let served = Served::simulated_and_counted().await;
         let instructor = served.instructor().await;
         let gone = instructor.workshop(2).await;
         let left_behind =
@@ -150,17 +151,18 @@ impl Class {
         }
     }
 
-    /// Waits until so many sockets are open at the most, and as many as a while before: the gateway keeps idle
-    /// connections to seats for some seconds.
-    async fn quiet(&self, sockets: usize) -> Held {
-        let mut same_since = (usize::MAX, Instant::now());
-        until("as few sockets as before", async || {
-            let held = Held::by(self.served.pid());
-            if held.sockets != same_since.0 {
-                same_since = (held.sockets, Instant::now());
+    /// Waits until so many sockets and tasks are there at the most, and as many as a while before: the gateway keeps
+    /// idle connections to seats for some seconds.
+    async fn quiet(&self, (sockets, tasks): (usize, u64)) -> Held {
+        let mut same_since = ((usize::MAX, u64::MAX), Instant::now());
+        until("as few sockets and tasks as before", async || {
+            let held = Held::by(&self.served);
+            if (held.sockets, held.tasks) != same_since.0 {
+                same_since = ((held.sockets, held.tasks), Instant::now());
             }
             let is_settled = same_since.1.elapsed() > Duration::from_secs(3);
-            (is_settled && held.sockets <= sockets).then_some(held)
+            let is_as_before = held.sockets <= sockets && held.tasks <= tasks;
+            (is_settled && is_as_before).then_some(held)
         })
         .await
     }

@@ -1,0 +1,7 @@
+//! Seats' browsers through the real server, on simulated seats: asked for, entered, queued, frozen, and
+//! there again after whatever happened to their seats.
+
+mod life;
+mod turns;
+mod visits;
+mod world;
