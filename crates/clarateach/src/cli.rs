@@ -1,7 +1,7 @@
 //! The command line: `serve`, what an operator needs beside it, and commands over the public API.
 //!
 //! `client` speaks to the server, `table` prints, `failure` says how a command ends; `workshop`, `seat`,
-//! `token` and `status` are what they are in the API. `doctor`, `setup-link`, `openapi` and `completions`
+//! `image`, `token` and `status` are what they are in the API. `doctor`, `setup-link`, `openapi` and `completions`
 //! work without a server, and `status` also does.
 
 mod ask;
@@ -10,6 +10,7 @@ mod client;
 mod doctor;
 mod failure;
 mod find;
+mod image;
 mod interrupt;
 mod orchestrator;
 mod origin;
@@ -72,6 +73,8 @@ enum Command {
     Workshop(workshop::WorkshopArgs),
     /// List a workshop's seats, add more; reset, release or retry one
     Seat(seat::SeatArgs),
+    /// Say whether seats can be made of an image, before a class needs them
+    Image(image::ImageArgs),
     /// API tokens, for these commands and for programs of your own
     Token(token::TokenArgs),
     /// Say what is left of workshops, and whether this machine can be powered off
@@ -127,6 +130,7 @@ impl Command {
             Self::Doctor(args) => args.is_json(),
             Self::Workshop(args) => args.is_json(),
             Self::Seat(args) => args.is_json(),
+            Self::Image(args) => args.is_json(),
             Self::Token(args) => args.is_json(),
             Self::Status(args) => args.is_json(),
             Self::SetupLink(args) => args.is_json(),
@@ -159,6 +163,7 @@ fn execute(Cli { remote, command }: Cli) -> anyhow::Result<()> {
         Command::Doctor(args) => doctor::run(args),
         Command::Workshop(args) => over_the_api(workshop::run(args, &remote)),
         Command::Seat(args) => over_the_api(seat::run(args, &remote)),
+        Command::Image(args) => over_the_api(image::run(args, &remote)),
         Command::Token(args) => over_the_api(token::run(args, &remote)),
         Command::Status(args) => over_the_api(status::run(args, &remote)),
         Command::SetupLink(args) => setup_link::run(args),

@@ -8,6 +8,7 @@ pub(crate) mod body;
 pub(crate) mod error;
 mod events;
 pub(crate) mod extract;
+mod images;
 mod join;
 mod pages;
 mod reach;
@@ -139,6 +140,7 @@ fn api() -> OpenApiRouter<ApiState> {
         .routes(routes!(system::get_health))
         .routes(routes!(system::get_ready))
         .routes(routes!(system::get_capacity))
+        .routes(routes!(images::check_image))
 }
 
 /// The API's description, OpenAPI 3.1, as pretty JSON.

@@ -5,6 +5,7 @@
 //! level-triggered: a lost hint, a crash or a failed call costs time, never correctness. Knows no
 //! concrete provider, no HTTP route of the platform and no SQL. Start at [`Orchestrator::start`].
 
+mod boot;
 mod calls;
 pub mod direct;
 mod hands;
@@ -31,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 use crate::browsers::Browsers;
 use crate::directory::Directory;
 use crate::model::{Capacity, WorkshopSpec};
-use crate::provider::{Provider, ProviderError, ProviderReport};
+use crate::provider::{ImageReport, Provider, ProviderError, ProviderReport};
 use crate::store::Store;
 use calls::Calls;
 use hands::Hands;
@@ -111,6 +112,14 @@ impl Orchestrator {
     /// When it can't even be asked.
     pub async fn check(&self) -> Result<ProviderReport, ProviderError> {
         self.hands.calls.check().await
+    }
+
+    /// What an image brings and lacks for seats; it is pulled where it is missing.
+    ///
+    /// # Errors
+    /// Why it can't be had or looked into.
+    pub async fn check_image(&self, image: &str) -> Result<ImageReport, ProviderError> {
+        self.hands.calls.check_image(image).await
     }
 
     /// What the machine has for seats; `None` where nothing limits them.

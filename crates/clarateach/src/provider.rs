@@ -23,8 +23,8 @@ use sha2::{Digest, Sha256};
 use crate::browser::BrowserDoor;
 use crate::model::{Capacity, Reason, WorkshopSpec};
 pub use error::{ProviderError, Source};
-pub use progress::{Phase, Progress};
-pub use report::{Finding, Level, ProviderReport};
+pub use progress::{Phase, Progress, Pulled, Told};
+pub use report::{Finding, ImageReport, Level, ProviderReport};
 
 /// Makes, finds and removes seats.
 #[async_trait]
@@ -32,6 +32,13 @@ pub trait Provider: Send + Sync {
     /// Whether a workshop could be made at all: the engine answers, the image is there or can be
     /// pulled, seats can be isolated. Makes nothing, answers within seconds.
     async fn preflight(&self, workshop: &WorkshopSpec) -> Result<(), ProviderError>;
+
+    /// What an image brings and lacks for seats; it is pulled where it is missing. No seat is made.
+    async fn check_image(
+        &self,
+        image: &str,
+        progress: &Progress,
+    ) -> Result<ImageReport, ProviderError>;
 
     /// Makes what all seats of a workshop need: image, network, firewall. Asserted again by every
     /// reconcile.
@@ -44,7 +51,16 @@ pub trait Provider: Send + Sync {
     /// Makes a seat and starts it; a stopped one of the same generation is started again (a new
     /// incarnation). One with the same generation and digest that runs is returned as it is; any
     /// other is [`ProviderError::Conflict`].
-    async fn create(&self, seat: &SeatSpec) -> Result<Instance, ProviderError>;
+    async fn create_telling(
+        &self,
+        seat: &SeatSpec,
+        progress: &Progress,
+    ) -> Result<Instance, ProviderError>;
+
+    /// [`Provider::create_telling`], for who doesn't want to hear how far it is.
+    async fn create(&self, seat: &SeatSpec) -> Result<Instance, ProviderError> {
+        self.create_telling(seat, &Progress::silent()).await
+    }
 
     /// Brings a running seat's browser to a state; [`BrowserState::Absent`] a stopped one's too. A
     /// browser belongs to one incarnation of its seat: what is [`BrowserStatus::Stale`] is made anew.

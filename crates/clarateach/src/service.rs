@@ -7,6 +7,7 @@
 mod admission;
 mod browsers;
 mod budget;
+mod images;
 pub(crate) mod input;
 mod instructors;
 mod join;
@@ -37,8 +38,10 @@ use crate::orchestrator::Orchestrator;
 use crate::provider::Level;
 use crate::store::{Store, StoreError};
 
+pub use crate::provider::{Finding, Level as FindingLevel};
 pub use crate::store::Occupancy;
 pub use admission::{CapacityView, Overcommit};
+pub use images::{ImageView, TriedSeat, Try};
 pub use instructors::SignedIn;
 pub use join::{JoinRequest, Joined};
 pub use schedule::NewEnd;
@@ -185,6 +188,7 @@ struct Inner {
     scheduled: schedule::Table,
     standby: Standby,
     overcommit: Overcommit,
+    trials: images::Trials,
     /// Held from finding that seats fit until they are stored.
     admitting: tokio::sync::Mutex<()>,
     /// Told after a session or a token ended before its time.
@@ -214,6 +218,7 @@ impl Service {
                 scheduled: schedule::Table::default(),
                 standby: defaults.standby,
                 overcommit: defaults.overcommit,
+                trials: images::Trials::default(),
                 admitting: tokio::sync::Mutex::default(),
                 setup: instructors::Setup::default(),
                 changes: TaskTracker::new(),

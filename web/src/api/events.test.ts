@@ -17,7 +17,7 @@ function workshop(id: string, fields: Partial<Workshop> = {}): Workshop {
     browser: 'on_demand',
     resources: { memory_mb: 1, cpu_millis: 1, pids: 1, disk_mb: 1 },
     created_at: '2026-01-01T00:00:00Z',
-    progress: { phase: 'seats', done: 1, total: 2 },
+    progress: { phase: 'create', done: 1, total: 2 },
     ...fields,
   }
 }

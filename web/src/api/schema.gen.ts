@@ -59,6 +59,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/images/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Looks into an image before any workshop is made of it. One that is missing is pulled, so this may take
+         *     minutes; with `try`, one seat is made, probed and removed.
+         */
+        post: operations["check_image"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/join": {
         parameters: {
             query?: never;
@@ -466,6 +486,11 @@ export interface components {
          * @enum {string}
          */
         Browser: "on_demand" | "always" | "off";
+        /**
+         * @description What a seat has of a browser.
+         * @enum {string}
+         */
+        BrowserStatus: "absent" | "queued" | "starting" | "running" | "paused" | "failed";
         /** @description What this machine can hold. */
         Capacity: {
             for_seats?: components["schemas"]["Amounts"] | null;
@@ -478,6 +503,13 @@ export interface components {
             standby: components["schemas"]["StandbyWorkshop"][];
             /** @description What the seats of all workshops may use. */
             taken: components["schemas"]["Amounts"];
+        };
+        /** @description Which image, and how thoroughly. */
+        CheckImage: {
+            /** @description As `POST /api/workshops` takes it. */
+            image: string;
+            /** @description Whether one seat is made, probed and removed. */
+            try?: boolean;
         };
         /** @description An instructor opening a seat. */
         CreateSeatToken: {
@@ -549,7 +581,7 @@ export interface components {
              * @description Stable, snake_case; what a client matches on.
              * @enum {string}
              */
-            code: "ambiguous_request" | "bad_body" | "bad_credentials" | "bad_handshake" | "bad_host" | "bad_path" | "bad_setup_secret" | "bad_target" | "bad_token" | "body_stalled" | "browser_off" | "database_busy" | "deadline" | "disk" | "disk_full" | "ended" | "engine_error" | "engine_unreachable" | "forbidden" | "idempotency_conflict" | "image_missing" | "internal" | "invalid_input" | "isolation_unavailable" | "method_not_allowed" | "no_pages" | "no_preview_ports" | "no_seats" | "no_subnet" | "not_entered" | "not_found" | "not_ready" | "nothing_listens" | "nothing_to_undo" | "origins_off" | "overcommit" | "overloaded" | "port_not_open" | "released" | "reset" | "seat_busy" | "seat_differs" | "seat_locked" | "seat_not_working" | "seat_protocol_error" | "seat_stopped" | "seat_timeout" | "seat_unavailable" | "seat_unreachable" | "setup_required" | "stopping" | "token_expired" | "too_large" | "too_many_attempts" | "too_many_ports" | "unauthenticated" | "unknown_code" | "unknown_reconnect_code" | "unsupported_media_type" | "upload_stalled" | "websocket_version" | "wrong_host" | "wrong_origin";
+            code: "ambiguous_request" | "bad_body" | "bad_credentials" | "bad_handshake" | "bad_host" | "bad_path" | "bad_setup_secret" | "bad_target" | "bad_token" | "body_stalled" | "browser_failed" | "browser_off" | "browser_port_taken" | "browser_queued" | "browser_starting" | "database_busy" | "deadline" | "disk" | "disk_full" | "ended" | "engine_error" | "engine_unreachable" | "forbidden" | "idempotency_conflict" | "image_missing" | "image_unusable" | "internal" | "invalid_input" | "isolation_unavailable" | "method_not_allowed" | "no_pages" | "no_preview_ports" | "no_seats" | "no_subnet" | "not_entered" | "not_found" | "not_ready" | "nothing_listens" | "nothing_to_undo" | "origins_off" | "overcommit" | "overloaded" | "port_not_open" | "released" | "reset" | "seat_busy" | "seat_differs" | "seat_locked" | "seat_not_working" | "seat_protocol_error" | "seat_stopped" | "seat_timeout" | "seat_unavailable" | "seat_unreachable" | "setup_required" | "stopping" | "token_expired" | "too_large" | "too_many_attempts" | "too_many_ports" | "unauthenticated" | "unknown_code" | "unknown_reconnect_code" | "unsupported_media_type" | "upload_stalled" | "websocket_version" | "wrong_host" | "wrong_origin";
             /** @description The input field that was wrong. */
             field?: string | null;
             /** @description A sentence that names the thing and the remedy. */
@@ -632,10 +664,40 @@ export interface components {
              */
             minutes?: number | null;
         };
+        /**
+         * @description How bad it is.
+         * @enum {string}
+         */
+        FindingLevel: "good" | "warning" | "error";
         /** @description The server runs. */
         Health: {
             status: string;
             version: string;
+        };
+        /** @description What an image brings and lacks for seats. */
+        ImageCheck: {
+            /** @description What it is made for: `amd64`, `arm64`, … */
+            architecture?: string | null;
+            findings: components["schemas"]["ImageFinding"][];
+            /** @description The engine's id of it. */
+            id?: string | null;
+            image: string;
+            /**
+             * Format: int64
+             * @description How much of the disk it takes, MiB.
+             */
+            size_mb?: number | null;
+            tried?: components["schemas"]["TriedSeat"] | null;
+            /** @description Whether seats can be made of it, by all that was looked at. */
+            usable: boolean;
+        };
+        /** @description One thing that was looked at. */
+        ImageFinding: {
+            /** @description Stable, snake_case. */
+            code: string;
+            level: components["schemas"]["FindingLevel"];
+            message: string;
+            remedy?: string | null;
         };
         /** @description An instructor. */
         Instructor: {
@@ -698,7 +760,7 @@ export interface components {
          * @description What is being done for a workshop.
          * @enum {string}
          */
-        Phase: "image" | "network" | "seats" | "ending";
+        Phase: "image" | "network" | "create" | "start" | "probe" | "bind" | "ending";
         /**
          * @description Whether a learner is there now.
          * @enum {string}
@@ -711,13 +773,35 @@ export interface components {
              * @description Seats that are done with it.
              */
             done: number;
+            /**
+             * Format: int32
+             * @description How much of the work is done, 0 to 99. It never falls while a workshop is made; one that is ready
+             *     has no progress any more. Absent while it ends.
+             */
+            percent?: number | null;
             /** @description What is being done. */
             phase: components["schemas"]["Phase"];
+            pulled?: components["schemas"]["Pulled"] | null;
+            /**
+             * Format: int32
+             * @description Absent where it can't be known.
+             */
+            seconds_left?: number | null;
             /**
              * Format: int32
              * @description Seats in all.
              */
             total: number;
+        };
+        /** @description How much of an image was fetched. */
+        Pulled: {
+            /** Format: int64 */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Bytes in all; absent until the registry told them.
+             */
+            of?: number | null;
         };
         /** @description Whether another device ever got a page and a live connection since the server started. */
         Reach: {
@@ -776,6 +860,7 @@ export interface components {
         };
         /** @description A seat. */
         Seat: {
+            browser?: components["schemas"]["SeatBrowser"] | null;
             /**
              * Format: int32
              * @description How often it was made.
@@ -796,6 +881,13 @@ export interface components {
              * @description Until when its last reset can be undone; absent when there is none.
              */
             undo_reset_until?: string | null;
+        };
+        /** @description A seat's browser. */
+        SeatBrowser: {
+            /** @description Its place in the queue, from 1, while it is queued. */
+            position?: number | null;
+            reason?: components["schemas"]["Reason"] | null;
+            status: components["schemas"]["BrowserStatus"];
         };
         /**
          * @description A seat's state.
@@ -843,6 +935,17 @@ export interface components {
         /** @description The instructor's API tokens. */
         TokenList: {
             tokens: components["schemas"]["ApiToken"][];
+        };
+        /** @description A seat that was made, probed and removed. */
+        TriedSeat: {
+            reason?: components["schemas"]["Reason"] | null;
+            /**
+             * Format: double
+             * @description How long it took until that was known, in seconds.
+             */
+            seconds: number;
+            /** @description Its terminal echoed, and its files kept what was written. */
+            works: boolean;
         };
         /** @description An end that is near. */
         Warning: {
@@ -1004,6 +1107,63 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Health"];
+                };
+            };
+        };
+    };
+    check_image: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckImage"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImageCheck"];
+                };
+            };
+            /** @description `image_missing`, too */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description `overcommit`: not even one seat fits */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
         };

@@ -160,8 +160,8 @@ impl Client {
         headers: &[(&str, &str)],
         body: Option<Value>,
     ) -> anyhow::Result<Answer> {
-        let waits =
-            path.starts_with("/api/workshops") && matches!(method, Method::POST | Method::DELETE);
+        let waits = (path.starts_with("/api/workshops") || path.starts_with("/api/images"))
+            && matches!(method, Method::POST | Method::DELETE);
         let deadline = if waits { LONG } else { SHORT };
         let request = self.request(method, path, headers, body)?;
         tokio::time::timeout(deadline, self.send(request))

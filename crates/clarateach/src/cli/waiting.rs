@@ -154,21 +154,43 @@ pub(super) async fn until_settled(
     Ok(workshop)
 }
 
-/// `Rust 101: making seats, 7 of 30`
+/// `Rust 101: 42 %, starting seats, 7 of 30 ready, about 12 s left`
 fn how_far(workshop: &Value) -> String {
     let name = plain_text(&workshop["name"]);
     let progress = &workshop["progress"];
     let doing = match progress["phase"].as_str() {
-        Some("image") => "getting the image".to_owned(),
+        Some("image") => match progress["pulled"].as_object() {
+            Some(pulled) => format!("pulling the image{}", fetched(pulled)),
+            None => "getting the image".to_owned(),
+        },
         Some("network") => "making network and firewall".to_owned(),
-        Some("seats") => format!(
-            "making seats, {} of {}",
-            progress["done"], progress["total"]
-        ),
+        Some("create") => seats("making seats", progress),
+        Some("start") => seats("starting seats", progress),
+        Some("probe") => seats("waiting for seats to answer", progress),
+        Some("bind") => seats("trying seats", progress),
         Some("ending") => "ending".to_owned(),
         _ => "making it".to_owned(),
     };
-    format!("{name}: {doing}")
+    let percent = progress["percent"].as_u64();
+    let percent = percent.map_or_else(String::new, |percent| format!("{percent} %, "));
+    let left = progress["seconds_left"].as_u64();
+    let left = left.map_or_else(String::new, |left| format!(", about {left} s left"));
+    format!("{name}: {percent}{doing}{left}")
+}
+
+fn seats(doing: &str, progress: &Value) -> String {
+    let (done, total) = (&progress["done"], &progress["total"]);
+    format!("{doing}, {done} of {total} ready")
+}
+
+/// `, 12 of 340 MB`
+fn fetched(pulled: &serde_json::Map<String, Value>) -> String {
+    let megabytes = |field: &str| Some(pulled.get(field)?.as_u64()? / 1_000_000);
+    match (megabytes("bytes"), megabytes("of")) {
+        (Some(bytes), Some(of)) => format!(", {bytes} of {of} MB"),
+        (Some(bytes), None) => format!(", {bytes} MB"),
+        (None, _) => String::new(),
+    }
 }
 
 /// Seats that failed, each with its reason and what to do; empty where none did.
@@ -219,9 +241,21 @@ mod tests {
 
     #[test]
     fn how_far_it_is_names_the_phase_and_the_seats() {
-        let workshop =
-            json!({"name": "Rust\u{7}", "progress": {"phase": "seats", "done": 7, "total": 30}});
-        assert_eq!(how_far(&workshop), "Rust\u{fffd}: making seats, 7 of 30");
+        let line = |progress: Value| how_far(&json!({"name": "Rust\u{7}", "progress": progress}));
+        let start =
+            json!({"phase": "start", "done": 7, "total": 30, "percent": 42, "seconds_left": 12});
+        assert_eq!(
+            line(start),
+            "Rust\u{fffd}: 42 %, starting seats, 7 of 30 ready, about 12 s left"
+        );
+        let pull = json!({"phase": "image", "done": 0, "total": 30, "percent": 3,
+            "pulled": {"bytes": 12_900_000, "of": 340_000_000}});
+        assert_eq!(
+            line(pull),
+            "Rust\u{fffd}: 3 %, pulling the image, 12 of 340 MB"
+        );
+        let ending = json!({"phase": "ending", "done": 0, "total": 30});
+        assert_eq!(line(ending), "Rust\u{fffd}: ending");
     }
 
     #[test]

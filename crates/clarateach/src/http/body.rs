@@ -21,7 +21,7 @@ const MAX_MINUTES: u16 = 7 * 24 * 60;
 
 pub(super) use create::CreateWorkshop;
 pub(super) use event::{Event, Pen, Reach};
-pub(super) use workshop::{Seat, Workshop, WorkshopList};
+pub(super) use workshop::{Reason, Seat, Workshop, WorkshopList};
 
 /// The body of every error, described; `clarateach_protocol::error::ErrorBody` is what is sent.
 #[derive(ToSchema)]

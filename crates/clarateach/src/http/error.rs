@@ -77,10 +77,14 @@ impl From<Error> for ApiError {
                     .retry_after(retry_after.as_secs().max(1))
             }
             Error::Conflict { code, .. } => plain(StatusCode::CONFLICT, code),
-            Error::Unavailable(reason) if reason.code == "image_missing" => Self {
-                code: reason.code,
-                ..Self::invalid("image", message)
-            },
+            Error::Unavailable(reason)
+                if ["image_missing", "image_unusable"].contains(&reason.code.as_str()) =>
+            {
+                Self {
+                    code: reason.code,
+                    ..Self::invalid("image", message)
+                }
+            }
             Error::Unavailable(reason) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, &reason.code, message).retry_after(10)
             }

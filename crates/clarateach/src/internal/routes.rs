@@ -309,8 +309,8 @@ impl From<DirectError> for ApiError {
             }
             DirectError::Leftover => unavailable("engine_error"),
             DirectError::Provider(error) => match error {
-                ProviderError::ImageMissing { .. } => {
-                    Self::new(StatusCode::SERVICE_UNAVAILABLE, "image_missing", message)
+                ProviderError::ImageMissing { .. } | ProviderError::ImageUnusable { .. } => {
+                    Self::new(StatusCode::SERVICE_UNAVAILABLE, error.code(), message)
                 }
                 ProviderError::Disk { detail, .. } if detail.contains("No space left") => {
                     Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk_full", message)

@@ -10,6 +10,7 @@ use clarateach_protocol::token::SigningKey;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use super::boot::Step;
 use super::hands::{Answer, RemovalError};
 use super::probe::browser::{self, BrowserError};
 use super::probe::{self, ProbeError};
@@ -18,7 +19,8 @@ use super::settings::Settings;
 use crate::browser::BrowserDoor;
 use crate::model::{Capacity, WorkshopSpec};
 use crate::provider::{
-    BrowserState, Instance, Progress, Provider, ProviderError, ProviderReport, SeatSpec,
+    BrowserState, ImageReport, Instance, Progress, Provider, ProviderError, ProviderReport,
+    SeatSpec,
 };
 
 /// What calls to a provider and its seats need.
@@ -67,6 +69,13 @@ impl Calls {
         .await
     }
 
+    pub(super) async fn check_image(&self, image: &str) -> Result<ImageReport, ProviderError> {
+        let after = self.settings.deadlines.prepare;
+        let silent = Progress::silent();
+        let call = self.provider.check_image(image, &silent);
+        within("looking into the image", after, call).await
+    }
+
     pub(super) async fn check(&self) -> Result<ProviderReport, ProviderError> {
         let after = self.settings.deadlines.check;
         within("checking the provider", after, self.provider.check()).await
@@ -87,10 +96,15 @@ impl Calls {
         within("preparing the workshop", after, call).await
     }
 
-    pub(super) async fn create(&self, spec: &SeatSpec) -> Result<Instance, ProviderError> {
+    pub(super) async fn create(
+        &self,
+        spec: &SeatSpec,
+        progress: &Progress,
+    ) -> Result<Instance, ProviderError> {
         let _permit = self.permits.acquire().await;
         let after = self.settings.deadlines.create;
-        within("creating the seat", after, self.provider.create(spec)).await
+        let call = self.provider.create_telling(spec, progress);
+        within("creating the seat", after, call).await
     }
 
     pub(super) async fn stop(&self, seat: &SeatKey) -> Result<(), ProviderError> {
@@ -152,12 +166,19 @@ impl Calls {
         within("removing what was kept of the seat", after, call).await
     }
 
-    pub(super) async fn probe(&self, instance: Instance, binding: Binding) -> Answer {
+    pub(super) async fn probe(
+        &self,
+        instance: Instance,
+        binding: Binding,
+        step: impl Fn(Step) + Send,
+    ) -> Answer {
         let _permit = self.permits.acquire().await;
+        step(Step::Probe);
         let deadlines = &self.settings.deadlines;
         let client = SeatClient::new(Arc::clone(&self.key), &instance, deadlines.probe_step);
         let request = bind_request(binding);
-        let mut result = probe::probe(&client, &request, deadlines.first_answer).await;
+        let answered = || step(Step::Bind);
+        let mut result = probe::probe(&client, &request, deadlines.first_answer, answered).await;
         if result.is_ok() {
             let key = instance.key();
             let sealed = self.provider.seal(&key);

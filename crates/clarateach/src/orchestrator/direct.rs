@@ -125,7 +125,7 @@ impl Direct {
         self.calls
             .prepare(&spec.workshop, &Progress::silent())
             .await?;
-        match self.calls.create(spec).await {
+        match self.calls.create(spec, &Progress::silent()).await {
             // Made before this program was given other settings.
             Err(ProviderError::Conflict(other)) if other.status == InstanceStatus::Running => {
                 Ok(*other)
@@ -153,7 +153,8 @@ impl Direct {
                 },
             },
         };
-        Ok(self.calls.probe(instance.clone(), binding).await.result?)
+        let probed = self.calls.probe(instance.clone(), binding, |_| ());
+        Ok(probed.await.result?)
     }
 
     /// Every seat of a workshop, ordered.

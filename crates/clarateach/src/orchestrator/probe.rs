@@ -84,8 +84,8 @@ impl ProbeError {
     }
 }
 
-/// Waits for the seat's first answer, binds it where it isn't bound so yet, and tries its terminal
-/// and its files at once.
+/// Waits for the seat's first answer (and says that it came), binds it where it isn't bound so yet, and
+/// tries its terminal and its files at once.
 ///
 /// # Errors
 /// The first step that failed.
@@ -93,8 +93,10 @@ pub async fn probe(
     client: &SeatClient,
     binding: &BindRequest,
     first_answer: Duration,
+    answered: impl FnOnce(),
 ) -> Result<(), ProbeError> {
     let health = wait_for_answer(client, first_answer).await?;
+    answered();
     check_generation(client, &health)?;
     if health.bound.as_deref() != Some(&binding.digest) {
         bind(client, binding).await?;

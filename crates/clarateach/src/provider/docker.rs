@@ -18,11 +18,13 @@ mod endpoint;
 mod files;
 mod firewall;
 mod image;
+mod image_report;
 mod locks;
 mod make;
 mod names;
 mod network;
 mod observe;
+mod pull;
 mod recall;
 mod residue;
 mod resolvers;
@@ -52,7 +54,8 @@ use self::network::{Making, Subnet};
 use self::observe::Phase as ContainerPhase;
 pub use self::residue::residue;
 use super::{
-    BrowserState, Instance, Phase, Progress, Provider, ProviderError, ProviderReport, SeatSpec,
+    BrowserState, ImageReport, Instance, Phase, Progress, Provider, ProviderError, ProviderReport,
+    SeatSpec,
 };
 use crate::browser::BrowserDoor;
 use crate::model::{Capacity, WorkshopSpec};
@@ -137,12 +140,12 @@ impl DockerProvider {
     }
 
     /// A seat as it is wanted, from whatever is there; the caller holds its lock.
-    async fn bring(&self, seat: &SeatSpec) -> Result<Instance, ProviderError> {
+    async fn bring(&self, seat: &SeatSpec, progress: &Progress) -> Result<Instance, ProviderError> {
         let engine = self.engine().await?;
         let key = seat.key();
         let found = observe::seat(engine, &self.config.instance, &key).await?;
         let Some(found) = found else {
-            return self.make(seat).await;
+            return self.make(seat, progress).await;
         };
         let instance = &found.instance;
         let same = instance.generation == seat.generation && instance.spec_digest == seat.digest();
@@ -161,11 +164,13 @@ impl DockerProvider {
                 container::unpause(engine, &instance.id).await?;
                 self.started(seat).await
             }
-            ContainerPhase::Exited => self.restart(seat, &found).await,
-            ContainerPhase::Unusable | ContainerPhase::Removing => self.remake(seat, &found).await,
+            ContainerPhase::Exited => self.restart(seat, &found, progress).await,
+            ContainerPhase::Unusable | ContainerPhase::Removing => {
+                self.remake(seat, &found, progress).await
+            }
             ContainerPhase::Detached => {
                 self.lock_subnets().remove(&key.workshop);
-                self.remake(seat, &found).await
+                self.remake(seat, &found, progress).await
             }
         }
     }
@@ -267,9 +272,28 @@ impl Provider for DockerProvider {
     async fn preflight(&self, workshop: &WorkshopSpec) -> Result<(), ProviderError> {
         let engine = self.engine().await?;
         engine.ping().await?;
-        self.images.find(engine, &workshop.image).await?;
+        self.images
+            .find(engine, &self.config.instance, &workshop.image)
+            .await?;
         let allowed = firewall::probe(&self.config.instance).await;
         self.or_weak("set the firewall", allowed)
+    }
+
+    async fn check_image(
+        &self,
+        image: &str,
+        progress: &Progress,
+    ) -> Result<ImageReport, ProviderError> {
+        let engine = self.engine().await?;
+        let DockerConfig {
+            instance,
+            runtime_dir,
+            ..
+        } = &self.config;
+        let report = self
+            .images
+            .report(engine, instance, image, runtime_dir, progress);
+        report.await
     }
 
     async fn prepare(
@@ -279,25 +303,33 @@ impl Provider for DockerProvider {
     ) -> Result<(), ProviderError> {
         let engine = self.engine().await?;
         progress.begin(Phase::Image);
-        self.images
-            .ensure(engine, &self.config.instance, &workshop.image)
+        let image = self
+            .images
+            .ensure(engine, &self.config.instance, &workshop.image, progress)
             .await?;
+        image.is_usable(&workshop.image)?;
         progress.begin(Phase::Network);
         self.assert_network(workshop).await?;
         self.mend_drift(workshop).await?;
         self.remove_orphans(&workshop.id).await
     }
 
-    async fn create(&self, seat: &SeatSpec) -> Result<Instance, ProviderError> {
+    async fn create_telling(
+        &self,
+        seat: &SeatSpec,
+        progress: &Progress,
+    ) -> Result<Instance, ProviderError> {
+        progress.begin(Phase::Create);
         let _alone = self.seats.lock(&seat.key()).await;
         for _ in 1..NAME_ATTEMPTS {
-            match self.bring(seat).await {
+            match self.bring(seat, progress).await {
                 // Whoever asked before and was cut off: the engine goes on, and has it in a moment.
                 Err(error) if connect::is_taken(&error) => tokio::time::sleep(NAME_PAUSE).await,
                 result => return result.map(|made| self.with_files(made)),
             }
         }
-        self.bring(seat).await.map(|made| self.with_files(made))
+        let brought = self.bring(seat, progress).await;
+        brought.map(|made| self.with_files(made))
     }
 
     async fn set_browser(

@@ -36,6 +36,16 @@ pub enum ProviderError {
         /// What the engine said.
         detail: String,
     },
+    /// No seat can be made of the image.
+    #[error("no seat can be made of the image {image}: {detail}. Hint: {hint}")]
+    ImageUnusable {
+        /// Which image.
+        image: String,
+        /// What it lacks.
+        detail: String,
+        /// What to do.
+        hint: String,
+    },
     /// The seats' networks are used up.
     #[error("no free network in {pool}. Hint: end a workshop, or widen CLARATEACH_SEAT_NETWORKS")]
     NoSubnet {
@@ -102,6 +112,7 @@ impl ProviderError {
             Self::Conflict(_) => "conflict",
             Self::Unreachable { .. } => "engine_unreachable",
             Self::ImageMissing { .. } => "image_missing",
+            Self::ImageUnusable { .. } => "image_unusable",
             Self::NoSubnet { .. } => "no_subnet",
             Self::Isolation { .. } => "isolation_unavailable",
             Self::Disk { .. } => "disk",

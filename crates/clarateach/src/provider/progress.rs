@@ -10,15 +10,39 @@ pub enum Phase {
     Image,
     /// Making network and firewall.
     Network,
+    /// Making a seat.
+    Create,
+    /// Starting a seat that is made.
+    Start,
+}
+
+/// How much of an image is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pulled {
+    /// Bytes that were fetched.
+    pub bytes: u64,
+    /// Bytes to fetch in all; `None` until the registry told the size of every layer.
+    pub of: Option<u64>,
+    /// How much of the work is done, unpacking included, of a thousand.
+    pub permille: u16,
+}
+
+/// What a listener is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// This begins; what came before is done.
+    Begins(Phase),
+    /// The image is on its way.
+    Pulled(Pulled),
 }
 
 /// Where a provider tells what it is doing.
 #[derive(Clone)]
-pub struct Progress(Arc<dyn Fn(Phase) + Send + Sync>);
+pub struct Progress(Arc<dyn Fn(Told) + Send + Sync>);
 
 impl Progress {
     /// A progress that calls `listener` at each step.
-    pub fn new(listener: impl Fn(Phase) + Send + Sync + 'static) -> Self {
+    pub fn new(listener: impl Fn(Told) + Send + Sync + 'static) -> Self {
         Self(Arc::new(listener))
     }
 
@@ -30,7 +54,12 @@ impl Progress {
 
     /// Says that `phase` begins.
     pub fn begin(&self, phase: Phase) {
-        (self.0)(phase);
+        (self.0)(Told::Begins(phase));
+    }
+
+    /// Says how much of the image is there.
+    pub fn pulled(&self, pulled: Pulled) {
+        (self.0)(Told::Pulled(pulled));
     }
 }
 

@@ -32,3 +32,26 @@ pub enum Level {
     /// Workshops can't be made like this.
     Error,
 }
+
+/// What an image brings and lacks for seats.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageReport {
+    /// As it was asked for.
+    pub image: String,
+    /// The engine's id of it, where there is one.
+    pub id: Option<String>,
+    /// What it is made for, as the OCI image specification calls it.
+    pub architecture: Option<String>,
+    /// How much of the disk it takes, MiB.
+    pub size_mib: Option<u64>,
+    /// One line a thing looked at; an error says that no seat can be made of it.
+    pub findings: Vec<Finding>,
+}
+
+impl ImageReport {
+    /// Whether seats can be made of it.
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        self.findings.iter().all(|it| it.level < Level::Error)
+    }
+}

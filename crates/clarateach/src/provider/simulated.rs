@@ -21,6 +21,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use clarateach_protocol::id::{Generation, SeatKey, SeatNumber, WorkshopId};
@@ -29,8 +30,8 @@ use futures_util::stream::{BoxStream, StreamExt, unfold};
 use tokio::sync::broadcast;
 
 use super::{
-    BrowserState, Finding, Instance, Level, Phase, Progress, Provider, ProviderError,
-    ProviderReport, SeatSpec,
+    BrowserState, Finding, ImageReport, Instance, Level, Phase, Progress, Provider, ProviderError,
+    ProviderReport, Pulled, SeatSpec,
 };
 use crate::browser::BrowserDoor;
 use crate::model::{Capacity, WorkshopSpec};
@@ -62,6 +63,10 @@ struct State {
     creations: BTreeMap<SeatKey, u32>,
     starts: u64,
     capacity: Option<Capacity>,
+    /// What the next pull says, and how long it pauses after each.
+    pull: Vec<(Pulled, Duration)>,
+    /// What every image lacks.
+    image_lacks: Vec<Finding>,
 }
 
 struct Workshop {
@@ -220,6 +225,29 @@ impl Provider for SimulatedProvider {
         self.reach()
     }
 
+    async fn check_image(
+        &self,
+        image: &str,
+        progress: &Progress,
+    ) -> Result<ImageReport, ProviderError> {
+        self.reach()?;
+        self.pretend_to_pull(progress).await;
+        let mut findings = vec![Finding {
+            level: Level::Warning,
+            code: "simulated_seats",
+            message: "seats are simulated: no image is looked at".to_owned(),
+            remedy: Some("use --provider docker for a class".to_owned()),
+        }];
+        findings.extend(self.state().image_lacks.iter().cloned());
+        Ok(ImageReport {
+            image: image.to_owned(),
+            id: None,
+            architecture: None,
+            size_mib: None,
+            findings,
+        })
+    }
+
     async fn prepare(
         &self,
         workshop: &WorkshopSpec,
@@ -227,6 +255,7 @@ impl Provider for SimulatedProvider {
     ) -> Result<(), ProviderError> {
         self.reach()?;
         progress.begin(Phase::Image);
+        self.pretend_to_pull(progress).await;
         progress.begin(Phase::Network);
         let mut state = self.state();
         if let Some(failure) = state.script.next_prepare() {
@@ -247,8 +276,13 @@ impl Provider for SimulatedProvider {
         Ok(())
     }
 
-    async fn create(&self, spec: &SeatSpec) -> Result<Instance, ProviderError> {
+    async fn create_telling(
+        &self,
+        spec: &SeatSpec,
+        progress: &Progress,
+    ) -> Result<Instance, ProviderError> {
         self.reach()?;
+        progress.begin(Phase::Create);
         let _creating = Creating::begin(self);
         let key = spec.key();
         let steps = self.state().script.next_create(key.seat);
@@ -261,6 +295,7 @@ impl Provider for SimulatedProvider {
                 Step::NeverAnswer => never_answers = true,
             }
         }
+        progress.begin(Phase::Start);
         let instance = self.make(spec, never_answers)?;
         self.changed(key);
         Ok(instance)

@@ -149,7 +149,7 @@ impl Service {
         let mut making = false;
         for workshop in there
             .iter()
-            .filter(|it| it.status != WorkshopStatus::Ending)
+            .filter(|it| it.status != WorkshopStatus::Ending && !self.inner.trials.has(&it.spec.id))
         {
             let id = workshop.spec.id;
             let seats = u16::try_from(store.seats(id).await?.len()).unwrap_or(0);
@@ -220,7 +220,7 @@ impl Service {
         Ok(())
     }
 
-    async fn end_standby(&self, id: WorkshopId) -> Result<(), Error> {
+    pub(super) async fn end_standby(&self, id: WorkshopId) -> Result<(), Error> {
         if self.inner.store.end_standby(id).await? {
             self.inner.directory.remove_workshop(&id);
             self.inner.orchestrator.wake(id);
@@ -256,7 +256,9 @@ impl Service {
     /// When the store can't be read.
     pub async fn standby(&self) -> Result<Vec<StandbyView>, Error> {
         let mut all = self.inner.store.all_workshops().await?;
-        all.retain(|workshop| workshop.kind == WorkshopKind::Standby);
+        all.retain(|workshop| {
+            workshop.kind == WorkshopKind::Standby && !self.inner.trials.has(&workshop.spec.id)
+        });
         let mut views = Vec::new();
         for workshop in all {
             let seats = self.inner.store.seats(workshop.spec.id).await?.len();

@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use clarateach::config::Config;
 use clarateach::feed::FeedTimes;
+use clarateach::provider::Pulled;
+use clarateach::provider::simulated::{Failure, Fault};
+use clarateach_protocol::id::SeatNumber;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::task::LocalSet;
 
-use super::app::{PASSWORD, TestApp, scene, scene_with};
+use super::app::{PASSWORD, TestApp, scene, scene_with, scene_with_seats};
 use super::watcher::{Script, Watcher};
 
 #[cfg(test)]
@@ -91,6 +94,76 @@ async fn a_stream_begins_with_what_get_shows_and_follows_it() {
             assert!(id(&event) > id(&first));
             assert_eq!(script.next().await.unwrap(), event);
         }
+    })
+    .await;
+}
+
+/// A workshop whose image is pulled, and one of whose seats fails at first: both kinds of stream tell it.
+#[tokio::test]
+async fn making_a_workshop_is_told_in_percent_that_never_fall() {
+    scene_with_seats(|app, instructor, seats| async move {
+        let pulled = |permille| Pulled {
+            bytes: u64::from(permille) * 1000,
+            of: Some(1_000_000),
+            permille,
+        };
+        let pause = Duration::from_millis(150);
+        seats.pull([0, 250, 1000].map(|it| (pulled(it), pause)).into());
+        for seat in 1..=3 {
+            let seat = SeatNumber::new(seat).unwrap();
+            seats.inject(seat, Fault::CreateTakes(pause * u32::from(seat.get())));
+        }
+        let failure = Failure::Engine;
+        let fails = Fault::CreateFails { times: 1, failure };
+        seats.inject(SeatNumber::new(2).unwrap(), fails);
+        let mut list = Watcher::open(&instructor, "/api/events").await;
+        list.event().await;
+        let body = json!({"name": "Told", "seats": 3});
+        let answer = instructor
+            .send(
+                Method::POST,
+                "/api/workshops",
+                &[
+                    ("prefer", "respond-async"),
+                    ("content-type", "application/json"),
+                ],
+                body.to_string(),
+            )
+            .await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED);
+        let shown = answer.json();
+        let mut script = Script::open(&instructor, &stream_of(&shown), &[]).await;
+
+        let events = list.until(says_ready).await;
+        let of = |event: &Value| match event["type"].as_str() {
+            Some("workshop") => event["workshop"]["progress"].clone(),
+            _ => event["progress"].clone(),
+        };
+        let told: Vec<Value> = events.iter().map(of).filter(|it| !it.is_null()).collect();
+        let percents: Vec<u64> = told
+            .iter()
+            .filter_map(|it| it["percent"].as_u64())
+            .collect();
+        assert!(percents.is_sorted() && percents.len() > 5, "{percents:?}");
+        assert!(percents.iter().all(|it| *it < 100), "{percents:?}");
+        let phases: Vec<&str> = told.iter().filter_map(|it| it["phase"].as_str()).collect();
+        for phase in ["image", "create", "bind"] {
+            assert!(phases.contains(&phase), "{phase}: {phases:?}");
+        }
+        let fetching = told.iter().find(|it| it["pulled"]["bytes"] == 250_000);
+        assert_eq!(fetching.unwrap()["pulled"]["of"], 1_000_000, "{told:?}");
+        let last = events.last().unwrap();
+        assert!(
+            of(last).is_null(),
+            "a ready workshop has no progress: {last}"
+        );
+        loop {
+            let event = script.next().await.unwrap();
+            if says_ready(&event) {
+                break;
+            }
+        }
+        drop(app);
     })
     .await;
 }

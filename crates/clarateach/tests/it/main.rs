@@ -21,6 +21,8 @@ mod events;
 #[cfg(test)]
 mod idempotency;
 #[cfg(test)]
+mod images;
+#[cfg(test)]
 mod in_seat;
 #[cfg(test)]
 mod locks;

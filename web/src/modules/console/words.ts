@@ -96,11 +96,14 @@ function timeOf(moment: Date, now: Date): string {
 const PHASES: Record<Progress['phase'], string> = {
   image: 'Fetching the image',
   network: 'Making the network',
-  seats: 'Making seats',
+  create: 'Making seats',
+  start: 'Starting seats',
+  probe: 'Waiting for seats to answer',
+  bind: 'Trying seats',
   ending: 'Removing seats',
 }
 
 export function progressLabel({ phase, done, total }: Progress): string {
   const words = PHASES[phase]
-  return phase === 'seats' || phase === 'ending' ? `${words}: ${done} of ${total}` : `${words}…`
+  return phase !== 'image' && phase !== 'network' ? `${words}: ${done} of ${total}` : `${words}…`
 }

@@ -89,6 +89,25 @@ pub(in crate::http) struct Progress {
     done: u16,
     /// Seats in all.
     total: u16,
+    /// How much of the work is done, 0 to 99. It never falls while a workshop is made; one that is ready
+    /// has no progress any more. Absent while it ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    percent: Option<u8>,
+    /// Absent where it can't be known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seconds_left: Option<u32>,
+    /// While the image is pulled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pulled: Option<Pulled>,
+}
+
+/// How much of an image was fetched.
+#[derive(Serialize, ToSchema)]
+struct Pulled {
+    bytes: u64,
+    /// Bytes in all; absent until the registry told them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    of: Option<u64>,
 }
 
 /// What is being done for a workshop.
@@ -99,8 +118,14 @@ enum Phase {
     Image,
     /// Making network and firewall.
     Network,
-    /// Making seats.
-    Seats,
+    /// Making seats' disks and containers. Of this and the next three, the one of the seat that is least far.
+    Create,
+    /// Starting them.
+    Start,
+    /// Waiting for their first answer.
+    Probe,
+    /// Giving them their environment, and trying their terminals and files.
+    Bind,
     /// Removing everything.
     Ending,
 }
@@ -266,11 +291,20 @@ impl From<ProgressView> for Progress {
             phase: match progress.phase {
                 ProgressPhase::Image => Phase::Image,
                 ProgressPhase::Network => Phase::Network,
-                ProgressPhase::Seats => Phase::Seats,
+                ProgressPhase::Create => Phase::Create,
+                ProgressPhase::Start => Phase::Start,
+                ProgressPhase::Probe => Phase::Probe,
+                ProgressPhase::Bind => Phase::Bind,
                 ProgressPhase::Ending => Phase::Ending,
             },
             done: progress.done,
             total: progress.total,
+            percent: progress.percent,
+            seconds_left: progress.seconds_left,
+            pulled: progress.pulled.map(|it| Pulled {
+                bytes: it.bytes,
+                of: it.of,
+            }),
         }
     }
 }

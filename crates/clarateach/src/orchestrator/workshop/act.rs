@@ -4,14 +4,14 @@ use clarateach_protocol::id::{Generation, SeatNumber};
 use tokio::task::{Id, JoinError};
 use tokio::time::Instant;
 
+use super::super::boot::Step;
 use super::super::hands::{Acted, Answer, Hands, LookError, Outcome, RemovalError};
 use super::super::probe::ProbeError;
-use super::super::progress::ProgressPhase;
 use super::super::reconcile::{self, Action, Groundwork};
 use super::super::seat::{Retry, SeatTrack};
 use super::{Attempts, Goal, Work, WorkshopLoop};
 use crate::model::{DesiredSeat, Reason, Wanted, WorkshopKind};
-use crate::provider::{Instance, Phase, Progress, ProviderError};
+use crate::provider::{Instance, Phase, Progress, ProviderError, Told};
 
 impl WorkshopLoop {
     pub(super) fn begin(&mut self, action: Action) {
@@ -69,13 +69,7 @@ impl WorkshopLoop {
         };
         let spec = desired.spec.clone();
         let (hands, board, id) = (self.hands.clone(), self.board.clone(), self.id);
-        let progress = Progress::new(move |phase| {
-            let phase = match phase {
-                Phase::Image => ProgressPhase::Image,
-                Phase::Network => ProgressPhase::Network,
-            };
-            board.set_phase(id, phase);
-        });
+        let progress = Progress::new(move |told| board.told(id, told));
         self.groundwork = Groundwork::Busy;
         self.spawn(Work::Prepare, async move {
             Outcome::Prepared(hands.calls.prepare(&spec, &progress).await)
@@ -95,8 +89,14 @@ impl WorkshopLoop {
         let Some(spec) = wanted.map(|(seat, desired)| reconcile::seat_spec(desired, seat)) else {
             return;
         };
+        let (board, id) = (self.board.clone(), self.id);
+        let progress = Progress::new(move |told| match told {
+            Told::Begins(Phase::Create) => board.step(id, seat, Step::Create),
+            Told::Begins(Phase::Start) => board.step(id, seat, Step::Start),
+            Told::Begins(Phase::Image | Phase::Network) | Told::Pulled(_) => {}
+        });
         self.begin_on_seat(seat, move |hands| async move {
-            Acted::Created(hands.calls.create(&spec).await)
+            Acted::Created(hands.calls.create(&spec, &progress).await)
         });
     }
 
@@ -112,9 +112,13 @@ impl WorkshopLoop {
         {
             entry.probing = Some(instance.incarnation.clone());
         }
+        let (board, id) = (self.board.clone(), self.id);
         self.begin_on_seat(seat, move |hands| async move {
             match asking {
-                Asking::Probe => Acted::Probed(hands.calls.probe(instance, binding).await),
+                Asking::Probe => {
+                    let step = move |step| board.step(id, seat, step);
+                    Acted::Probed(hands.calls.probe(instance, binding, step).await)
+                }
                 Asking::Bind => Acted::Bound(hands.calls.bind(instance, binding).await),
             }
         });
@@ -234,7 +238,7 @@ impl WorkshopLoop {
         let Err(error) = result else {
             self.groundwork = Groundwork::Ready;
             self.groundwork_attempts = Attempts::default();
-            self.board.set_phase(self.id, ProgressPhase::Seats);
+            self.board.prepared(self.id);
             return;
         };
         tracing::warn!(workshop = %self.id, %error, "cannot prepare the workshop");
@@ -375,7 +379,7 @@ impl WorkshopLoop {
         self.hands.read(gone).await?;
         self.directory.remove_workshop(&self.id);
         self.hands.browsers.forget_workshop(self.id);
-        self.board.set(self.id, None);
+        self.board.ending(self.id, None);
         self.board.announce(self.id);
         Ok(())
     }

@@ -5,12 +5,13 @@ use clarateach_protocol::id::{Generation, SeatNumber};
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
+use super::super::boot::Seats;
 use super::super::hands::LookError;
-use super::super::progress::{ProgressPhase, ProgressView};
+use super::super::progress::Counts;
 use super::super::stage::settled;
 use super::{Attempts, Goal, WorkshopLoop};
 use crate::directory::Reach;
-use crate::model::{ObservedSeat, Wanted};
+use crate::model::{ObservedSeat, SeatCondition, Wanted, WorkshopKind};
 
 /// A seat's observation that the store doesn't have yet.
 struct News {
@@ -156,30 +157,37 @@ impl WorkshopLoop {
 
     fn show_progress(&self) {
         use super::Stage;
-        let view = match (&self.goal, &self.stage) {
+        if self.finished {
+            return;
+        }
+        match (&self.goal, &self.stage) {
             (Goal::Desired(desired), _) if desired.wanted == Wanted::Absent => {
                 let total = u16::try_from(self.seats.len()).unwrap_or(u16::MAX);
-                Some(ProgressView {
-                    phase: ProgressPhase::Ending,
-                    done: 0,
-                    total,
-                })
+                self.board.ending(self.id, Some(total));
             }
             (Goal::Desired(_), Stage::Unknown | Stage::Provisioning) => {
                 let conditions = self.conditions();
                 let count = |seats| u16::try_from(seats).unwrap_or(u16::MAX);
-                let before = self.board.view(&self.id);
-                Some(ProgressView {
-                    phase: before.map_or(ProgressPhase::Image, |view| view.phase),
+                let is_held_up = conditions.iter().flatten().any(|seat| {
+                    seat.condition == SeatCondition::Provisioning && seat.reason.is_some()
+                });
+                let seats = Seats {
                     done: count(settled(&conditions)),
                     total: count(conditions.len()),
-                })
+                    is_held_up,
+                };
+                self.board.making(self.id, seats);
             }
-            (Goal::Desired(_), Stage::Ready | Stage::Failed(_))
-            | (Goal::Orphaned | Goal::Unseen, _) => None,
-        };
-        if !self.finished {
-            self.board.set(self.id, view);
+            (Goal::Desired(desired), Stage::Ready) => {
+                let counts = match desired.kind {
+                    WorkshopKind::Class => Counts::Yes,
+                    WorkshopKind::Standby => Counts::No,
+                };
+                self.board.made(self.id, counts);
+            }
+            (Goal::Desired(_), Stage::Failed(_)) | (Goal::Orphaned | Goal::Unseen, _) => {
+                self.board.made(self.id, Counts::No);
+            }
         }
     }
 }

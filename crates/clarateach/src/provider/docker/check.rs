@@ -156,7 +156,11 @@ impl DockerProvider {
 
     async fn default_image(&self, engine: &Engine) -> Finding {
         let code = "image";
-        match self.images.find(engine, DEFAULT_IMAGE).await {
+        match self
+            .images
+            .find(engine, &self.config.instance, DEFAULT_IMAGE)
+            .await
+        {
             Ok(()) => good(code, format!("the image {DEFAULT_IMAGE} is there")),
             Err(error) => bad(code, error.to_string(), "build it with `./x images`"),
         }

@@ -38,6 +38,7 @@ pub(super) struct Engine {
     docker: Docker,
     endpoint: String,
     cpus: u32,
+    architecture: String,
 }
 
 /// The engine understood a call and refused it.
@@ -83,9 +84,11 @@ impl Engine {
             docker,
             endpoint,
             cpus: 1,
+            architecture: String::new(),
         };
         let info = engine.info().await?;
         engine.cpus = info.ncpu.and_then(|n| u32::try_from(n).ok()).unwrap_or(1);
+        engine.architecture = info.architecture.unwrap_or_default();
         Ok(engine)
     }
 
@@ -105,6 +108,11 @@ impl Engine {
     /// CPUs of its machine.
     pub(super) fn cpus(&self) -> u32 {
         self.cpus
+    }
+
+    /// Its machine's, as `uname -m` says; empty where it doesn't say.
+    pub(super) fn architecture(&self) -> &str {
+        &self.architecture
     }
 
     /// The client that calls are made with.

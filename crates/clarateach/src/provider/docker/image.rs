@@ -19,9 +19,11 @@ use super::accounts::{with_group, with_user};
 use super::connect::{Engine, READ, WRITE};
 use super::container;
 use super::files;
+use super::image_report::{self, Shell};
 use super::names::{self, InstanceId};
+use super::pull::Layers;
 use super::tar;
-use crate::provider::ProviderError;
+use crate::provider::{Finding, ImageReport, Progress, ProviderError};
 
 /// A registry that says nothing for so long has hung.
 const PULL_SILENCE: Duration = Duration::from_secs(120);
@@ -42,6 +44,23 @@ pub(super) struct Image {
     pub(super) passwd: Option<PathBuf>,
     /// A `group` to mount over the image's, which has no group 1000.
     pub(super) group: Option<PathBuf>,
+    pub(super) shell: Shell,
+    /// Why no seat can be made of it.
+    pub(super) unusable: Option<Finding>,
+}
+
+impl Image {
+    /// An error where no seat can be made of it.
+    pub(super) fn is_usable(&self, reference: &str) -> Result<(), ProviderError> {
+        match &self.unusable {
+            None => Ok(()),
+            Some(finding) => Err(ProviderError::ImageUnusable {
+                image: reference.to_owned(),
+                detail: finding.message.clone(),
+                hint: finding.remedy.clone().unwrap_or_default(),
+            }),
+        }
+    }
 }
 
 /// The images seen so far.
@@ -71,7 +90,10 @@ impl Images {
     ) -> Result<Arc<Image>, ProviderError> {
         match self.known(reference) {
             Some(image) => Ok(image),
-            None => self.ensure(engine, instance, reference).await,
+            None => {
+                let silent = Progress::silent();
+                self.ensure(engine, instance, reference, &silent).await
+            }
         }
     }
 
@@ -81,9 +103,10 @@ impl Images {
         engine: &Engine,
         instance: &InstanceId,
         reference: &str,
+        progress: &Progress,
     ) -> Result<Arc<Image>, ProviderError> {
         let _inspecting = self.inspecting.lock().await;
-        let inspect = inspect_or_pull(engine, reference).await?;
+        let inspect = inspect_or_pull(engine, reference, progress).await?;
         let id = inspect.id.clone().unwrap_or_default();
         if let Some(image) = self.known(reference).filter(|image| image.id == id) {
             return Ok(image);
@@ -106,13 +129,21 @@ impl Images {
         }
         // One pull, however many seats ask for a browser.
         let _inspecting = self.inspecting.lock().await;
-        inspect_or_pull(engine, reference).await.map(drop)
+        let silent = Progress::silent();
+        let inspected = inspect_or_pull(engine, reference, &silent).await;
+        inspected.map(drop)
     }
 
-    /// Whether an image is there, or a registry has it; nothing is pulled.
-    pub(super) async fn find(&self, engine: &Engine, reference: &str) -> Result<(), ProviderError> {
+    /// Whether an image is there and good for seats, or a registry has it; nothing is pulled.
+    pub(super) async fn find(
+        &self,
+        engine: &Engine,
+        instance: &InstanceId,
+        reference: &str,
+    ) -> Result<(), ProviderError> {
         if inspect(engine, reference).await?.is_some() {
-            return Ok(());
+            let image = self.get(engine, instance, reference).await?;
+            return image.is_usable(reference);
         }
         refuse_own(reference)?;
         let reference = tagged(reference);
@@ -122,6 +153,41 @@ impl Images {
             Ok(Err(error)) => Err(missing(&reference, in_words(&error.to_string()))),
             Err(_) => Err(missing(&reference, "its registry does not answer")),
         }
+    }
+
+    /// What an image brings and lacks; pulled where it is missing.
+    pub(super) async fn report(
+        &self,
+        engine: &Engine,
+        instance: &InstanceId,
+        reference: &str,
+        runtime: &Path,
+        progress: &Progress,
+    ) -> Result<ImageReport, ProviderError> {
+        let image = self.ensure(engine, instance, reference, progress).await?;
+        let inspect = inspect(engine, &image.id)
+            .await?
+            .ok_or_else(|| missing(reference, "it was removed meanwhile"))?;
+        let mut findings: Vec<Finding> = image.unusable.iter().cloned().collect();
+        findings.extend(image_report::of_configuration(&inspect, image.shell));
+        if image.unusable.is_none() {
+            // Alone: a look at another image removes what it takes for left behind.
+            let _inspecting = self.inspecting.lock().await;
+            let probe = create_inspection(engine, instance, &image.id).await?;
+            let found = image_report::of_files(engine, &probe, &inspect, runtime).await;
+            container::remove(engine, &probe).await?;
+            findings.extend(found?);
+        }
+        Ok(ImageReport {
+            image: reference.to_owned(),
+            id: Some(image.id.clone()),
+            architecture: inspect.architecture,
+            size_mib: inspect
+                .size
+                .and_then(|bytes| u64::try_from(bytes).ok())
+                .map(|it| it >> 20),
+            findings,
+        })
     }
 
     fn known(&self, reference: &str) -> Option<Arc<Image>> {
@@ -148,17 +214,25 @@ impl Images {
             let passwd = read_file(engine, &probe, "/etc/passwd").await?;
             let group = read_file(engine, &probe, "/etc/group").await?;
             let shell = if has_file(engine, &probe, "/bin/bash").await? {
-                "/bin/bash"
+                Shell::Bash
+            } else if has_file(engine, &probe, "/bin/sh").await? {
+                Shell::Sh
             } else {
-                "/bin/sh"
+                Shell::None
             };
-            Ok((with_user(&passwd, shell), with_group(&group)))
+            let path = match shell {
+                Shell::Bash => "/bin/bash",
+                Shell::Sh | Shell::None => "/bin/sh",
+            };
+            Ok((shell, with_user(&passwd, path), with_group(&group)))
         }
         .await;
         container::remove(engine, &probe).await?;
-        let (passwd, group) = accounts?;
+        let (shell, passwd, group) = accounts?;
         let folder = self.folder.join(id.rsplit(':').next().unwrap_or(id));
         Ok(Image {
+            shell,
+            unusable: image_report::unusable(&inspect, engine.architecture(), shell),
             id: id.to_owned(),
             volumes: inspect
                 .config
@@ -181,21 +255,26 @@ async fn inspect(engine: &Engine, reference: &str) -> Result<Option<ImageInspect
         .await
 }
 
-async fn inspect_or_pull(engine: &Engine, reference: &str) -> Result<ImageInspect, ProviderError> {
+async fn inspect_or_pull(
+    engine: &Engine,
+    reference: &str,
+    progress: &Progress,
+) -> Result<ImageInspect, ProviderError> {
     if let Some(inspect) = inspect(engine, reference).await? {
         return Ok(inspect);
     }
-    pull(engine, reference).await?;
+    pull(engine, reference, progress).await?;
     inspect(engine, reference)
         .await?
         .ok_or_else(|| missing(reference, "it was pulled, but the engine does not have it"))
 }
 
-async fn pull(engine: &Engine, reference: &str) -> Result<(), ProviderError> {
+async fn pull(engine: &Engine, reference: &str, progress: &Progress) -> Result<(), ProviderError> {
     refuse_own(reference)?;
     let options = CreateImageOptionsBuilder::new()
         .from_image(&tagged(reference))
         .build();
+    let mut layers = Layers::default();
     let mut steps = Box::pin(engine.docker().create_image(Some(options), None, None));
     loop {
         let step = tokio::time::timeout(PULL_SILENCE, steps.next())
@@ -207,7 +286,11 @@ async fn pull(engine: &Engine, reference: &str) -> Result<(), ProviderError> {
         match step {
             None => return Ok(()),
             Some(Err(error)) => return Err(missing(reference, in_words(&error.to_string()))),
-            Some(Ok(_)) => {}
+            Some(Ok(said)) => {
+                if let Some(pulled) = layers.take(&said) {
+                    progress.pulled(pulled);
+                }
+            }
         }
     }
 }
@@ -307,7 +390,11 @@ async fn remove_inspections(engine: &Engine, instance: &InstanceId) -> Result<()
     Ok(())
 }
 
-async fn has_file(engine: &Engine, container: &str, path: &str) -> Result<bool, ProviderError> {
+pub(super) async fn has_file(
+    engine: &Engine,
+    container: &str,
+    path: &str,
+) -> Result<bool, ProviderError> {
     let options = ContainerArchiveInfoOptionsBuilder::new().path(path).build();
     let found = engine
         .find(

@@ -11,11 +11,15 @@ use super::connect::{Engine, refused};
 use super::container::{self, Plan};
 use super::image::Image;
 use super::observe::{self, Found};
-use crate::provider::{Instance, ProviderError, SeatSpec};
+use crate::provider::{Instance, Phase, Progress, ProviderError, SeatSpec};
 
 impl DockerProvider {
     /// Makes a seat whose container isn't there; its disk may be.
-    pub(super) async fn make(&self, seat: &SeatSpec) -> Result<Instance, ProviderError> {
+    pub(super) async fn make(
+        &self,
+        seat: &SeatSpec,
+        progress: &Progress,
+    ) -> Result<Instance, ProviderError> {
         let engine = self.engine().await?;
         let key = seat.key();
         let subnet = self.subnet(&seat.workshop).await?;
@@ -35,6 +39,7 @@ impl DockerProvider {
             cpus: engine.cpus(),
         };
         let container = container::create(engine, &plan).await?;
+        progress.begin(Phase::Start);
         if let Err(refusal) = container::start(engine, &container).await? {
             // Its network may be gone; asserting it again is the next call's first step.
             self.lock_subnets().remove(&key.workshop);
@@ -49,19 +54,21 @@ impl DockerProvider {
         &self,
         seat: &SeatSpec,
         stopped: &Found,
+        progress: &Progress,
     ) -> Result<Instance, ProviderError> {
         let engine = self.engine().await?;
         self.subnet(&seat.workshop).await?;
         self.attach(seat).await?;
         // It was this start's, which is over.
         remove_sidecar(engine, stopped).await?;
+        progress.begin(Phase::Start);
         match container::start(engine, &stopped.instance.id).await? {
             Ok(()) => self.started(seat).await,
             // The network that it was made for is another one now, say: its files are not in it.
             Err(refusal) => {
                 tracing::warn!(seat = %stopped.instance.key(), %refusal, "a stopped seat cannot start and is made anew");
                 self.lock_subnets().remove(&seat.workshop.id);
-                self.remake(seat, stopped).await
+                self.remake(seat, stopped, progress).await
             }
         }
     }
@@ -70,11 +77,12 @@ impl DockerProvider {
         &self,
         seat: &SeatSpec,
         useless: &Found,
+        progress: &Progress,
     ) -> Result<Instance, ProviderError> {
         let engine = self.engine().await?;
         remove_sidecar(engine, useless).await?;
         container::remove(engine, &useless.instance.id).await?;
-        self.make(seat).await
+        self.make(seat, progress).await
     }
 
     /// Isolates a seat that started just now, and reads what became of it.

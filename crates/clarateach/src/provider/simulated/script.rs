@@ -1,12 +1,14 @@
 //! What tests let happen to simulated seats and their machine.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use clarateach_protocol::id::{SeatKey, SeatNumber};
 
 use super::fault::Script;
 use super::{Failure, Fault, SimulatedProvider};
 use crate::model::{Capacity, Reason};
+use crate::provider::{Finding, Progress, Pulled};
 
 impl SimulatedProvider {
     /// Lets something go wrong with a seat number, in every workshop.
@@ -78,6 +80,24 @@ impl SimulatedProvider {
     /// Lets the machine be so large.
     pub fn limit(&self, capacity: Capacity) {
         self.state().capacity = Some(capacity);
+    }
+
+    /// Lets every image lack this.
+    pub fn image_lacks(&self, finding: Finding) {
+        self.state().image_lacks.push(finding);
+    }
+
+    /// Lets the next `prepare` pull an image: what it says, and how long it pauses after each.
+    pub fn pull(&self, steps: Vec<(Pulled, Duration)>) {
+        self.state().pull = steps;
+    }
+
+    pub(super) async fn pretend_to_pull(&self, progress: &Progress) {
+        let steps = std::mem::take(&mut self.state().pull);
+        for (pulled, pause) in steps {
+            progress.pulled(pulled);
+            tokio::time::sleep(pause).await;
+        }
     }
 
     /// How often a seat was made or started.

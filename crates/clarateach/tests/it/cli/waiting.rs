@@ -15,7 +15,8 @@ async fn making(looks: u32, made: Value) -> Scripted {
     let seen = Arc::new(AtomicU32::new(0));
     Scripted::start(move |line| {
         let mut making = workshop("Rust", "provisioning", &["ready", "provisioning", "ready"]);
-        making["progress"] = json!({"phase": "seats", "done": 2, "total": 3});
+        making["progress"] =
+            json!({"phase": "start", "done": 2, "total": 3, "percent": 61, "seconds_left": 4});
         match line {
             "POST /api/workshops" => (202, making),
             _ if seen.fetch_add(1, Ordering::SeqCst) + 1 < looks => (200, making),
@@ -33,7 +34,7 @@ async fn a_terminal_sees_how_far_it_is_and_the_way_in() {
     let shell = Shell::at_url(&server.url());
     let mut terminal = shell.in_terminal(&CREATE);
     terminal
-        .until("\rRust: making seats, 2 of 3  0 s\u{1b}[K")
+        .until("\rRust: 61 %, starting seats, 2 of 3 ready, about 4 s left  0 s\u{1b}[K")
         .await;
     assert_eq!(terminal.ends().await.code(), Some(0));
     terminal.until("“Rust” is ready").await;
@@ -56,7 +57,7 @@ async fn an_interrupted_wait_says_that_the_workshop_goes_on() {
     let server = making(u32::MAX, Value::Null).await;
     let shell = Shell::at_url(&server.url());
     let mut terminal = shell.in_terminal(&CREATE);
-    terminal.until("making seats").await;
+    terminal.until("starting seats").await;
     terminal.types("\x03");
     assert_eq!(terminal.ends().await.code(), Some(130));
     terminal.until("\r\u{1b}[K“Rust” goes on being made").await;

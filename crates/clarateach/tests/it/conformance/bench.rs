@@ -74,7 +74,9 @@ impl Room<'_> {
         };
         let digest = binding.digest();
         let request = BindRequest { digest, binding };
-        probe::probe(&client, &request, PATIENCE).await.unwrap();
+        probe::probe(&client, &request, PATIENCE, || ())
+            .await
+            .unwrap();
         client
     }
 }

@@ -46,7 +46,7 @@ async fn progress_counts_seats() {
         .until("one of two", async || {
             let view = world.orchestrator.progress(id);
             view.is_some_and(|view| {
-                (view.phase, view.done, view.total) == (ProgressPhase::Seats, 1, 2)
+                (view.phase, view.done, view.total) == (ProgressPhase::Create, 1, 2)
             })
         })
         .await;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clarateach_protocol::id::{Generation, SeatNumber};
 
+use super::super::image_report::Shell;
 use super::*;
 use crate::model::{BrowserPolicy, EgressPolicy, WorkshopSpec};
 
@@ -40,6 +41,8 @@ fn a_seats_container_is_locked_down() {
         volumes: vec!["/data".to_owned(), "/workspace/x".to_owned()],
         passwd: Some(PathBuf::from("/data/images/00/passwd")),
         group: None,
+        shell: Shell::Bash,
+        unusable: None,
     };
     insta::with_settings!({sort_maps => true}, {
         insta::assert_json_snapshot!(body(&image), {
