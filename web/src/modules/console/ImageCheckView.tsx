@@ -1,5 +1,6 @@
 import { asSentence, messageOf } from '../../api/client'
-import { useCheckImage, type ImageCheck, type ImageFinding } from '../../api/images'
+import { useCheckImage } from '../../api/images'
+import type { ImageCheck, ImageFinding } from '../../api/types'
 import { Badge, type Tone } from '../../components/Badge'
 import { Button } from '../../components/Button'
 import { Spinner } from '../../components/Spinner'
@@ -42,7 +43,7 @@ export function ImageCheckView({ image }: { image: string }) {
 function Report({ check }: { check: ImageCheck }) {
   const facts = [
     check.architecture,
-    check.size_mb === undefined ? undefined : `${check.size_mb.toLocaleString()} MB`,
+    typeof check.size_mb !== 'number' ? undefined : `${check.size_mb.toLocaleString()} MB`,
   ].filter(Boolean)
   return (
     <div role="status" className={styles.report} data-testid="image-report" data-usable={check.usable}>
@@ -63,7 +64,7 @@ function Report({ check }: { check: ImageCheck }) {
             <Badge tone={LEVELS[finding.level].tone}>{LEVELS[finding.level].label}</Badge>
             <span>
               {asSentence(finding.message)}
-              {finding.remedy !== undefined && <span className={styles.facts}> {asSentence(finding.remedy)}</span>}
+              {finding.remedy && <span className={styles.facts}> {asSentence(finding.remedy)}</span>}
             </span>
           </li>
         ))}

@@ -139,8 +139,6 @@ impl Served {
         let mut served = Self::simulated().await;
         served.stop().await;
         let socket = std::net::TcpListener::bind(served.listen).unwrap();
-        // Inherited by what is started from now on.
-        rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::empty()).unwrap();
         served.socket = Some(socket);
         served.start_again().await;
         served
@@ -151,14 +149,16 @@ impl Served {
         let mut command = match &self.socket {
             None => Command::new(program),
             // systemd's way: descriptor 3, and whose it is (sd_listen_fds(3)).
-            Some(socket) => {
+            Some(_) => {
+                let script = "LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" \"$@\" 3<&0 0</dev/null";
                 let mut command = Command::new("/bin/sh");
-                let fd = std::os::fd::AsRawFd::as_raw_fd(socket);
-                let script = format!("LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" \"$@\" 3<&{fd}");
-                command.arg("-c").arg(script).arg(program);
+                command.args(["-c", script, program]);
                 command
             }
         };
+        let input = self.socket.as_ref().map_or_else(Stdio::null, |socket| {
+            Stdio::from(std::os::fd::OwnedFd::from(socket.try_clone().unwrap()))
+        });
         command
             .arg("serve")
             .args(["--listen", &listen.to_string(), "--data-dir"])
@@ -170,7 +170,7 @@ impl Served {
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("CLARATEACH_SEAT_SERVER", in_seat::server())
             .envs(self.environment.iter().cloned())
-            .stdin(Stdio::null())
+            .stdin(input)
             .kill_on_drop(true);
         command
     }
