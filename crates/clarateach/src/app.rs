@@ -27,11 +27,12 @@ use crate::provider::simulated::SimulatedProvider;
 use crate::proxy::origin::{Numbers, OwnOrigins};
 use crate::proxy::{Gateway, GatewayConfig};
 use crate::reach::Reach;
+use crate::recovery::{self, Adopted};
 use crate::room::Room;
 use crate::seat_runtime;
 use crate::server::Server;
 use crate::service::{self, Service};
-use crate::store::Store;
+use crate::store::{self, Store, StoreError};
 
 /// A running server.
 pub struct App {
@@ -75,6 +76,12 @@ impl App {
         // At once: as long as the lock is held, a link that is there works.
         setup_link::remove(&config.data_dir)?;
         let keys = Arc::new(PlatformKeys::load_or_create(&config.data_dir)?);
+        // An empty database would say that none of these seats should be there.
+        anyhow::ensure!(
+            !recovery::lost_its_database(&config.data_dir),
+            "{} has seats and no database. Hint: `clarateach restore FILE` brings a backup back; without one, `clarateach recover` adopts the seats",
+            config.data_dir.display()
+        );
         let store = Store::open(&config.data_dir)?;
         let listener = listener(config.listen).await?;
         let listen = listener
@@ -299,6 +306,46 @@ pub fn provider(config: &Config, keys: &PlatformKeys) -> anyhow::Result<Arc<dyn 
         ProviderKind::Simulated => Ok(Arc::new(SimulatedProvider::new(
             keys.signing.verifying_keys(),
         ))),
+    }
+}
+
+/// Adopts seats that the database doesn't know, while no server runs: what was adopted, and where the
+/// database is that was damaged.
+///
+/// # Errors
+/// When a server runs, the keys are gone, or the provider or the database can't be used; the database is
+/// as it was then.
+pub async fn recover(config: &Config) -> anyhow::Result<(Vec<Adopted>, Option<PathBuf>)> {
+    let data_dir = &config.data_dir;
+    let _alone = keys::lock_data_dir(data_dir)?;
+    anyhow::ensure!(
+        keys::are_there(data_dir),
+        "{} has not all of its keys, and seats trust nothing else. Hint: `clarateach restore FILE` brings them back",
+        data_dir.join("keys").display()
+    );
+    let keys = PlatformKeys::load_or_create(data_dir)?;
+    let damaged = match store::is_there(data_dir).then(|| store::verify(data_dir)) {
+        Some(Err(StoreError::Corrupt { .. } | StoreError::Open { .. })) => {
+            store::set_aside(data_dir, "damaged")
+                .context("cannot move the damaged database away")?
+        }
+        Some(Err(error)) => return Err(error.into()),
+        None | Some(Ok(())) => None,
+    };
+    let is_new = !store::is_there(data_dir);
+    let provider = provider(config, &keys)?;
+    let store = Store::open(data_dir)?;
+    let length = config.default_length.limit();
+    match recovery::adopt(&store, provider.as_ref(), &keys, length).await {
+        Ok(adopted) => Ok((adopted, damaged)),
+        Err(error) => {
+            if is_new {
+                // The next start must not take it for the whole truth.
+                store::set_aside(data_dir, "unfinished")
+                    .context("cannot move the unfinished database away")?;
+            }
+            Err(error.into())
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! work without a server, and `status` also does.
 
 mod ask;
+mod backup;
 mod client;
 mod doctor;
 mod failure;
@@ -13,6 +14,7 @@ mod image;
 mod interrupt;
 mod orchestrator;
 mod origin;
+mod recover;
 mod room;
 mod seat;
 mod serve;
@@ -87,6 +89,12 @@ enum Command {
         /// Which shell
         shell: clap_complete::Shell,
     },
+    /// Write the database and the keys into one archive, also while the server runs
+    Backup(backup::BackupArgs),
+    /// Bring a backup back, while no server runs
+    Restore(backup::RestoreArgs),
+    /// Adopt seats that are there after the database was lost
+    Recover(recover::RecoverArgs),
     /// Print the API's OpenAPI 3.1 document
     Openapi,
     /// Run the internal API that makes seats for another program, without workshops, pages or learners
@@ -126,6 +134,9 @@ impl Command {
             Self::Token(args) => args.is_json(),
             Self::Status(args) => args.is_json(),
             Self::SetupLink(args) => args.is_json(),
+            Self::Backup(args) => args.is_json(),
+            Self::Restore(args) => args.is_json(),
+            Self::Recover(args) => args.is_json(),
         }
     }
 }
@@ -156,6 +167,9 @@ fn execute(Cli { remote, command }: Cli) -> anyhow::Result<()> {
         Command::Token(args) => over_the_api(token::run(args, &remote)),
         Command::Status(args) => over_the_api(status::run(args, &remote)),
         Command::SetupLink(args) => setup_link::run(args),
+        Command::Backup(args) => backup::back_up(args),
+        Command::Restore(args) => backup::restore(args),
+        Command::Recover(args) => recover::run(args),
         Command::Orchestrator(args) => orchestrator::run(args),
         Command::Completions { shell } => {
             // Written at once: the generator panics where nobody reads.

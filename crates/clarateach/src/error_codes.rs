@@ -71,6 +71,7 @@ pub const LISTED: &[Listed] = &[
     listed(502, "seat_not_working", "orchestrator API: the seat runs, and its terminal, files or binding failed the probe"),
     listed(502, "seat_protocol_error", "the seat broke off, or did not speak HTTP"),
     listed(502, "seat_unreachable", "the seat could not be reached"),
+    listed(502, "seat_not_working", "orchestrator API: the seat runs, and its terminal, files or binding failed the probe"),
     listed(503, "browser_failed", "the seat's browser could not be started, the message says why; it is tried again while somebody asks"),
     listed(503, "browser_queued", "the machine has no room for another browser yet; `Retry-After` says when to ask again"),
     listed(503, "browser_starting", "the seat's browser is starting; `Retry-After` says when to ask again"),

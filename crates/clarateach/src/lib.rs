@@ -49,6 +49,10 @@ pub mod server;
 
 pub mod internal;
 
+pub mod backup;
+
+pub mod recovery;
+
 pub mod seat_runtime;
 
 pub mod config;

@@ -10,6 +10,7 @@ mod progress;
 mod report;
 pub mod residue;
 pub mod simulated;
+mod spec_text;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -20,7 +21,7 @@ use futures_util::stream::BoxStream;
 use sha2::{Digest, Sha256};
 
 use crate::browser::BrowserDoor;
-use crate::model::{BrowserPolicy, Capacity, EgressPolicy, Reason, Resources, WorkshopSpec};
+use crate::model::{Capacity, Reason, WorkshopSpec};
 pub use error::{ProviderError, Source};
 pub use progress::{Phase, Progress, Pulled, Told};
 pub use report::{Finding, ImageReport, Level, ProviderReport};
@@ -106,6 +107,13 @@ pub trait Provider: Send + Sync {
     /// Workshops of this installation that have anything at all left, seats or not.
     async fn list_workshops(&self) -> Result<Vec<WorkshopId>, ProviderError>;
 
+    /// What a workshop's seats were made from, as far as the records tell: for a store that lost it.
+    async fn recall(&self, _workshop: &WorkshopId) -> Result<Vec<SeatSpec>, ProviderError> {
+        Err(ProviderError::Unsupported {
+            what: "adopting seats without a database",
+        })
+    }
+
     /// Seats that something happened to: hints only, reconcile decides.
     fn changes(&self) -> BoxStream<'static, SeatKey>;
 
@@ -151,29 +159,11 @@ impl SeatSpec {
             egress,
             browser,
         } = &self.workshop;
-        let Resources {
-            memory_mib,
-            cpu_millis,
-            pids,
-            disk_mib,
-        } = resources;
-        let egress = match egress {
-            EgressPolicy::Open => "open".to_owned(),
-            EgressPolicy::None => "none".to_owned(),
-            EgressPolicy::Allow(networks) => {
-                let networks: Vec<_> = networks.iter().map(ToString::to_string).collect();
-                format!("allow {}", networks.join(" "))
-            }
-        };
-        let browser = match browser {
-            BrowserPolicy::OnDemand => "on_demand",
-            BrowserPolicy::Always => "always",
-            BrowserPolicy::Off => "off",
-        };
         let number = self.number;
-        let text = format!(
-            "{id}\n{number}\n{image}\n{memory_mib} {cpu_millis} {pids} {disk_mib}\n{egress}\n{browser}"
-        );
+        let resources = spec_text::resources(*resources);
+        let egress = spec_text::egress(egress);
+        let browser = spec_text::browser(*browser);
+        let text = format!("{id}\n{number}\n{image}\n{resources}\n{egress}\n{browser}");
         Sha256::digest(text)
             .iter()
             .take(16)

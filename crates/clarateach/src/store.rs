@@ -4,7 +4,9 @@
 //! sync; a write is answered only after its commit. Readers have connections of their own and never
 //! wait for the writer. Start at [`Store::open`].
 
+mod adopt;
 mod assignments;
+mod copies;
 mod desired;
 mod idempotency;
 mod instructors;
@@ -23,7 +25,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+pub use adopt::{AdoptedLearner, AdoptedSeat, AdoptedWorkshop};
 pub use assignments::{NewAssignment, Seated};
+pub use copies::{DATABASE, is_there, set_aside, snapshot, verify};
 pub use idempotency::{Inserted, RequestKey};
 pub use instructors::TokenHash;
 pub use origins::{Noted, NumberWish};
@@ -63,7 +67,7 @@ pub enum StoreError {
     },
     /// Its content is damaged.
     #[error(
-        "the database {path} is damaged: {detail}. Hint: restore a backup, or move the file away to begin anew"
+        "the database {path} is damaged: {detail}. Hint: `clarateach restore FILE` brings a backup back; without one, `clarateach recover` adopts the seats that are there"
     )]
     Corrupt {
         /// Which file.
@@ -126,7 +130,7 @@ impl Store {
     /// # Errors
     /// When the file can't be opened, is damaged, or was written by a newer version.
     pub fn open(data_dir: &Path) -> Result<Self, StoreError> {
-        let path = data_dir.join("clarateach.db");
+        let path = data_dir.join(DATABASE);
         let connection = open_connection(
             &path,
             OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
@@ -172,6 +176,24 @@ impl Store {
         tokio::task::spawn_blocking(run)
             .await
             .map_err(|_| StoreError::Closed { operation })?
+    }
+}
+
+#[cfg(test)]
+impl Store {
+    /// Commits so far.
+    fn commits(&self) -> u64 {
+        self.inner.writer.commits()
+    }
+
+    /// Writes that wait.
+    fn queued(&self) -> usize {
+        self.inner.writer.queued()
+    }
+
+    /// Whether a transaction is open.
+    fn is_writing(&self) -> bool {
+        self.inner.writer.is_writing()
     }
 }
 

@@ -11,7 +11,7 @@ const ROOT: &str = "crates/clarateach/src/";
 type Rule = (&'static str, &'static str);
 
 #[rustfmt::skip]
-const RULES: [Rule; 15] = [
+const RULES: [Rule; 17] = [
     ("model", "store provider orchestrator service proxy auth http cli config app server
                axum:: hyper:: rusqlite:: bollard:: serde::"),
     ("store", "provider orchestrator service proxy http cli app server axum:: bollard::"),
@@ -27,6 +27,8 @@ const RULES: [Rule; 15] = [
     ("auth", "provider orchestrator service proxy http cli app server axum:: bollard::"),
     ("http", "store provider cli app rusqlite:: bollard::"),
     ("internal", "store feed proxy cli app provider::docker provider::simulated rusqlite:: bollard::"),
+    ("backup", "provider orchestrator service proxy http cli app feed axum:: rusqlite:: bollard::"),
+    ("recovery", "provider::docker provider::simulated proxy http cli app feed axum:: rusqlite:: bollard::"),
     ("cli", "store orchestrator service proxy axum:: rusqlite:: bollard::"),
     ("config", "store orchestrator service proxy http cli app server rusqlite:: bollard::"),
 ];

@@ -172,6 +172,14 @@ pub fn is_in_use(data_dir: &Path) -> Result<bool, KeysError> {
     }
 }
 
+/// Whether all keys of an installation are in its data directory.
+#[must_use]
+pub fn are_there(data_dir: &Path) -> bool {
+    ["platform.key", "reconnect.key", "instance"]
+        .iter()
+        .all(|name| data_dir.join("keys").join(name).exists())
+}
+
 /// The id that marks what the installation of `data_dir` made; `None` where there is none. Makes nothing.
 ///
 /// # Errors

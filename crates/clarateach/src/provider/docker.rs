@@ -13,6 +13,8 @@ mod config;
 mod connect;
 mod container;
 mod disk;
+mod drift;
+mod endpoint;
 mod files;
 mod firewall;
 mod image;
@@ -23,6 +25,7 @@ mod names;
 mod network;
 mod observe;
 mod pull;
+mod recall;
 mod residue;
 mod resolvers;
 mod seccomp;
@@ -307,6 +310,7 @@ impl Provider for DockerProvider {
         image.is_usable(&workshop.image)?;
         progress.begin(Phase::Network);
         self.assert_network(workshop).await?;
+        self.mend_drift(workshop).await?;
         self.remove_orphans(&workshop.id).await
     }
 
@@ -432,6 +436,11 @@ impl Provider for DockerProvider {
         // Where the firewall can't be read, none was set.
         found.extend(firewall::workshops(instance).await.unwrap_or_default());
         Ok(found.into_iter().collect())
+    }
+
+    async fn recall(&self, workshop: &WorkshopId) -> Result<Vec<SeatSpec>, ProviderError> {
+        let engine = self.engine().await?;
+        recall::seats(engine, &self.config.instance, workshop, &self.disks).await
     }
 
     fn changes(&self) -> BoxStream<'static, SeatKey> {

@@ -11,7 +11,7 @@ const MAX_ENV_VALUE_BYTES: usize = 8 * 1024;
 const MAX_IMAGE_BYTES: usize = 255;
 
 /// A name that people read: trimmed, 1 to 80 characters, nothing invisible that changes how it reads.
-pub(super) fn name(field: &'static str, text: &str) -> Result<String, Error> {
+pub(crate) fn name(field: &'static str, text: &str) -> Result<String, Error> {
     let name = text.trim();
     if name.is_empty() {
         return Err(Error::invalid(field, "a name is missing"));

@@ -136,9 +136,25 @@ CREATE TABLE kept_disks (
 /// Workshops that are made ahead and nobody's yet.
 const STANDBY: &str = "ALTER TABLE workshops ADD COLUMN standby INTEGER NOT NULL DEFAULT 0;";
 
+const MIGRATIONS: [&str; 6] = [TABLES, API_ACCESS, OWN_ORIGINS, LOCKS, KEPT_DISKS, STANDBY];
+
+/// Refuses a database that a newer version wrote; leaves it as it is.
+pub(super) fn refuse_newer(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let version = super::copies::version(connection).map_err(|source| StoreError::Open {
+        path: path.to_owned(),
+        source,
+    })?;
+    if usize::try_from(version).is_ok_and(|version| version <= MIGRATIONS.len()) {
+        Ok(())
+    } else {
+        Err(StoreError::NewerSchema {
+            path: path.to_owned(),
+        })
+    }
+}
+
 pub(super) fn migrate(mut connection: Connection, path: &Path) -> Result<Connection, StoreError> {
-    let migrations = [TABLES, API_ACCESS, OWN_ORIGINS, LOCKS, KEPT_DISKS, STANDBY];
-    let migrations = Migrations::new(migrations.into_iter().map(M::up).collect());
+    let migrations = Migrations::new(MIGRATIONS.into_iter().map(M::up).collect());
     match migrations.to_latest(&mut connection) {
         Ok(()) => Ok(connection),
         Err(rusqlite_migration::Error::MigrationDefinition(

@@ -1,5 +1,6 @@
 //! Scenes on a real database file.
 
+mod commits;
 mod origins;
 
 use std::collections::{BTreeMap, HashSet};

@@ -5,6 +5,7 @@ mod attacks;
 mod browser;
 mod decoys;
 mod disk;
+mod drift;
 mod fixture;
 mod golden;
 pub(crate) use fixture::host;

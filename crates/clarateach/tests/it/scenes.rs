@@ -16,6 +16,7 @@ mod floods;
 mod front;
 mod internal;
 mod kills;
+mod lost;
 mod moods;
 mod outages;
 mod partial;

@@ -13,14 +13,13 @@ use bollard::models::SystemInfo;
 use bollard::{API_DEFAULT_VERSION, Docker};
 use tokio::sync::OnceCell;
 
+use super::endpoint::Surroundings;
 use crate::provider::ProviderError;
 
 /// Answers that only read the engine's records.
 pub(super) const READ: Duration = Duration::from_secs(15);
 /// Calls that make, start or remove something: slow on a loaded machine with 50 of them at once.
 pub(super) const WRITE: Duration = Duration::from_secs(60);
-
-const STANDARD_SOCKET: &str = "unix:///var/run/docker.sock";
 
 /// An engine that may not be there yet.
 #[derive(Debug, Default)]
@@ -58,21 +57,22 @@ impl fmt::Display for Refusal {
 impl std::error::Error for Refusal {}
 
 impl Engine {
-    /// Connects to `DOCKER_HOST`, or to the standard socket, and agrees on an API version.
+    /// Connects to the engine that `docker` would use, and agrees on an API version.
     async fn connect() -> Result<Self, ProviderError> {
-        let endpoint = std::env::var("DOCKER_HOST")
-            .ok()
-            .filter(|host| !host.is_empty())
-            .unwrap_or_else(|| STANDARD_SOCKET.to_owned());
-        let seconds = WRITE.as_secs();
-        let docker = match endpoint.split_once("://") {
-            Some(("unix", _)) => Docker::connect_with_unix(&endpoint, seconds, API_DEFAULT_VERSION),
-            Some(("tcp" | "http", _)) => {
-                Docker::connect_with_http(&endpoint, seconds, API_DEFAULT_VERSION)
+        let endpoint = Surroundings::of_process().find().map_err(|unusable| {
+            let endpoint = unusable.endpoint.clone();
+            let hint = unusable.hint.clone();
+            ProviderError::Unreachable {
+                endpoint,
+                hint,
+                source: Box::new(unusable),
             }
-            _ => Err(BollardError::UnsupportedURISchemeError {
-                uri: endpoint.clone(),
-            }),
+        })?;
+        let seconds = WRITE.as_secs();
+        let docker = if endpoint.starts_with("unix://") {
+            Docker::connect_with_unix(&endpoint, seconds, API_DEFAULT_VERSION)
+        } else {
+            Docker::connect_with_http(&endpoint, seconds, API_DEFAULT_VERSION)
         };
         let unreachable = |error| unreachable(&endpoint, error);
         let docker = docker.map_err(unreachable)?;
@@ -217,9 +217,6 @@ fn is_connection(error: &BollardError) -> bool {
 
 fn unreachable(endpoint: &str, error: BollardError) -> ProviderError {
     let hint = match &error {
-        BollardError::UnsupportedURISchemeError { .. } => {
-            "set DOCKER_HOST to unix://… or tcp://…, or unset it"
-        }
         error if is_permission(error) => "run as root, or as a member of the group docker",
         _ => {
             "install and start Docker Engine (`./x engine` does both), or set DOCKER_HOST to where it runs"

@@ -24,14 +24,14 @@ use super::image::Image;
 use super::names::{self, InstanceId};
 use super::seccomp;
 use crate::model::Resources;
-use crate::provider::{ProviderError, SeatSpec};
+use crate::provider::{ProviderError, SeatSpec, spec_text};
 use crate::seat_runtime::CA_BUNDLE;
 
 /// Pause before looking again for what the engine is removing.
 const UNDER_WAY: Duration = Duration::from_millis(50);
 /// Where the in-seat server and the platform's public keys are mounted.
 const RUNTIME: &str = "/.clarateach";
-const WORKSPACE: &str = "/workspace";
+pub(super) const WORKSPACE: &str = "/workspace";
 const HOME: &str = "/workspace/.home";
 /// Where Debian, Ubuntu and Alpine images look for trusted certificates.
 pub(super) const SYSTEM_CA_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -58,6 +58,27 @@ pub(super) struct Plan<'a> {
     pub(super) resolv_conf: &'a Path,
     /// CPUs of the engine's machine.
     pub(super) cpus: u32,
+}
+
+/// What the kernel holds a seat to, in the engine's units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Limits {
+    /// Bytes, and no swap beside them.
+    pub(super) memory: i64,
+    pub(super) nano_cpus: i64,
+    pub(super) pids: i64,
+}
+
+impl Limits {
+    pub(super) fn of(resources: Resources, cpus: u32) -> Self {
+        // The engine refuses more than the machine has.
+        let cpu_millis = resources.cpu_millis.min(cpus.saturating_mul(1000));
+        Self {
+            memory: i64::from(resources.memory_mib) << 20,
+            nano_cpus: i64::from(cpu_millis) * 1_000_000,
+            pids: i64::from(resources.pids),
+        }
+    }
 }
 
 impl Plan<'_> {
@@ -120,6 +141,7 @@ impl Plan<'_> {
 
     fn labels(&self) -> HashMap<String, String> {
         let key = self.seat.key();
+        let workshop = &self.seat.workshop;
         text_map([
             (names::INSTANCE, self.instance.to_string()),
             (names::WORKSHOP, key.workshop.to_string()),
@@ -127,25 +149,25 @@ impl Plan<'_> {
             (names::TYPE, names::TYPE_WORKSPACE.to_owned()),
             (names::GENERATION, self.seat.generation.to_string()),
             (names::SPEC, self.seat.digest()),
-            (names::IMAGE, self.seat.workshop.image.clone()),
+            (names::IMAGE, workshop.image.clone()),
+            (names::RESOURCES, spec_text::resources(workshop.resources)),
+            (names::EGRESS, spec_text::egress(&workshop.egress)),
+            (
+                names::BROWSER,
+                spec_text::browser(workshop.browser).to_owned(),
+            ),
         ])
     }
 
     fn host_config(&self) -> HostConfig {
-        let Resources {
-            memory_mib,
-            cpu_millis,
-            pids,
-            ..
-        } = self.seat.workshop.resources;
-        let memory = i64::from(memory_mib) << 20;
-        // The engine refuses more than the machine has.
-        let cpu_millis = cpu_millis.min(self.cpus.saturating_mul(1000));
+        let resources = self.seat.workshop.resources;
+        let memory_mib = resources.memory_mib;
+        let limits = Limits::of(resources, self.cpus);
         HostConfig {
-            memory: Some(memory),
-            memory_swap: Some(memory),
-            nano_cpus: Some(i64::from(cpu_millis) * 1_000_000),
-            pids_limit: Some(i64::from(pids)),
+            memory: Some(limits.memory),
+            memory_swap: Some(limits.memory),
+            nano_cpus: Some(limits.nano_cpus),
+            pids_limit: Some(limits.pids),
             ulimits: Some(vec![ulimit("nofile", OPEN_FILES), ulimit("core", 0)]),
             shm_size: Some(i64::from(SHM_MIB.min(memory_mib / 4)) << 20),
             readonly_rootfs: Some(true),

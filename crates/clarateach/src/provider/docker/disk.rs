@@ -64,7 +64,7 @@ impl Disks {
         let result = async {
             let folder = self.seat_folder(seat);
             let point = self.point(seat, generation);
-            let file = folder.join(format!("g{generation}.ext4"));
+            let file = self.file(seat, generation);
             private_dir(&folder)?;
             let has_file = file.exists();
             if !has_file && (point.exists() || self.probe().await.is_err()) {
@@ -137,7 +137,7 @@ impl Disks {
         keep: &BTreeSet<Generation>,
     ) -> Result<(), ProviderError> {
         for generation in self.generations(seat).difference(keep) {
-            let file = self.seat_folder(seat).join(format!("g{generation}.ext4"));
+            let file = self.file(seat, *generation);
             let removed = async {
                 remove_tree(&self.point(seat, *generation)).await?;
                 detach_below(&file).await?;
@@ -206,6 +206,11 @@ impl Disks {
     /// The folder of what a workshop's seats have in common.
     pub(super) fn workshop_folder(&self, workshop: &WorkshopId) -> PathBuf {
         self.seats.join(workshop.to_string())
+    }
+
+    /// The file that a seat's disk is, where it has a limit.
+    pub(super) fn file(&self, seat: &SeatKey, generation: Generation) -> PathBuf {
+        self.seat_folder(seat).join(format!("g{generation}.ext4"))
     }
 
     fn point(&self, seat: &SeatKey, generation: Generation) -> PathBuf {

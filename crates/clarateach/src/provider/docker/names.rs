@@ -15,6 +15,10 @@ pub(super) const INSTANCE: &str = "clarateach.instance";
 pub(super) const GENERATION: &str = "clarateach.generation";
 pub(super) const SPEC: &str = "clarateach.spec";
 pub(super) const IMAGE: &str = "clarateach.image";
+/// What else a seat was made from, in the words of `provider/spec_text.rs`.
+pub(super) const RESOURCES: &str = "clarateach.resources";
+pub(super) const EGRESS: &str = "clarateach.egress";
+pub(super) const BROWSER: &str = "clarateach.browser";
 /// `<container>@<StartedAt>`: the start of the seat that a browser belongs to.
 pub(super) const PARENT: &str = "clarateach.parent";
 
