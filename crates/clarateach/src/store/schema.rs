@@ -136,8 +136,19 @@ CREATE TABLE kept_disks (
 /// Workshops that are made ahead and nobody's yet.
 const STANDBY: &str = "ALTER TABLE workshops ADD COLUMN standby INTEGER NOT NULL DEFAULT 0;";
 
+/// What may be overcommitted when it is made, although that is later.
+const OVERCOMMIT: &str = "ALTER TABLE workshops ADD COLUMN overcommit INTEGER NOT NULL DEFAULT 0;";
+
 pub(super) fn migrate(mut connection: Connection, path: &Path) -> Result<Connection, StoreError> {
-    let migrations = [TABLES, API_ACCESS, OWN_ORIGINS, LOCKS, KEPT_DISKS, STANDBY];
+    let migrations = [
+        TABLES,
+        API_ACCESS,
+        OWN_ORIGINS,
+        LOCKS,
+        KEPT_DISKS,
+        STANDBY,
+        OVERCOMMIT,
+    ];
     let migrations = Migrations::new(migrations.into_iter().map(M::up).collect());
     match migrations.to_latest(&mut connection) {
         Ok(()) => Ok(connection),
