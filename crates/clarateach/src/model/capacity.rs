@@ -218,6 +218,7 @@ mod tests {
         assert_eq!(machine.seats_left(Amounts::default(), small), 60, "disk");
         let tiny = Resources {
             disk_mib: 64,
+            memory_mib: 32,
             ..small
         };
         assert_eq!(
