@@ -28,8 +28,8 @@ c.DockerSpawner.remove = True
 c.DockerSpawner.use_internal_ip = True
 c.DockerSpawner.network_name = "bridge"
 c.DockerSpawner.pull_policy = "never"
-c.DockerSpawner.http_timeout = 120
-c.DockerSpawner.start_timeout = 120
+c.DockerSpawner.http_timeout = 300
+c.DockerSpawner.start_timeout = 300
 c.DockerSpawner.environment = {"HOME": "/tmp", "JUPYTER_DATA_DIR": "/tmp/jupyter"}
 c.DockerSpawner.notebook_dir = "/tmp"
 c.Spawner.args = ["--ServerApp.root_dir=/tmp"]

@@ -137,7 +137,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 /// As many file descriptors as wanted, or as the machine gives; children get the same.
-fn raise_descriptors() -> Result<u64> {
+pub(crate) fn raise_descriptors() -> Result<u64> {
     let now = getrlimit(Resource::Nofile);
     let most = now.maximum.unwrap_or(u64::MAX);
     let wanted = DESCRIPTORS.max(now.current.unwrap_or(u64::MAX));

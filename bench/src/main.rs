@@ -1,9 +1,10 @@
 //! Benchmarks: ours, peers and a raw baseline side by side in one run, interleaved.
 //!
-//! Start at `seat`, `gateway`, `boot` or `join`, which are `./x bench seat` and so on. Of the first: `programs` is what runs inside the measured terminals,
+//! Start at `seat`, `gateway`, `boot`, `join` or `class`, which are `./x bench seat` and so on. Of the first: `programs` is what runs inside the measured terminals,
 //! `contender` what is measured, `terminal` how each is spoken to.
 
 mod boot;
+mod class;
 mod contender;
 mod gateway;
 mod http;
@@ -40,6 +41,8 @@ enum Command {
     Gateway(gateway::Arguments),
     /// Workshops: from asking for seats until each has echoed a typed byte.
     Boot(boot::Arguments),
+    /// A hundred seats: a killed server, idling, memory.
+    Class(class::Arguments),
     /// A class that joins in one burst.
     Join(join::Arguments),
     /// What stands behind the proxies.
@@ -80,6 +83,7 @@ fn main() -> anyhow::Result<()> {
         Command::Seat(arguments) => seat::run(&arguments),
         Command::Gateway(arguments) => gateway::run(&arguments),
         Command::Boot(arguments) => boot::run(&arguments),
+        Command::Class(arguments) => class::run(&arguments),
         Command::Join(arguments) => join::run(&arguments),
         Command::Upstream => gateway::upstream::run(),
         Command::Echo => programs::echo(),

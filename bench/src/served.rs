@@ -16,7 +16,7 @@ use clarateach_protocol::id::SeatNumber;
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use hyper::client::conn::http1::handshake;
-use hyper::header::{CONTENT_TYPE, COOKIE, HOST, SET_COOKIE};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, SET_COOKIE};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -120,10 +120,6 @@ impl Served {
         process.kill()?;
         self.process = None;
         Ok(())
-    }
-
-    pub(crate) fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
     }
 
     fn log_file(&self) -> PathBuf {
@@ -277,7 +273,6 @@ impl Api {
 
 /// Somebody on a seat.
 pub(crate) struct Learner {
-    pub(crate) joined: Value,
     pub(crate) endpoint: Endpoint,
 }
 
@@ -289,7 +284,7 @@ impl Learner {
         let number = joined["seat"].as_u64().and_then(|it| it.try_into().ok());
         let seat = SeatNumber::new(number.context("a seat")?)?;
         let endpoint = Endpoint::gateway(text("endpoint")?, seat, text("token")?);
-        Ok(Self { joined, endpoint })
+        Ok(Self { endpoint })
     }
 
     /// Attaches, types a byte and waits for it.
@@ -316,6 +311,40 @@ pub(crate) async fn all_echo(api: &Api, workshop: &Value, seats: usize) -> Resul
         echoed??;
     }
     Ok(())
+}
+
+/// A request to a seat, as its learner.
+pub(crate) async fn seat_call(
+    endpoint: &Endpoint,
+    method: &str,
+    below: &str,
+    body: &Value,
+) -> Result<Value> {
+    let stream = tokio::net::TcpStream::connect(&endpoint.address).await?;
+    let (mut sender, connection) = handshake(TokioIo::new(stream)).await?;
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        // What broke shows in the request.
+        let _ = connection.await;
+    });
+    let host = endpoint.host.as_ref().unwrap_or(&endpoint.address);
+    let token = endpoint.token.as_deref().unwrap_or_default();
+    let request = Request::builder()
+        .method(method)
+        .uri(format!("{}{below}", endpoint.prefix))
+        .header(HOST, host)
+        .header(AUTHORIZATION, format!("Bearer {token}"))
+        .header(CONTENT_TYPE, "application/json")
+        .body(Full::new(Bytes::from(body.to_string())))?;
+    let answer = sender.send_request(request).await?;
+    let status = answer.status();
+    let said = answer.into_body().collect().await?.to_bytes();
+    ensure!(
+        status.is_success(),
+        "{status}: {}",
+        String::from_utf8_lossy(&said)
+    );
+    Ok(serde_json::from_slice(&said).unwrap_or_default())
 }
 
 /// Milliseconds.

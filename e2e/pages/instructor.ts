@@ -74,6 +74,12 @@ export class Instructor {
     await this.page.getByTestId('workspace').waitFor()
   }
 
+  /** Looks at the seat's browser, and may not type. */
+  async watchBrowser(seat: number): Promise<void> {
+    await this.choose(seat, 'Watch its browser')
+    await this.page.getByTestId('browser').waitFor()
+  }
+
   async resetSeat(seat: number): Promise<void> {
     await this.chooseForSeat(seat, 'Reset…', 'Reset seat')
   }

@@ -55,6 +55,8 @@ enum Name {
     Boot,
     /// 200 joins in one burst.
     Join,
+    /// A hundred seats: a killed server, idling, memory.
+    Class,
 }
 
 impl Name {
@@ -64,13 +66,14 @@ impl Name {
             Self::Gateway => "gateway",
             Self::Boot => "boot",
             Self::Join => "join",
+            Self::Class => "class",
         }
     }
 
     /// Its command, up to what a run wants of it.
     fn command(self, binary: &Path, in_seat_server: &Path) -> Command {
         let mut bench = command(&binary.to_string_lossy(), [self.text()]);
-        if matches!(self, Self::Boot | Self::Join) {
+        if matches!(self, Self::Boot | Self::Join | Self::Class) {
             bench
                 .arg("--server")
                 .arg(binary.with_file_name("clarateach"));
@@ -97,7 +100,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
                 Name::Seat => seat_peers(&peers)?,
                 Name::Gateway => proxies(&peers),
                 Name::Boot => hub(&peers),
-                Name::Join => {}
+                Name::Join | Name::Class => {}
             }
         }
         step(&format!("bench: {}", name.text()), || {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
+use listenfd::ListenFd;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -76,12 +77,7 @@ impl App {
         setup_link::remove(&config.data_dir)?;
         let keys = Arc::new(PlatformKeys::load_or_create(&config.data_dir)?);
         let store = Store::open(&config.data_dir)?;
-        let listener = TcpListener::bind(config.listen).await.with_context(|| {
-            format!(
-                "cannot listen on {}. Hint: stop what uses it, or choose another --listen",
-                config.listen
-            )
-        })?;
+        let listener = listener(config.listen).await?;
         let listen = listener
             .local_addr()
             .context("the listener has no address")?;
@@ -258,6 +254,23 @@ impl App {
         self.orchestrator.shutdown().await;
         outcome
     }
+}
+
+/// The socket that whoever started this process has opened and holds (systemd's socket activation,
+/// sd_listen_fds(3)): who connects during a restart waits in its queue. Otherwise a new one.
+async fn listener(listen: SocketAddr) -> anyhow::Result<TcpListener> {
+    let given = ListenFd::from_env().take_tcp_listener(0).context(
+        "the socket that was handed over (LISTEN_FDS) is no TCP listener. Hint: ListenStream=127.0.0.1:8080 in clarateach.socket",
+    )?;
+    if let Some(given) = given {
+        given.set_nonblocking(true)?;
+        let listener = TcpListener::from_std(given)?;
+        tracing::info!(listen = %listener.local_addr()?, "listening on the socket that was handed over");
+        return Ok(listener);
+    }
+    TcpListener::bind(listen).await.with_context(|| {
+        format!("cannot listen on {listen}. Hint: stop what uses it, or choose another --listen")
+    })
 }
 
 /// The provider that the configuration names; the only place that knows concrete ones.

@@ -38,6 +38,7 @@ use crate::orchestrator::Orchestrator;
 use crate::provider::Level;
 use crate::store::{Store, StoreError};
 
+pub use crate::provider::{Finding, Level as FindingLevel};
 pub use crate::store::Occupancy;
 pub use admission::{CapacityView, Overcommit};
 pub use images::{ImageView, TriedSeat, Try};

@@ -486,6 +486,11 @@ export interface components {
          * @enum {string}
          */
         Browser: "on_demand" | "always" | "off";
+        /**
+         * @description What a seat has of a browser.
+         * @enum {string}
+         */
+        BrowserStatus: "absent" | "queued" | "starting" | "running" | "paused" | "failed";
         /** @description What this machine can hold. */
         Capacity: {
             for_seats?: components["schemas"]["Amounts"] | null;
@@ -576,7 +581,7 @@ export interface components {
              * @description Stable, snake_case; what a client matches on.
              * @enum {string}
              */
-            code: "ambiguous_request" | "bad_body" | "bad_credentials" | "bad_handshake" | "bad_host" | "bad_path" | "bad_setup_secret" | "bad_target" | "bad_token" | "body_stalled" | "browser_off" | "deadline" | "disk" | "disk_full" | "ended" | "engine_error" | "engine_unreachable" | "forbidden" | "idempotency_conflict" | "image_missing" | "image_unusable" | "internal" | "invalid_input" | "isolation_unavailable" | "method_not_allowed" | "no_pages" | "no_preview_ports" | "no_seats" | "no_subnet" | "not_entered" | "not_found" | "not_ready" | "nothing_listens" | "nothing_to_undo" | "origins_off" | "overcommit" | "overloaded" | "port_not_open" | "released" | "reset" | "seat_busy" | "seat_differs" | "seat_locked" | "seat_not_working" | "seat_protocol_error" | "seat_stopped" | "seat_timeout" | "seat_unavailable" | "seat_unreachable" | "setup_required" | "stopping" | "token_expired" | "too_large" | "too_many_attempts" | "too_many_ports" | "unauthenticated" | "unknown_code" | "unknown_reconnect_code" | "unsupported_media_type" | "upload_stalled" | "websocket_version" | "wrong_host" | "wrong_origin";
+            code: "ambiguous_request" | "bad_body" | "bad_credentials" | "bad_handshake" | "bad_host" | "bad_path" | "bad_setup_secret" | "bad_target" | "bad_token" | "body_stalled" | "browser_failed" | "browser_off" | "browser_port_taken" | "browser_queued" | "browser_starting" | "database_busy" | "deadline" | "disk" | "disk_full" | "ended" | "engine_error" | "engine_unreachable" | "forbidden" | "idempotency_conflict" | "image_missing" | "image_unusable" | "internal" | "invalid_input" | "isolation_unavailable" | "method_not_allowed" | "no_pages" | "no_preview_ports" | "no_seats" | "no_subnet" | "not_entered" | "not_found" | "not_ready" | "nothing_listens" | "nothing_to_undo" | "origins_off" | "overcommit" | "overloaded" | "port_not_open" | "released" | "reset" | "seat_busy" | "seat_differs" | "seat_locked" | "seat_not_working" | "seat_protocol_error" | "seat_stopped" | "seat_timeout" | "seat_unavailable" | "seat_unreachable" | "setup_required" | "stopping" | "token_expired" | "too_large" | "too_many_attempts" | "too_many_ports" | "unauthenticated" | "unknown_code" | "unknown_reconnect_code" | "unsupported_media_type" | "upload_stalled" | "websocket_version" | "wrong_host" | "wrong_origin";
             /** @description The input field that was wrong. */
             field?: string | null;
             /** @description A sentence that names the thing and the remedy. */
@@ -855,6 +860,7 @@ export interface components {
         };
         /** @description A seat. */
         Seat: {
+            browser?: components["schemas"]["SeatBrowser"] | null;
             /**
              * Format: int32
              * @description How often it was made.
@@ -875,6 +881,13 @@ export interface components {
              * @description Until when its last reset can be undone; absent when there is none.
              */
             undo_reset_until?: string | null;
+        };
+        /** @description A seat's browser. */
+        SeatBrowser: {
+            /** @description Its place in the queue, from 1, while it is queued. */
+            position?: number | null;
+            reason?: components["schemas"]["Reason"] | null;
+            status: components["schemas"]["BrowserStatus"];
         };
         /**
          * @description A seat's state.

@@ -57,7 +57,8 @@ pub const SELKIES: BrowserEngine = BrowserEngine {
         ("SELKIES_FILE_TRANSFERS", Text("none")),
         ("SELKIES_PRINTING_ENABLED", Text("false|locked")),
         ("SELKIES_SECOND_SCREEN", Text("false|locked")),
-        ("SELKIES_ENABLE_SHARING", Text("false|locked")),
+        // An instructor who takes over, and a learner's second tab, control beside the first; without it they end it.
+        ("SELKIES_ENABLE_SHARING", Text("true|locked")),
         ("SELKIES_ENABLE_COLLAB", Text("false|locked")),
         ("SELKIES_ENABLE_PLAYER2", Text("false|locked")),
         ("SELKIES_ENABLE_PLAYER3", Text("false|locked")),

@@ -9,8 +9,7 @@ use super::ApiState;
 use super::body::ErrorBody;
 use super::error::ApiError;
 use super::extract::{Body, SignedIn};
-use crate::provider;
-use crate::service::{ImageView, Try};
+use crate::service::{self, ImageView, Try};
 
 /// Which image, and how thoroughly.
 #[derive(Deserialize, ToSchema)]
@@ -118,13 +117,13 @@ impl From<ImageView> for ImageCheck {
     }
 }
 
-impl From<provider::Finding> for ImageFinding {
-    fn from(finding: provider::Finding) -> Self {
+impl From<service::Finding> for ImageFinding {
+    fn from(finding: service::Finding) -> Self {
         Self {
             level: match finding.level {
-                provider::Level::Good => FindingLevel::Good,
-                provider::Level::Warning => FindingLevel::Warning,
-                provider::Level::Error => FindingLevel::Error,
+                service::FindingLevel::Good => FindingLevel::Good,
+                service::FindingLevel::Warning => FindingLevel::Warning,
+                service::FindingLevel::Error => FindingLevel::Error,
             },
             code: finding.code,
             message: finding.message,

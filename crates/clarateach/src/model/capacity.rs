@@ -10,12 +10,12 @@ const DISK_PART: u64 = 8;
 /// What a class uses of its seats' memory and processes, of which it may use all at any time.
 const USED_PART: u64 = 4;
 
-/// What a browser counts with beside its seat: Firefox with a page of some weight and its picture use
-/// this much, whatever its limit says (docs/performance.md). A frozen one keeps its memory.
+/// What a browser counts with beside its seat: a quarter of its limits, and a little more than
+/// Firefox with a small page and its picture was seen to use. A frozen one keeps its memory.
 const BROWSER: Amounts = Amounts {
-    memory_mib: 704,
+    memory_mib: 512,
     disk_mib: 0,
-    pids: 192,
+    pids: 128,
 };
 
 /// Memory, disk and processes: a machine's, or what seats may use together.
@@ -226,6 +226,26 @@ mod tests {
             240,
             "processes"
         );
+    }
+
+    /// The sizing table of docs/performance.md.
+    #[test]
+    fn browsers_are_counted_beside_their_seats() {
+        let each = Resources::default();
+        for (gib, without, with_one_each) in [(8, 28, 9), (16, 57, 19), (64, 230, 76)] {
+            let machine = Capacity::of_machine(Amounts {
+                memory_mib: gib * 1024,
+                disk_mib: 1024 * 1024,
+                pids: 32_768,
+            });
+            let nothing = Amounts::default();
+            let fit = |policy| machine.seats_left_with(nothing, (each, policy));
+            assert_eq!(fit(BrowserPolicy::OnDemand), without);
+            assert_eq!(fit(BrowserPolicy::Always), with_one_each);
+            // On demand so many may run at once when every seat has been made.
+            let taken = Amounts::of(with_one_each, each);
+            assert!(machine.browsers_left(taken) >= with_one_each);
+        }
     }
 
     #[test]

@@ -4,4 +4,4 @@
 mod life;
 mod turns;
 mod visits;
-mod world;
+pub(crate) mod world;

@@ -18,6 +18,7 @@ describe('qualityOf', () => {
   it('knows nothing before the frame said something, and never calls a lost line good', () => {
     expect(qualityOf(null)).toBe('unknown')
     expect(qualityOf({ connected: false, rttMs: 5 })).toBe('lost')
+    expect(qualityOf({ connected: true, rttMs: null })).toBe('connected')
   })
 
   it('goes by the way there and back', () => {

@@ -16,18 +16,20 @@ export function waitWords({ status, position, phase }: BrowserWait): { title: st
   }
 }
 
-export type Quality = 'good' | 'fair' | 'poor' | 'lost' | 'unknown'
+export type Quality = 'connected' | 'good' | 'fair' | 'poor' | 'lost' | 'unknown'
 
 /** From what the frame reports every few seconds; a still page has no frames a second to count, so the way there decides. */
 export function qualityOf(sample: { connected: boolean; rttMs: number | null } | null): Quality {
   if (sample === null) return 'unknown'
   if (!sample.connected) return 'lost'
-  if (sample.rttMs === null) return 'unknown'
+  // Only one of several who look is told how long the way is.
+  if (sample.rttMs === null) return 'connected'
   if (sample.rttMs < 80) return 'good'
   return sample.rttMs < 250 ? 'fair' : 'poor'
 }
 
 export const QUALITY_WORDS: Record<Quality, string> = {
+  connected: 'Connected',
   good: 'Good connection',
   fair: 'Slow connection',
   poor: 'Very slow connection',

@@ -20,6 +20,7 @@ import {
   type FieldErrors,
   type TextField,
 } from './createForm'
+import { ImageCheckView } from './ImageCheckView'
 import { zoneWords } from './words'
 import styles from './console.module.css'
 
@@ -134,6 +135,7 @@ export function CreateWorkshopDialog({ open, onOpenChange, onCreated }: Props) {
               hint="Any container image that this machine has or can pull. Empty: the default."
               {...input('image')}
             />
+            <ImageCheckView image={form.image} />
             <Choices
               label="Browser in every seat"
               choices={browserChoices(form.seats)}

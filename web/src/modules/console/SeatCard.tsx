@@ -2,7 +2,7 @@ import { useMutation } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import { useNavigate } from 'react-router'
 import { asSentence, messageOf } from '../../api/client'
-import type { Seat, Workshop } from '../../api/types'
+import type { Seat, SeatBrowser, Workshop } from '../../api/types'
 import { useSeatAction, type SeatMode } from '../../api/workshops'
 import { Badge } from '../../components/Badge'
 import { Button } from '../../components/Button'
@@ -11,7 +11,7 @@ import { Icon } from '../../components/Icon'
 import { Menu, MenuItem, MenuSeparator } from '../../components/Menu'
 import { Tooltip } from '../../components/Tooltip'
 import { openAsInstructor, seatPath } from '../auth/enterSeat'
-import { PRESENCE, presenceHint, SEAT_STATUS, timeOfDay } from './words'
+import { browserWords, PRESENCE, presenceHint, SEAT_STATUS, timeOfDay } from './words'
 import styles from './console.module.css'
 
 const SURE = {
@@ -117,6 +117,7 @@ export function SeatCard({ workshop, seat, frozen }: { workshop: Workshop; seat:
           <span className={styles.nobody}>Nobody here yet</span>
         )}
       </div>
+      {seat.browser && <BrowserOfSeat browser={seat.browser} />}
       {seat.reason && <p className={styles.reason}>{asSentence(seat.reason.message)}</p>}
       {failure && (
         <p className={styles.reason} role="alert">
@@ -182,6 +183,17 @@ export function SeatCard({ workshop, seat, frozen }: { workshop: Workshop; seat:
         />
       )}
     </li>
+  )
+}
+
+function BrowserOfSeat({ browser }: { browser: SeatBrowser }) {
+  const words = browserWords(browser)
+  if (words === null) return null
+  return (
+    <p className={styles.nobody} data-testid="seat-browser" data-status={browser.status}>
+      {words}
+      {browser.reason && `: ${asSentence(browser.reason.message)}`}
+    </p>
   )
 }
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { bootBar, type BootProgress } from './bootProgress'
+import type { Progress } from '../../api/types'
+import { bootBar } from './bootProgress'
 
-const MAKING: BootProgress = { phase: 'network', done: 3, total: 10 }
+const MAKING: Progress = { phase: 'network', done: 3, total: 10 }
 
 describe('bootBar', () => {
   it('goes by the percentage, and by seats where there is none', () => {
@@ -26,7 +27,7 @@ describe('bootBar', () => {
   })
 
   it('says how much of an image is there', () => {
-    const label = (pulled: BootProgress['pulled']) => bootBar({ ...MAKING, phase: 'image', pulled: pulled ?? null }, 0).label
+    const label = (pulled: Progress['pulled']) => bootBar({ ...MAKING, phase: 'image', pulled: pulled ?? null }, 0).label
     expect(label({ bytes: 120e6, of: 450e6 })).toBe('Fetching the image: 120 MB of 450 MB')
     expect(label({ bytes: 120e6 })).toBe('Fetching the image: 120 MB')
     expect(label(null)).toBe('Fetching the image…')

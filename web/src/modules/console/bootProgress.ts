@@ -3,13 +3,6 @@
 import type { Progress } from '../../api/types'
 import { progressLabel } from './words'
 
-/** What an event of a server that counts says beside phase and seats. */
-export type BootProgress = Progress & {
-  percent?: number | null
-  seconds_left?: number | null
-  pulled?: { bytes: number; of?: number | null } | null
-}
-
 export interface BootBar {
   label: string
   /** Of the whole way; 0 to 1. */
@@ -19,7 +12,7 @@ export interface BootBar {
 }
 
 /** `age` is how long ago the server said it, in milliseconds: time goes on between its words. */
-export function bootBar(progress: BootProgress, age: number): BootBar {
+export function bootBar(progress: Progress, age: number): BootBar {
   const { percent, done, total, seconds_left: secondsLeft, pulled } = progress
   const share = typeof percent === 'number' ? percent / 100 : total > 0 ? done / total : 0
   return {
@@ -35,7 +28,7 @@ function leftWords(seconds: number): string {
   return `about ${Math.ceil(seconds / 60)} min left`
 }
 
-function pulledWords({ bytes, of }: NonNullable<BootProgress['pulled']>): string {
+function pulledWords({ bytes, of }: NonNullable<Progress['pulled']>): string {
   const megabytes = (value: number) => `${Math.round(value / 1e6).toLocaleString()} MB`
   return typeof of === 'number' && of > 0 ? `${megabytes(Math.min(bytes, of))} of ${megabytes(of)}` : megabytes(bytes)
 }

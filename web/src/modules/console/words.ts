@@ -1,6 +1,6 @@
 // How the console says what the API says.
 
-import type { Learner, Presence, Progress, SeatStatus, Workshop, WorkshopStatus } from '../../api/types'
+import type { Learner, Presence, Progress, SeatBrowser, SeatStatus, Workshop, WorkshopStatus } from '../../api/types'
 import type { Tone } from '../../components/Badge'
 
 export const WORKSHOP_STATUS: Record<WorkshopStatus, { label: string; tone: Tone }> = {
@@ -106,4 +106,22 @@ const PHASES: Record<Progress['phase'], string> = {
 export function progressLabel({ phase, done, total }: Progress): string {
   const words = PHASES[phase]
   return phase !== 'image' && phase !== 'network' ? `${words}: ${done} of ${total}` : `${words}…`
+}
+
+/** What the instructor reads of a seat's browser; nothing of one that nobody opened. */
+export function browserWords({ status, position }: SeatBrowser): string | null {
+  switch (status) {
+    case 'absent':
+      return null
+    case 'queued':
+      return position ? `Browser waits, number ${position}` : 'Browser waits'
+    case 'starting':
+      return 'Browser starts'
+    case 'running':
+      return 'Browser open'
+    case 'paused':
+      return 'Browser paused'
+    case 'failed':
+      return 'Browser failed'
+  }
 }

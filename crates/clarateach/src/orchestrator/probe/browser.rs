@@ -103,9 +103,10 @@ async fn ask(door: &BrowserDoor) -> Option<Result<(), ProofError>> {
     let stream = stream.ok()?.ok()?;
     let shaken = http1::handshake::<_, Empty<Bytes>>(TokioIo::new(stream)).await;
     let (mut sender, connection) = shaken.ok()?;
-    tokio::select! {
-        proof = prove(&mut sender, Empty::new(), door) => Some(proof),
-        // It ended without an answer.
-        _ = connection => None,
-    }
+    let mut proof = std::pin::pin!(prove(&mut sender, Empty::new(), door));
+    Some(tokio::select! {
+        proof = &mut proof => proof,
+        // Whoever closes has said what there is to say.
+        _ = connection => proof.await,
+    })
 }

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use bollard::models::{
     ContainerCreateBody, ContainerSummary, EndpointIpamConfig, EndpointSettings, HealthConfig,
-    HostConfig, HostConfigLogConfig, Mount, MountType, NetworkingConfig, ResourcesUlimits,
-    RestartPolicy, RestartPolicyNameEnum,
+    HostConfig, HostConfigCgroupnsModeEnum, HostConfigLogConfig, Mount, MountType,
+    NetworkingConfig, ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum,
 };
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, InspectContainerOptions, ListContainersOptionsBuilder,
@@ -160,6 +160,8 @@ impl Plan<'_> {
                 format!("seccomp={}", seccomp::profile()),
             ]),
             ipc_mode: Some("private".to_owned()),
+            // Engines on a machine with version 1 of control groups would give the host's.
+            cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
             sysctls: Some(sysctls()),
             tmpfs: Some(self.tmpfs()),
             mounts: Some(self.mounts()),

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use bollard::models::{
     ContainerCreateBody, ContainerInspectResponse, ContainerState, HealthConfig, HostConfig,
+    HostConfigCgroupnsModeEnum,
 };
 use clarateach_protocol::id::SeatKey;
 
@@ -119,6 +120,7 @@ impl Plan<'_> {
                 format!("seccomp={}", seccomp::profile()),
             ]),
             ipc_mode: Some("private".to_owned()),
+            cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
             tmpfs: Some(tmpfs()),
             mounts: Some(mounts),
             restart_policy: Some(no_restart()),

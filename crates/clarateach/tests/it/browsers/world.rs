@@ -16,7 +16,7 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 use crate::app::{Answer, Client, TestApp};
 
 /// How long anything may take before a scene has failed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Somebody with a token of a seat.
 #[derive(Clone)]
@@ -58,7 +58,7 @@ pub(crate) async fn class(instructor: &Client, seats: u16, browser: &str) -> Val
 
 pub(crate) async fn learner(app: &TestApp, workshop: &Value, name: &str) -> Person {
     let joined = app.client().join(workshop, name).await.json();
-    Person::new(app, &joined, &joined["seat"])
+    Person::at(app.listen, &joined, &joined["seat"])
 }
 
 pub(crate) async fn instructor_in(
@@ -69,17 +69,18 @@ pub(crate) async fn instructor_in(
 ) -> Person {
     let call = format!("{}/seats/1/token", path(workshop));
     let made = instructor.post(&call, json!({"mode": mode})).await.json();
-    Person::new(app, &made, &json!(1))
+    Person::at(app.listen, &made, &json!(1))
 }
 
 impl Person {
-    fn new(app: &TestApp, answer: &Value, seat: &Value) -> Self {
-        let client = app.client();
+    /// Somebody with the answer to a join or for a token.
+    pub(crate) fn at(listen: SocketAddr, answer: &Value, seat: &Value) -> Self {
+        let client = Client::at(listen);
         let endpoint = answer["endpoint"].as_str().unwrap();
         let endpoint = endpoint.strip_prefix(&client.base).unwrap().to_owned();
         Self {
             client,
-            listen: app.listen,
+            listen,
             token: answer["token"].as_str().unwrap().to_owned(),
             seat: format!("{endpoint}/vm/{seat}"),
         }
@@ -227,6 +228,20 @@ impl Socket {
             Some(Ok(Message::Close(_)) | Err(_)) | None => None,
             other => panic!("{other:?}"),
         }
+    }
+
+    /// Waits for a message of that many bytes: a picture, of a real browser.
+    /// Not when it ends before.
+    pub(crate) async fn picture(&mut self, bytes: usize) -> bool {
+        let coming = async {
+            while let Some(Ok(message)) = self.0.next().await {
+                if matches!(message, Message::Binary(frame) if frame.len() >= bytes) {
+                    return true;
+                }
+            }
+            false
+        };
+        timeout(PATIENCE, coming).await.expect("no picture comes")
     }
 
     pub(crate) async fn say(&mut self, text: &str) {

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use clarateach::provider::{InstanceStatus, Level, Progress, Provider, ProviderError};
+use clarateach_protocol::id::SeatKey;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::fixture::{eventually, host, scene, seat, workshop};
+use super::fixture::{PATIENCE, World, eventually, host, scene, seat, workshop};
 
 #[tokio::test]
 async fn every_call_can_be_repeated() {
@@ -199,6 +200,23 @@ async fn a_workshop_is_found_by_whatever_is_left_of_it() {
     .await;
 }
 
+/// What is hinted at once something happened; it is made to happen until then, for the stream of hints is connected some
+/// time after it is asked for.
+async fn hinted_after(world: &World, happens: impl Fn()) -> SeatKey {
+    let mut changes = world.provider.changes();
+    let mut again = tokio::time::interval(Duration::from_millis(500));
+    again.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let hint = async {
+        loop {
+            tokio::select! {
+                key = changes.next() => return key.unwrap(),
+                _ = again.tick() => happens(),
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, hint).await.unwrap()
+}
+
 #[tokio::test]
 async fn a_seat_that_loses_its_network_is_hinted_at() {
     scene(|world| async move {
@@ -206,21 +224,15 @@ async fn a_seat_that_loses_its_network_is_hinted_at() {
         world.prepared(&spec).await;
         let made = world.seat(&spec, 1).await;
         let network = format!("clarateach-{}", spec.id);
-        let mut changes = world.provider.changes();
-        let hint = async {
-            loop {
-                tokio::select! {
-                    key = changes.next() => return key.unwrap(),
-                    // The stream is connected some time after it is asked for; the seat runs on.
-                    () = tokio::time::sleep(Duration::from_millis(200)) => {
-                        host("docker", &["network", "disconnect", "-f", &network, &made.id]);
-                        host("docker", &["network", "connect", &network, &made.id]);
-                    }
-                }
-            }
+        let disconnected = || {
+            host(
+                "docker",
+                &["network", "disconnect", "-f", &network, &made.id],
+            );
+            host("docker", &["network", "connect", &network, &made.id]);
         };
-        let hinted = tokio::time::timeout(Duration::from_secs(10), hint).await;
-        assert_eq!(hinted.unwrap().workshop, spec.id);
+        let hinted = hinted_after(&world, disconnected).await;
+        assert_eq!(hinted.workshop, spec.id);
     })
     .await;
 }
@@ -231,20 +243,9 @@ async fn a_death_is_hinted_at_and_explained() {
         let spec = workshop();
         world.prepared(&spec).await;
         let made = world.seat(&spec, 1).await;
-        let mut changes = world.provider.changes();
-        let hint = async {
-            loop {
-                tokio::select! {
-                    key = changes.next() => return key.unwrap(),
-                    // The stream is connected some time after it is asked for.
-                    () = tokio::time::sleep(Duration::from_millis(200)) => {
-                        host("docker", &["restart", "-t", "0", &made.id]);
-                    }
-                }
-            }
-        };
-        let hinted = tokio::time::timeout(Duration::from_secs(10), hint).await;
-        assert_eq!(hinted.unwrap(), made.key());
+        let restarted = || drop(host("docker", &["restart", "-t", "0", &made.id]));
+        let hinted = hinted_after(&world, restarted).await;
+        assert_eq!(hinted, made.key());
 
         host("docker", &["kill", &made.id]);
         eventually("the seat is stopped", || async {

@@ -97,3 +97,15 @@ async fn a_learner_who_joins_while_the_server_restarts_gets_one_seat() {
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_connects_during_a_restart_waits_where_the_socket_is_handed_over() {
+    let mut served = Served::with_socket().await;
+    let workshop = served.instructor().await.workshop(1).await;
+    served.stop().await;
+    // Nobody runs, and yet nobody is refused.
+    let client = served.client();
+    let joining = client.join(&workshop, "Ada");
+    let (joined, ()) = tokio::join!(joining, served.start_again());
+    assert_eq!(joined.status, StatusCode::OK, "{joined:?}");
+}

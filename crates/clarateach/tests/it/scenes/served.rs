@@ -25,6 +25,8 @@ pub(super) struct Served {
     arguments: Vec<String>,
     environment: Vec<(&'static str, String)>,
     running: Option<Running>,
+    /// A socket that is handed over to it at each start, as systemd does.
+    socket: Option<std::net::TcpListener>,
 }
 
 struct Running {
@@ -94,6 +96,7 @@ impl Served {
             arguments: arguments.iter().map(ToString::to_string).collect(),
             environment,
             running: None,
+            socket: None,
         };
         std::fs::write(served.password_file(), PASSWORD).unwrap();
         served
@@ -131,8 +134,31 @@ impl Served {
         (output, child)
     }
 
+    /// A server that is handed its socket, which outlives it.
+    pub(super) async fn with_socket() -> Self {
+        let mut served = Self::simulated().await;
+        served.stop().await;
+        let socket = std::net::TcpListener::bind(served.listen).unwrap();
+        served.socket = Some(socket);
+        served.start_again().await;
+        served
+    }
+
     fn command(&self, listen: SocketAddr) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_clarateach"));
+        let program = env!("CARGO_BIN_EXE_clarateach");
+        let mut command = match &self.socket {
+            None => Command::new(program),
+            // systemd's way: descriptor 3, and whose it is (sd_listen_fds(3)).
+            Some(_) => {
+                let script = "LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" \"$@\" 3<&0 0</dev/null";
+                let mut command = Command::new("/bin/sh");
+                command.args(["-c", script, program]);
+                command
+            }
+        };
+        let input = self.socket.as_ref().map_or_else(Stdio::null, |socket| {
+            Stdio::from(std::os::fd::OwnedFd::from(socket.try_clone().unwrap()))
+        });
         command
             .arg("serve")
             .args(["--listen", &listen.to_string(), "--data-dir"])
@@ -144,7 +170,7 @@ impl Served {
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("CLARATEACH_SEAT_SERVER", in_seat::server())
             .envs(self.environment.iter().cloned())
-            .stdin(Stdio::null())
+            .stdin(input)
             .kill_on_drop(true);
         command
     }
