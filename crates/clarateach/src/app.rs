@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::addresses::Addresses;
 use crate::auth::keys::{self, DataDirLock, PlatformKeys};
 use crate::auth::setup_link::{self, SetupLink};
+use crate::awake::Awake;
 use crate::browsers::Browsers;
 use crate::config::{Config, Isolation, ProviderKind};
 use crate::directory::Directory;
@@ -148,6 +149,13 @@ impl App {
             turns.await;
             Ok(())
         });
+        if config.provider == ProviderKind::Docker {
+            let awake = Awake::new("systemd-inhibit").keep(service.clone(), stop.clone());
+            tasks.spawn(async move {
+                awake.await;
+                Ok(())
+            });
+        }
         let standby = service.clone().keep_standby(stop.clone());
         tasks.spawn(async move {
             standby.await;

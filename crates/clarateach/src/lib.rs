@@ -27,6 +27,8 @@ pub mod reach;
 
 pub mod feed;
 
+mod awake;
+
 pub mod auth;
 
 pub mod error_codes;

@@ -37,7 +37,7 @@ pub struct Resources {
 impl Default for Resources {
     fn default() -> Self {
         Self {
-            memory_mib: 1024,
+            memory_mib: 512,
             cpu_millis: 1000,
             pids: 512,
             disk_mib: 2048,

@@ -98,8 +98,15 @@ async fn read_json<T: DeserializeOwned>(request: Request) -> Result<(T, Vec<u8>)
             let detail = text
                 .strip_prefix("Failed to deserialize the JSON body into the target type: ")
                 .unwrap_or(&text);
+            let field = field_of(&text);
+            if TIMES.contains(&field) {
+                return ApiError::invalid(
+                    field,
+                    "write the time with its date and zone: 2026-11-22T17:00:00Z, or 2026-11-22T18:00:00+01:00",
+                );
+            }
             ApiError::invalid(
-                field_of(&text),
+                field,
                 format!("the body is not what this call takes: {detail}"),
             )
         })?;
@@ -153,6 +160,9 @@ async fn read_body(mut body: axum::body::Body) -> Result<Vec<u8>, ApiError> {
         )),
     }
 }
+
+/// Fields that are times.
+const TIMES: [&str; 2] = ["starts_at", "ends_at"];
 
 /// The field that serde names between backquotes, or the whole body.
 fn field_of(text: &str) -> &str {

@@ -5,13 +5,12 @@ use std::iter::Sum;
 
 use super::{BrowserPolicy, Resources};
 
-/// Limits are there for the one seat that goes astray; a class uses a part of them. A default seat counts
-/// with 256 MiB of memory, 256 MiB of disk and 128 processes: see the sizing table of docs/performance.md.
-const MEMORY_PART: u64 = 4;
+/// Disks are sparse, and a full one costs nobody a process: a seat counts with a part of its size.
 const DISK_PART: u64 = 8;
-const PIDS_PART: u64 = 4;
+/// What a class uses of its seats' memory and processes, of which it may use all at any time.
+const USED_PART: u64 = 4;
 
-/// What a browser counts with beside its seat: a quarter of its limits as well, and a little more than
+/// What a browser counts with beside its seat: a quarter of its limits, and a little more than
 /// Firefox with a small page and its picture was seen to use. A frozen one keeps its memory.
 const BROWSER: Amounts = Amounts {
     memory_mib: 512,
@@ -31,13 +30,14 @@ pub struct Amounts {
 }
 
 impl Amounts {
-    /// What so many seats count with: a part of what they may use.
+    /// What so many seats count with: all the memory and processes that they may use, so that none loses
+    /// a program for another's sake while it keeps to its own limits.
     #[must_use]
     pub fn of(seats: u64, each: Resources) -> Self {
         Self {
-            memory_mib: seats * u64::from(each.memory_mib).div_ceil(MEMORY_PART),
+            memory_mib: seats * u64::from(each.memory_mib),
             disk_mib: seats * u64::from(each.disk_mib).div_ceil(DISK_PART),
-            pids: seats * u64::from(each.pids).div_ceil(PIDS_PART),
+            pids: seats * u64::from(each.pids),
         }
     }
 
@@ -61,6 +61,15 @@ impl Amounts {
             memory_mib: browsers * BROWSER.memory_mib,
             disk_mib: browsers * BROWSER.disk_mib,
             pids: browsers * BROWSER.pids,
+        }
+    }
+
+    /// What a class uses that may use this much.
+    fn shared(self) -> Self {
+        Self {
+            memory_mib: self.memory_mib.div_ceil(USED_PART),
+            disk_mib: self.disk_mib,
+            pids: self.pids.div_ceil(USED_PART),
         }
     }
 
@@ -154,6 +163,17 @@ impl Capacity {
         self.seats_left_with(taken, (each, BrowserPolicy::Off))
     }
 
+    /// How many seats more it holds as long as no class uses more than a quarter of its limits.
+    #[must_use]
+    pub fn seats_left_sharing(
+        &self,
+        taken: Amounts,
+        (each, browser): (Resources, BrowserPolicy),
+    ) -> u64 {
+        let each = Amounts::with_browsers(1, each, browser);
+        self.fit(taken.shared(), each.shared())
+    }
+
     /// The same for seats whose browsers run as the policy says.
     #[must_use]
     pub fn seats_left_with(
@@ -161,8 +181,11 @@ impl Capacity {
         taken: Amounts,
         (each, browser): (Resources, BrowserPolicy),
     ) -> u64 {
+        self.fit(taken, Amounts::with_browsers(1, each, browser))
+    }
+
+    fn fit(&self, taken: Amounts, each: Amounts) -> u64 {
         let left = self.for_seats.without(taken);
-        let each = Amounts::with_browsers(1, each, browser);
         let fit = |left: u64, each: u64| left / each.max(1);
         fit(left.memory_mib, each.memory_mib)
             .min(fit(left.disk_mib, each.disk_mib))
@@ -184,14 +207,18 @@ mod tests {
     fn what_runs_out_first_decides() {
         let machine = Capacity::of_machine(MACHINE);
         let each = Resources::default();
-        assert_eq!(machine.seats_left(Amounts::default(), each), 57);
+        assert_eq!(machine.seats_left(Amounts::default(), each), 28, "memory");
+        let sharing = machine.seats_left_sharing(Amounts::default(), (each, BrowserPolicy::Off));
+        assert_eq!(sharing, 60, "disk");
         let small = Resources {
             memory_mib: 128,
+            pids: 128,
             ..each
         };
         assert_eq!(machine.seats_left(Amounts::default(), small), 60, "disk");
         let tiny = Resources {
             disk_mib: 64,
+            memory_mib: 32,
             ..small
         };
         assert_eq!(
@@ -225,10 +252,10 @@ mod tests {
     fn the_last_seat_that_fits_is_admitted_and_no_other() {
         let machine = Capacity::of_machine(MACHINE);
         let each = Resources::default();
-        for taken in 0..=57 {
+        for taken in 0..=28 {
             let taken_by = Amounts::of(taken, each);
             let left = machine.seats_left(taken_by, each);
-            assert_eq!(left, 57 - taken);
+            assert_eq!(left, 28 - taken);
             assert!(machine.admits(taken_by, Amounts::of(left, each)));
             assert!(!machine.admits(taken_by, Amounts::of(left + 1, each)));
         }

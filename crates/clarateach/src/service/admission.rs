@@ -1,6 +1,7 @@
 //! Admission: what this machine can hold, as the API, `doctor` and creating workshops know it.
 //!
-//! Every seat counts with a part of its limits, used or not ([`Amounts::of`]). More than fits needs an explicit yes.
+//! Every seat counts with all that its limits allow, used or not ([`Amounts::of`]): nothing inside its own
+//! limits is ended for another. More than fits needs an explicit yes.
 
 use super::{Error, Service, StandbyView};
 use crate::model::{Amounts, BrowserPolicy, Capacity, Resources, WorkshopKind};
@@ -65,10 +66,38 @@ impl Service {
             return Ok(());
         }
         let left = machine.seats_left_with(taken, (each, browser));
+        let sharing = machine.seats_left_sharing(taken, (each, browser));
         Err(Error::Conflict {
             code: "overcommit",
             message: format!(
-                "{seats} more seats need {more}; this machine has {} for seats, and those that are there need {taken}: {left} more fit. Take fewer seats or smaller limits, end a workshop, or say that it may be overcommitted",
+                "{seats} more seats need {more}; this machine has {} for seats, and those that are there need {taken}: {left} more fit for certain. Take fewer seats or smaller limits, end a workshop, or say that it may be overcommitted: as long as seats use a quarter of their limits {sharing} more fit, and when memory runs out the kernel ends programs in the seats that use most",
+                machine.for_seats
+            ),
+        })
+    }
+
+    /// Whether a workshop for later could be made on this machine if it had nothing else to do.
+    pub(super) async fn admit_later(
+        &self,
+        seats: u16,
+        (each, browser): (Resources, BrowserPolicy),
+        overcommit: Overcommit,
+    ) -> Result<(), Error> {
+        if [overcommit, self.inner.overcommit].contains(&Overcommit::Allow) {
+            return Ok(());
+        }
+        let Some(machine) = self.machine().await? else {
+            return Ok(());
+        };
+        let more = Amounts::with_browsers(u64::from(seats), each, browser);
+        if machine.admits(Amounts::default(), more) {
+            return Ok(());
+        }
+        let fit = machine.seats_left_with(Amounts::default(), (each, browser));
+        Err(Error::Conflict {
+            code: "overcommit",
+            message: format!(
+                "{seats} seats need {more}; this machine has {} for seats: {fit} fit for certain, even with nothing else on it. Take fewer seats or smaller limits, or say that it may be overcommitted",
                 machine.for_seats
             ),
         })

@@ -12,8 +12,8 @@ use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 
 use self::ends::{Deed, Ends};
-use super::{Error, Service, WorkshopView};
-use crate::model::{EndWarning, Workshop, WorkshopStatus};
+use super::{Error, Overcommit, Service, WorkshopView};
+use crate::model::{EndWarning, Reason, Workshop, WorkshopStatus};
 
 /// How often the clock is looked at.
 const TICK: Duration = Duration::from_secs(1);
@@ -62,14 +62,16 @@ impl Service {
     async fn look_at_the_clock(&self, ends: &mut Ends) -> Result<(), Error> {
         let (wall, now) = (OffsetDateTime::now_utc(), Instant::now());
         let store = &self.inner.store;
-        for id in store
+        for (id, overcommit) in store
             .workshops_to_start(wall + self.inner.schedule.lead)
             .await?
         {
-            store
-                .set_workshop_status(id, WorkshopStatus::Provisioning, None)
-                .await?;
-            self.inner.orchestrator.wake(id);
+            let overcommit = if overcommit {
+                Overcommit::Allow
+            } else {
+                Overcommit::Refuse
+            };
+            self.start_scheduled(id, overcommit).await?;
         }
         let stored = store.ends().await?;
         for deed in ends.look((wall, now), &stored) {
@@ -80,6 +82,39 @@ impl Service {
                 self.inner.orchestrator.wake(id);
             }
         }
+        Ok(())
+    }
+
+    /// Has a scheduled workshop made, if it fits now; else says why not, and it is tried again.
+    async fn start_scheduled(&self, id: WorkshopId, overcommit: Overcommit) -> Result<(), Error> {
+        let store = &self.inner.store;
+        let Some(workshop) = store.workshop(id).await? else {
+            return Ok(());
+        };
+        let seats = u16::try_from(store.seats(id).await?.len()).unwrap_or(u16::MAX);
+        let _until_stored = self.inner.admitting.lock().await;
+        let each = (workshop.spec.resources, workshop.spec.browser);
+        let reason = match self.admit(seats, each, overcommit).await {
+            Ok(()) => None,
+            Err(Error::Conflict { code, message }) => Some(Reason::new(
+                code,
+                format!("its seats can't be made yet, and are as soon as they fit: {message}"),
+            )),
+            Err(Error::Unavailable(reason)) => Some(reason),
+            Err(error) => return Err(error),
+        };
+        let status = match &reason {
+            None => WorkshopStatus::Provisioning,
+            Some(_) => WorkshopStatus::Scheduled,
+        };
+        if (status, &reason) == (workshop.status, &workshop.reason) {
+            return Ok(());
+        }
+        if let Some(reason) = &reason {
+            tracing::warn!(workshop = %id, reason = reason.message, "a scheduled workshop has to wait");
+        }
+        store.set_workshop_status(id, status, reason).await?;
+        self.inner.orchestrator.wake(id);
         Ok(())
     }
 

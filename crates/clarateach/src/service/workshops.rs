@@ -191,7 +191,14 @@ impl Service {
         count: u16,
         overcommit: Overcommit,
     ) -> Result<WorkshopView, Error> {
-        check_seats("count", count)?;
+        if !(1..=MAX_SEATS).contains(&count) {
+            return Err(Error::invalid(
+                "count",
+                format!(
+                    "say how many seats to add: 1 to {MAX_SEATS}, and no more than {MAX_SEATS} with those that are there"
+                ),
+            ));
+        }
         let _in_order = self.inner.locking.lock().await;
         let before = self.workshop(id).await?;
         if before.workshop.status == WorkshopStatus::Ending {

@@ -136,7 +136,18 @@ CREATE TABLE kept_disks (
 /// Workshops that are made ahead and nobody's yet.
 const STANDBY: &str = "ALTER TABLE workshops ADD COLUMN standby INTEGER NOT NULL DEFAULT 0;";
 
-const MIGRATIONS: [&str; 6] = [TABLES, API_ACCESS, OWN_ORIGINS, LOCKS, KEPT_DISKS, STANDBY];
+/// What may be overcommitted when it is made, although that is later.
+const OVERCOMMIT: &str = "ALTER TABLE workshops ADD COLUMN overcommit INTEGER NOT NULL DEFAULT 0;";
+
+const MIGRATIONS: [&str; 7] = [
+    TABLES,
+    API_ACCESS,
+    OWN_ORIGINS,
+    LOCKS,
+    KEPT_DISKS,
+    STANDBY,
+    OVERCOMMIT,
+];
 
 /// Refuses a database that a newer version wrote; leaves it as it is.
 pub(super) fn refuse_newer(connection: &Connection, path: &Path) -> Result<(), StoreError> {

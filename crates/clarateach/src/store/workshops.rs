@@ -198,14 +198,30 @@ impl Store {
     pub async fn workshops_to_start(
         &self,
         starting: OffsetDateTime,
-    ) -> Result<Vec<WorkshopId>, StoreError> {
+    ) -> Result<Vec<(WorkshopId, bool)>, StoreError> {
         let starting = rows::millis(starting);
         self.read("look for workshops that start", move |db| {
             db.prepare_cached(
-                "SELECT id FROM workshops WHERE status = 'scheduled' AND starts_at <= ?1",
+                "SELECT id, overcommit FROM workshops
+                 WHERE status = 'scheduled' AND starts_at <= ?1 ORDER BY starts_at, created_at",
             )?
-            .query_map([starting], |row| rows::parse(row, "id"))?
+            .query_map([starting], |row| {
+                Ok((rows::parse(row, "id")?, row.get("overcommit")?))
+            })?
             .collect()
+        })
+        .await
+    }
+
+    /// Remembers of a scheduled workshop that it may be overcommitted when it is made.
+    ///
+    /// # Errors
+    /// When the write fails.
+    pub async fn allow_overcommit(&self, id: WorkshopId) -> Result<(), StoreError> {
+        self.write("store that a workshop may be overcommitted", move |db| {
+            db.prepare_cached("UPDATE workshops SET overcommit = 1 WHERE id = ?1")?
+                .execute([id.to_string()])?;
+            Ok(())
         })
         .await
     }

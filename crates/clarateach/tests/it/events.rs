@@ -144,10 +144,10 @@ async fn making_a_workshop_is_told_in_percent_that_never_fall() {
             .iter()
             .filter_map(|it| it["percent"].as_u64())
             .collect();
-        assert!(percents.is_sorted() && percents.len() > 5, "{percents:?}");
+        assert!(percents.is_sorted() && percents.len() > 3, "{percents:?}");
         assert!(percents.iter().all(|it| *it < 100), "{percents:?}");
         let phases: Vec<&str> = told.iter().filter_map(|it| it["phase"].as_str()).collect();
-        for phase in ["image", "create", "bind"] {
+        for phase in ["image", "create"] {
             assert!(phases.contains(&phase), "{phase}: {phases:?}");
         }
         let fetching = told.iter().find(|it| it["pulled"]["bytes"] == 250_000);

@@ -106,7 +106,7 @@ async fn what_is_not_alike_is_made_for_itself() {
             json!({"name": "Class", "seats": 3}),
             json!({"name": "Class", "seats": 1, "image": "other:1"}),
             json!({"name": "Class", "seats": 1, "egress": "none"}),
-            json!({"name": "Class", "seats": 1, "resources": {"memory_mb": 512}}),
+            json!({"name": "Class", "seats": 1, "resources": {"memory_mb": 768}}),
             json!({"name": "Class", "seats": 1, "browser": "off"}),
             json!({"name": "Class", "seats": 1, "starts_at": "2099-01-01T00:00:00Z"}),
         ] {

@@ -8,7 +8,7 @@ use bollard::models::{SystemInfo, SystemVersion};
 
 use super::connect::{Engine, READ};
 use super::{DockerProvider, firewall, network, resolvers, versions};
-use crate::model::{Amounts, Resources};
+use crate::model::{Amounts, BrowserPolicy, Resources};
 use crate::provider::{Finding, Level, ProviderError, ProviderReport};
 
 /// What workshops use that name no image.
@@ -124,8 +124,10 @@ impl DockerProvider {
             }
         };
         let fit = machine.seats_left(Amounts::default(), Resources::default());
+        let each = (Resources::default(), BrowserPolicy::Off);
+        let sharing = machine.seats_left_sharing(Amounts::default(), each);
         let message = format!(
-            "{fit} seats of the default size fit on this machine ({} for seats)",
+            "{fit} seats of the default size fit on this machine for certain ({} for seats), {sharing} while none uses more than a quarter of its limits",
             machine.for_seats
         );
         if fit > 0 {

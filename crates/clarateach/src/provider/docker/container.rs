@@ -41,6 +41,9 @@ const OPEN_FILES: i64 = 16_384;
 const TMP_MIB: u32 = 256;
 const VOLUME_MIB: u32 = 64;
 const SHM_MIB: u32 = 64;
+/// Where the machine itself runs out of memory the kernel takes a seat's program before the server and
+/// the engine (proc_pid_oom_score_adj(5)).
+const OOM_SCORE: i64 = 300;
 /// The in-seat server saves nothing when it stops.
 const STOP_SECONDS: i32 = 2;
 
@@ -166,6 +169,7 @@ impl Plan<'_> {
         HostConfig {
             memory: Some(limits.memory),
             memory_swap: Some(limits.memory),
+            oom_score_adj: Some(OOM_SCORE),
             nano_cpus: Some(limits.nano_cpus),
             pids_limit: Some(limits.pids),
             ulimits: Some(vec![ulimit("nofile", OPEN_FILES), ulimit("core", 0)]),

@@ -23,6 +23,9 @@ use crate::provider::{BrowserStatus, Instance};
 
 /// What one browser may use: a page of some weight, and its picture encoded 25 times a second.
 const MEMORY_MIB: i64 = 2048;
+/// It counts with less than its limit: where the machine runs out of memory the kernel takes it first,
+/// before any seat's program (proc_pid_oom_score_adj(5)).
+const OOM_SCORE: i64 = 900;
 const CPU_MILLIS: u32 = 1500;
 const PIDS: i64 = 512;
 /// Firefox hands pictures from process to process here.
@@ -104,6 +107,7 @@ impl Plan<'_> {
             network_mode: Some(format!("container:{}", self.seat.id)),
             memory: Some(memory),
             memory_swap: Some(memory),
+            oom_score_adj: Some(OOM_SCORE),
             nano_cpus: Some(i64::from(cpu_millis) * 1_000_000),
             pids_limit: Some(PIDS),
             ulimits: Some(vec![ulimit("nofile", OPEN_FILES), ulimit("core", 0)]),

@@ -137,11 +137,19 @@ impl Service {
             .await
             .map_err(|error| Error::Unavailable(error.reason()))?;
         let in_order = self.inner.admitting.lock().await;
-        if workshop.status == WorkshopStatus::Provisioning {
-            let each = (workshop.spec.resources, workshop.spec.browser);
+        let each = (workshop.spec.resources, workshop.spec.browser);
+        let is_later = workshop.status == WorkshopStatus::Scheduled;
+        if is_later {
+            // It is admitted when it is made.
+            self.admit_later(request.seats, each, request.overcommit)
+                .await?;
+        } else {
             self.admit(request.seats, each, request.overcommit).await?;
         }
         let inserted = self.insert(workshop, request.seats, key.clone()).await?;
+        if let (Ok(id), true, Overcommit::Allow) = (&inserted, is_later, request.overcommit) {
+            self.inner.store.allow_overcommit(*id).await?;
+        }
         drop(in_order);
         let id = match inserted {
             Ok(id) => id,
