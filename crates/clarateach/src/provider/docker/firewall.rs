@@ -48,9 +48,7 @@ pub(super) struct Rules<'a> {
 impl Rules<'_> {
     /// Puts the rules in force in place of the table's earlier ones.
     pub(super) async fn assert(&self) -> Result<(), CommandError> {
-        command::run_with_input("nft", &["-f", "-"], &self.render())
-            .await
-            .map(drop)
+        nft(&["-f", "-"], &self.render()).await.map(drop)
     }
 
     /// The rules as one nft transaction.
@@ -154,7 +152,7 @@ pub(super) async fn workshops(instance: &InstanceId) -> Result<Vec<WorkshopId>, 
 
 /// Every table of this installation, whatever it is for.
 pub(super) async fn tables(instance: &InstanceId) -> Result<Vec<String>, CommandError> {
-    let tables = command::run("nft", &["list", "tables", "inet"]).await?;
+    let tables = nft(&["list", "tables", "inet"], "").await?;
     Ok(tables
         .lines()
         .filter_map(|line| line.strip_prefix("table inet "))
@@ -172,9 +170,15 @@ pub(super) async fn probe(instance: &InstanceId) -> Result<(), CommandError> {
 /// Naming a table before deleting it makes an absent one no error (`destroy` is newer than Debian 12).
 async fn delete_table(table: &str) -> Result<(), CommandError> {
     let rules = format!("table inet {table}\ndelete table inet {table}\n");
-    command::run_with_input("nft", &["-f", "-"], &rules)
-        .await
-        .map(drop)
+    nft(&["-f", "-"], &rules).await.map(drop)
+}
+
+/// One at a time: each reads the whole rule set first, and begins again whenever another changed it meanwhile. Sixty at
+/// once took each other's time until they ran out of it (seen).
+async fn nft(arguments: &[&str], input: &str) -> Result<String, CommandError> {
+    static ONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+    let _alone = ONE.lock().await;
+    command::run_with_input("nft", arguments, input).await
 }
 
 fn list<T: ToString>(items: &[T]) -> String {
