@@ -102,13 +102,17 @@ async fn seats_for_a_portal_beside_a_class() {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("orchestrator");
         let mut portal = Orchestrator::start(&data, &[]).await;
-        let seats = "/workshops/ws-123/seats";
+        // A name that is no id of ours, and each run's own: what a failed one left has another.
+        let name = format!("portal.{}", class.id());
+        let workshop = &format!("/workshops/{name}");
+        let seats = &format!("{workshop}/seats");
+        let first = &format!("{seats}/1");
         let wish = json!({"seat": 1, "api_key": "sk-portal"});
 
         let made = portal.post(seats, wish.clone()).await;
         assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
         let seat = made.json();
-        assert_eq!(seat["workshop"], "ws-123");
+        assert_eq!(seat["workshop"], name);
         assert_eq!(
             (&seat["seat"], &seat["status"]),
             (&json!(1), &json!("running"))
@@ -120,9 +124,7 @@ async fn seats_for_a_portal_beside_a_class() {
         assert_eq!((again.status, again.json()), (StatusCode::OK, seat.clone()));
         let listed = portal.ask(Method::GET, seats, "").await;
         assert_eq!(listed.json(), json!([seat]));
-        let one = portal
-            .ask(Method::GET, "/workshops/ws-123/seats/1", "")
-            .await;
+        let one = portal.ask(Method::GET, first, "").await;
         assert_eq!(one.json(), seat);
 
         let mut terminal = portal.terminal(seats, &seat).await;
@@ -150,8 +152,11 @@ async fn seats_for_a_portal_beside_a_class() {
         assert_eq!(taken.status, StatusCode::SERVICE_UNAVAILABLE, "{taken:?}");
         let removed = portal.ask(Method::DELETE, &theirs, "").await;
         assert_eq!(removed.status, StatusCode::NO_CONTENT, "{removed:?}");
+        // Nobody read the class's terminals meanwhile; the shell behind them is the same.
+        let epoch = class.terminal.epoch.clone();
+        class.terminal = class.learner.terminal().await;
+        assert_eq!(class.terminal.epoch, epoch, "another shell");
         class.terminal.answers("echo $((40 + 4))", "44").await;
-        class.neighbour_noticed_nothing().await;
         class.is_isolated().await;
 
         // Nor is the portal's the class's: the server sweeps, restarts, and leaves it alone.
@@ -164,10 +169,7 @@ async fn seats_for_a_portal_beside_a_class() {
         // A seat that stopped is told, and started again where it is asked for.
         let id = seat["id"].as_str().unwrap();
         host("docker", &["kill", id]);
-        let stopped = portal
-            .ask(Method::GET, "/workshops/ws-123/seats/1", "")
-            .await
-            .json();
+        let stopped = portal.ask(Method::GET, first, "").await.json();
         assert_eq!(
             (&stopped["status"], &stopped["reason"]["code"]),
             (&json!("stopped"), &json!("killed"))
@@ -180,18 +182,14 @@ async fn seats_for_a_portal_beside_a_class() {
         shows_key(&mut terminal, "sk-second").await;
 
         for _ in 0..2 {
-            let removed = portal
-                .ask(Method::DELETE, "/workshops/ws-123/seats/1", "")
-                .await;
+            let removed = portal.ask(Method::DELETE, first, "").await;
             assert_eq!(removed.status, StatusCode::NO_CONTENT, "{removed:?}");
-            let gone = portal
-                .ask(Method::GET, "/workshops/ws-123/seats/1", "")
-                .await;
+            let gone = portal.ask(Method::GET, first, "").await;
             assert_eq!(gone.status, StatusCode::NOT_FOUND);
         }
         portal.post(seats, json!({"seat": 2})).await;
         for _ in 0..2 {
-            let removed = portal.ask(Method::DELETE, "/workshops/ws-123", "").await;
+            let removed = portal.ask(Method::DELETE, workshop, "").await;
             assert_eq!(removed.status, StatusCode::NO_CONTENT, "{removed:?}");
         }
         assert_eq!(portal.ask(Method::GET, seats, "").await.json(), json!([]));
