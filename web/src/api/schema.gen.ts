@@ -848,7 +848,7 @@ export interface components {
             /**
              * Format: int32
              * @description Memory without swap, MiB.
-             * @default 1024
+             * @default 512
              */
             memory_mb: number;
             /**
