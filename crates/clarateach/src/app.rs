@@ -31,7 +31,7 @@ use crate::reach::Reach;
 use crate::recovery::{self, Adopted};
 use crate::room::Room;
 use crate::seat_runtime;
-use crate::server::Server;
+use crate::server::{self, Server};
 use crate::service::{self, Service};
 use crate::store::{self, Store, StoreError};
 
@@ -84,7 +84,7 @@ impl App {
             config.data_dir.display()
         );
         let store = Store::open(&config.data_dir)?;
-        let listener = listener(config.listen).await?;
+        let listener = listener(config.listen)?;
         let listen = listener
             .local_addr()
             .context("the listener has no address")?;
@@ -265,7 +265,7 @@ impl App {
 
 /// The socket that whoever started this process has opened and holds (systemd's socket activation,
 /// sd_listen_fds(3)): who connects during a restart waits in its queue. Otherwise a new one.
-async fn listener(listen: SocketAddr) -> anyhow::Result<TcpListener> {
+fn listener(listen: SocketAddr) -> anyhow::Result<TcpListener> {
     let given = ListenFd::from_env().take_tcp_listener(0).context(
         "the socket that was handed over (LISTEN_FDS) is no TCP listener. Hint: ListenStream=127.0.0.1:8080 in clarateach.socket",
     )?;
@@ -275,7 +275,7 @@ async fn listener(listen: SocketAddr) -> anyhow::Result<TcpListener> {
         tracing::info!(listen = %listener.local_addr()?, "listening on the socket that was handed over");
         return Ok(listener);
     }
-    TcpListener::bind(listen).await.with_context(|| {
+    server::bind(listen).with_context(|| {
         format!("cannot listen on {listen}. Hint: stop what uses it, or choose another --listen")
     })
 }

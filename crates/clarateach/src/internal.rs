@@ -28,6 +28,7 @@ use crate::model::{BrowserPolicy, EgressPolicy, Resources, WorkshopSpec};
 use crate::orchestrator::Settings;
 use crate::orchestrator::direct::Direct;
 use crate::provider::Provider;
+use crate::server;
 pub use door::Secret;
 pub use routes::openapi_json;
 
@@ -87,7 +88,7 @@ impl Internal {
         refuse_servers_data(&config.data_dir)?;
         let data_dir = keys::lock_data_dir(&config.data_dir)?;
         let keys = PlatformKeys::load_or_create(&config.data_dir)?;
-        let listener = TcpListener::bind(config.listen).await.with_context(|| {
+        let listener = server::bind(config.listen).with_context(|| {
             format!(
                 "cannot listen on {}. Hint: stop what uses it (`clarateach serve` has the same default), or choose another --listen",
                 config.listen

@@ -30,7 +30,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use tracing::Instrument;
@@ -321,6 +321,22 @@ impl Server {
         };
         answer.instrument(span).await
     }
+}
+
+/// A listener whose queue holds a whole class at once. The usual one holds 128 connections; who comes beyond
+/// them is heard a second later (tcp(7), `net.core.somaxconn` and `SYN` retransmission).
+///
+/// # Errors
+/// When the address is in use, or isn't this machine's.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    const QUEUED: u32 = 4096;
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(QUEUED)
 }
 
 /// What is known of a connection, for each of its requests.

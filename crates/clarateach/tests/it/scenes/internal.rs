@@ -98,118 +98,119 @@ async fn shows_key(terminal: &mut TerminalClient, key: &str) {
 
 #[tokio::test]
 async fn seats_for_a_portal_beside_a_class() {
-    classroom::scene(async |class: &mut Classroom| {
-        let folder = tempfile::tempdir().unwrap();
-        let data = folder.path().join("orchestrator");
-        let mut portal = Orchestrator::start(&data, &[]).await;
-        // A name that is no id of ours, and each run's own: what a failed one left has another.
-        let name = format!("portal.{}", class.id());
-        let workshop = &format!("/workshops/{name}");
-        let seats = &format!("{workshop}/seats");
-        let first = &format!("{seats}/1");
-        let wish = json!({"seat": 1, "api_key": "sk-portal"});
+    classroom::scene(async |class: &mut Classroom| Box::pin(beside(class)).await).await;
+}
 
-        let made = portal.post(seats, wish.clone()).await;
-        assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
-        let seat = made.json();
-        assert_eq!(seat["workshop"], name);
-        assert_eq!(
-            (&seat["seat"], &seat["status"]),
-            (&json!(1), &json!("running"))
-        );
-        let ip = seat["ip"].as_str().unwrap();
-        assert_eq!(seat["endpoint"], format!("http://{ip}:3002"));
-        assert_eq!(seat["endpoints"]["terminal"], format!("{ip}:3001"));
-        let again = portal.post(seats, wish).await;
-        assert_eq!((again.status, again.json()), (StatusCode::OK, seat.clone()));
-        let listed = portal.ask(Method::GET, seats, "").await;
-        assert_eq!(listed.json(), json!([seat]));
-        let one = portal.ask(Method::GET, first, "").await;
-        assert_eq!(one.json(), seat);
+async fn beside(class: &mut Classroom) {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("orchestrator");
+    let mut portal = Orchestrator::start(&data, &[]).await;
+    // A name that is no id of ours, and each run's own: what a failed one left has another.
+    let name = format!("portal.{}", class.id());
+    let workshop = &format!("/workshops/{name}");
+    let seats = &format!("{workshop}/seats");
+    let first = &format!("{seats}/1");
+    let wish = json!({"seat": 1, "api_key": "sk-portal"});
 
-        let mut terminal = portal.terminal(seats, &seat).await;
-        shows_key(&mut terminal, "sk-portal").await;
-        terminal.type_text("mark=$((6 * 7))\r").await;
+    let made = portal.post(seats, wish.clone()).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
+    let seat = made.json();
+    assert_eq!(seat["workshop"], name);
+    assert_eq!(
+        (&seat["seat"], &seat["status"]),
+        (&json!(1), &json!("running"))
+    );
+    let ip = seat["ip"].as_str().unwrap();
+    assert_eq!(seat["endpoint"], format!("http://{ip}:3002"));
+    assert_eq!(seat["endpoints"]["terminal"], format!("{ip}:3001"));
+    let again = portal.post(seats, wish).await;
+    assert_eq!((again.status, again.json()), (StatusCode::OK, seat.clone()));
+    let listed = portal.ask(Method::GET, seats, "").await;
+    assert_eq!(listed.json(), json!([seat]));
+    let one = portal.ask(Method::GET, first, "").await;
+    assert_eq!(one.json(), seat);
 
-        // Stateless: another process on the same data, and the seat is as it was.
-        portal.child.kill().await.unwrap();
-        let portal = Orchestrator::start(&data, &[]).await;
-        let listed = portal.ask(Method::GET, seats, "").await;
-        assert_eq!(listed.json(), json!([seat]));
-        let again = portal.post(seats, json!({"seat": 1})).await;
-        assert_eq!((again.status, again.json()), (StatusCode::OK, seat.clone()));
-        terminal.type_text("echo still $mark\r").await;
-        terminal.wait_for("still 42").await;
+    let mut terminal = portal.terminal(seats, &seat).await;
+    shows_key(&mut terminal, "sk-portal").await;
+    terminal.type_text("mark=$((6 * 7))\r").await;
 
-        // The class's workshop is not the portal's: nothing to see, nothing to remove.
-        let theirs = format!("/workshops/{}", class.id());
-        let their_seats = format!("{theirs}/seats");
-        assert_eq!(
-            portal.ask(Method::GET, &their_seats, "").await.json(),
-            json!([])
-        );
-        let taken = portal.post(&their_seats, json!({"seat": 1})).await;
-        assert_eq!(taken.status, StatusCode::SERVICE_UNAVAILABLE, "{taken:?}");
-        let removed = portal.ask(Method::DELETE, &theirs, "").await;
+    // Stateless: another process on the same data, and the seat is as it was.
+    portal.child.kill().await.unwrap();
+    let portal = Orchestrator::start(&data, &[]).await;
+    let listed = portal.ask(Method::GET, seats, "").await;
+    assert_eq!(listed.json(), json!([seat]));
+    let again = portal.post(seats, json!({"seat": 1})).await;
+    assert_eq!((again.status, again.json()), (StatusCode::OK, seat.clone()));
+    terminal.type_text("echo still $mark\r").await;
+    terminal.wait_for("still 42").await;
+
+    // The class's workshop is not the portal's: nothing to see, nothing to remove.
+    let theirs = format!("/workshops/{}", class.id());
+    let their_seats = format!("{theirs}/seats");
+    assert_eq!(
+        portal.ask(Method::GET, &their_seats, "").await.json(),
+        json!([])
+    );
+    let taken = portal.post(&their_seats, json!({"seat": 1})).await;
+    assert_eq!(taken.status, StatusCode::SERVICE_UNAVAILABLE, "{taken:?}");
+    let removed = portal.ask(Method::DELETE, &theirs, "").await;
+    assert_eq!(removed.status, StatusCode::NO_CONTENT, "{removed:?}");
+    // Nobody read the class's terminals meanwhile; the shell behind them is the same.
+    let epoch = class.terminal.epoch.clone();
+    class.terminal = class.learner.terminal().await;
+    assert_eq!(class.terminal.epoch, epoch, "another shell");
+    class.terminal.answers("echo $((40 + 4))", "44").await;
+    class.is_isolated().await;
+
+    // Nor is the portal's the class's: the server sweeps, restarts, and leaves it alone.
+    class.served.kill().await;
+    class.served.start_again().await;
+    class.learner.is_served().await;
+    terminal.type_text("echo and $mark\r").await;
+    terminal.wait_for("and 42").await;
+
+    // A seat that stopped is told, and started again where it is asked for.
+    let id = seat["id"].as_str().unwrap();
+    host("docker", &["kill", id]);
+    let stopped = portal.ask(Method::GET, first, "").await.json();
+    assert_eq!(
+        (&stopped["status"], &stopped["reason"]["code"]),
+        (&json!("stopped"), &json!("killed"))
+    );
+    let wish = json!({"seat": 1, "api_key": "sk-second"});
+    let started = portal.post(seats, wish).await;
+    assert_eq!(started.status, StatusCode::OK, "{started:?}");
+    assert_ne!(started.json()["incarnation"], seat["incarnation"]);
+    let mut terminal = portal.terminal(seats, &started.json()).await;
+    shows_key(&mut terminal, "sk-second").await;
+
+    for _ in 0..2 {
+        let removed = portal.ask(Method::DELETE, first, "").await;
         assert_eq!(removed.status, StatusCode::NO_CONTENT, "{removed:?}");
-        // Nobody read the class's terminals meanwhile; the shell behind them is the same.
-        let epoch = class.terminal.epoch.clone();
-        class.terminal = class.learner.terminal().await;
-        assert_eq!(class.terminal.epoch, epoch, "another shell");
-        class.terminal.answers("echo $((40 + 4))", "44").await;
-        class.is_isolated().await;
+        let gone = portal.ask(Method::GET, first, "").await;
+        assert_eq!(gone.status, StatusCode::NOT_FOUND);
+    }
+    portal.post(seats, json!({"seat": 2})).await;
+    for _ in 0..2 {
+        let removed = portal.ask(Method::DELETE, workshop, "").await;
+        assert_eq!(removed.status, StatusCode::NO_CONTENT, "{removed:?}");
+    }
+    assert_eq!(portal.ask(Method::GET, seats, "").await.json(), json!([]));
+    let instance = std::fs::read_to_string(data.join("keys/instance")).unwrap();
+    let label = format!("label=clarateach.instance={}", &instance[..8]);
+    assert_eq!(host("docker", &["ps", "-aq", "--filter", &label]), "");
+    assert_eq!(
+        host("docker", &["network", "ls", "-q", "--filter", &label]),
+        ""
+    );
 
-        // Nor is the portal's the class's: the server sweeps, restarts, and leaves it alone.
-        class.served.kill().await;
-        class.served.start_again().await;
-        class.learner.is_served().await;
-        terminal.type_text("echo and $mark\r").await;
-        terminal.wait_for("and 42").await;
-
-        // A seat that stopped is told, and started again where it is asked for.
-        let id = seat["id"].as_str().unwrap();
-        host("docker", &["kill", id]);
-        let stopped = portal.ask(Method::GET, first, "").await.json();
-        assert_eq!(
-            (&stopped["status"], &stopped["reason"]["code"]),
-            (&json!("stopped"), &json!("killed"))
-        );
-        let wish = json!({"seat": 1, "api_key": "sk-second"});
-        let started = portal.post(seats, wish).await;
-        assert_eq!(started.status, StatusCode::OK, "{started:?}");
-        assert_ne!(started.json()["incarnation"], seat["incarnation"]);
-        let mut terminal = portal.terminal(seats, &started.json()).await;
-        shows_key(&mut terminal, "sk-second").await;
-
-        for _ in 0..2 {
-            let removed = portal.ask(Method::DELETE, first, "").await;
-            assert_eq!(removed.status, StatusCode::NO_CONTENT, "{removed:?}");
-            let gone = portal.ask(Method::GET, first, "").await;
-            assert_eq!(gone.status, StatusCode::NOT_FOUND);
-        }
-        portal.post(seats, json!({"seat": 2})).await;
-        for _ in 0..2 {
-            let removed = portal.ask(Method::DELETE, workshop, "").await;
-            assert_eq!(removed.status, StatusCode::NO_CONTENT, "{removed:?}");
-        }
-        assert_eq!(portal.ask(Method::GET, seats, "").await.json(), json!([]));
-        let instance = std::fs::read_to_string(data.join("keys/instance")).unwrap();
-        let label = format!("label=clarateach.instance={}", &instance[..8]);
-        assert_eq!(host("docker", &["ps", "-aq", "--filter", &label]), "");
-        assert_eq!(
-            host("docker", &["network", "ls", "-q", "--filter", &label]),
-            ""
-        );
-
-        let log = std::fs::read_to_string(data.with_extension("log")).unwrap();
-        for secret in ["sk-portal", "sk-second", SECRET] {
-            assert!(!log.contains(secret), "{secret:?} is in the log");
-        }
-        for line in log.lines() {
-            serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"));
-        }
-    })
-    .await;
+    let log = std::fs::read_to_string(data.with_extension("log")).unwrap();
+    for secret in ["sk-portal", "sk-second", SECRET] {
+        assert!(!log.contains(secret), "{secret:?} is in the log");
+    }
+    for line in log.lines() {
+        serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    }
 }
 
 const SIMULATED: [&str; 3] = ["--provider", "simulated", "--insecure-dev"];
