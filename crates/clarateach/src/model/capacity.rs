@@ -232,7 +232,7 @@ mod tests {
     #[test]
     fn browsers_are_counted_beside_their_seats() {
         let each = Resources::default();
-        for (gib, without, with_one_each) in [(8, 28, 9), (16, 57, 19), (64, 230, 76)] {
+        for (gib, without, with_one_each) in [(8, 14, 7), (16, 28, 14), (64, 115, 57)] {
             let machine = Capacity::of_machine(Amounts {
                 memory_mib: gib * 1024,
                 disk_mib: 1024 * 1024,
