@@ -236,7 +236,8 @@ mod tests {
             let machine = Capacity::of_machine(Amounts {
                 memory_mib: gib * 1024,
                 disk_mib: 1024 * 1024,
-                pids: 32_768,
+                // What systemd sets `kernel.pid_max` to; the kernel's own is 32,768, which ends at 60 seats.
+                pids: 4_194_304,
             });
             let nothing = Amounts::default();
             let fit = |policy| machine.seats_left_with(nothing, (each, policy));

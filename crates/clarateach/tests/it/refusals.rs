@@ -31,7 +31,7 @@ async fn bad_input_is_refused_by_field_with_nothing_half_made() {
             ("resources", json!({"memory_mb": 1})),
             ("egress", json!({"allow": ["10.0.0.0/40"]})),
             ("ends_at", json!("2020-01-01T00:00:00Z")),
-            ("browser", json!("always")),
+            ("browser", json!("sometimes")),
             ("colour", json!("red")),
         ] {
             let answer = instructor
