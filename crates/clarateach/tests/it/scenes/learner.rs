@@ -260,7 +260,7 @@ impl Terminal {
     }
 
     /// Takes what comes next; whether there was anything.
-    async fn hear(&mut self) -> bool {
+    pub(super) async fn hear(&mut self) -> bool {
         match self.socket.next().await {
             Some(Ok(Message::Binary(bytes))) => {
                 self.text += &String::from_utf8_lossy(&bytes);

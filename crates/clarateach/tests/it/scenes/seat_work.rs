@@ -130,7 +130,7 @@ async fn a_kill_for_want_of_memory_is_counted_and_the_terminal_lives_on() {
         assert_eq!(before, json!({"kills": 0, "last_at": null}));
         // The kernel chooses the learner's programs first.
         let scores = "echo scores $(cat /proc/1/oom_score_adj /proc/self/oom_score_adj)";
-        class.terminal.answers(scores, "scores 0 500").await;
+        class.terminal.answers(scores, "scores 300 800").await;
         class.terminal.answers("tail /dev/zero", "Killed").await;
         let counted = until("a counted kill", async || {
             let told = class.told("/stats").await["out_of_memory"].clone();
