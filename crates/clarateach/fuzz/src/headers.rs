@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use clarateach_protocol::origin::SeatPort;
-use http::header::{AUTHORIZATION, CONNECTION, HOST};
+use http::header::{AUTHORIZATION, CONNECTION, HOST, TE, TRAILER, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::addresses::{Naming, OwnHost};
@@ -89,6 +89,7 @@ fn to_seat(fields: &HeaderMap) {
         assert_eq!(values, [value], "{name} is ours to say");
         cleaned.remove(name);
     }
+    take_trailing(fields, &mut cleaned, true);
     no_hop_by_hop(fields, &cleaned);
     for name in cleaned.keys() {
         let is_ours = CREDENTIALS.contains(&name.as_str()) || is_claim(name);
@@ -101,6 +102,7 @@ fn to_seat(fields: &HeaderMap) {
 fn from_seat(fields: &HeaderMap) {
     let mut cleaned = fields.clone();
     clean_response(&mut cleaned);
+    take_trailing(fields, &mut cleaned, false);
     no_hop_by_hop(fields, &cleaned);
     let fence = [
         ("content-security-policy", "sandbox; default-src 'none'"),
@@ -142,6 +144,7 @@ fn to_program(fields: &HeaderMap, own: &OwnHost, port: SeatPort) {
         assert_eq!(values, [value], "{name} is ours to say");
         cleaned.remove(name);
     }
+    take_trailing(fields, &mut cleaned, true);
     no_hop_by_hop(fields, &cleaned);
     for name in cleaned.keys() {
         assert!(!is_claim(name), "{name} went to the program");
@@ -166,6 +169,7 @@ fn to_program(fields: &HeaderMap, own: &OwnHost, port: SeatPort) {
 fn from_program(fields: &HeaderMap, own: &OwnHost, port: SeatPort) {
     let mut cleaned = fields.clone();
     origin::clean_response(&mut cleaned, own, port);
+    take_trailing(fields, &mut cleaned, false);
     no_hop_by_hop(fields, &cleaned);
     for name in [
         "clear-site-data",
@@ -214,12 +218,45 @@ fn is_claim(name: &HeaderName) -> bool {
 
 /// What the sender's `Connection` names, beside the length.
 fn named(fields: &HeaderMap) -> HashSet<String> {
-    let values = fields.get_all(CONNECTION).iter();
+    let mut names = listed(fields, &CONNECTION);
+    names.remove("content-length");
+    names
+}
+
+/// Takes away what we say of trailers (RFC 9110, section 6.5), after a look at it: that they are taken, in
+/// requests alone, and which follow, of those that the sender announced behind chunks.
+fn take_trailing(fields: &HeaderMap, cleaned: &mut HeaderMap, is_request: bool) {
+    if is_request && cleaned.contains_key(TE) {
+        assert!(fields.contains_key(TE), "nobody asked for trailers");
+        for (name, value) in [(TE, "trailers"), (CONNECTION, "te")] {
+            let values: Vec<_> = cleaned.get_all(&name).iter().collect();
+            assert_eq!(values, [value], "{name} is ours to say");
+            cleaned.remove(name);
+        }
+    }
+    let Some(announced) = cleaned.get(TRAILER) else {
+        return;
+    };
+    assert_eq!(cleaned.get_all(TRAILER).iter().count(), 1);
+    assert!(fields.contains_key(TRANSFER_ENCODING), "only chunks have them");
+    let theirs = listed(fields, &TRAILER);
+    for name in announced.to_str().expect("ASCII").split(", ") {
+        assert!(theirs.contains(name), "{name} was not announced");
+        assert!(
+            !HOP_BY_HOP.contains(&name) && !CLAIMS.contains(&name) && !CREDENTIALS.contains(&name),
+            "{name} belongs in the head"
+        );
+    }
+    cleaned.remove(TRAILER);
+}
+
+/// The elements of a comma-separated field, in lower case.
+fn listed(fields: &HeaderMap, name: &HeaderName) -> HashSet<String> {
+    let values = fields.get_all(name).iter();
     let lists = values.filter_map(|value| value.to_str().ok());
     lists
         .flat_map(|list| list.split(','))
         .map(|name| name.trim().to_ascii_lowercase())
-        .filter(|name| name != "content-length")
         .collect()
 }
 
