@@ -14,7 +14,7 @@ mod watcher;
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use clarateach_protocol::files::{FileEvent, FileEventKind};
 use parking_lot::Mutex;
@@ -35,7 +35,7 @@ const STACK_BYTES: usize = 256 * 1024;
 pub(crate) struct Events {
     root: Arc<Root>,
     /// `None` where the kernel had none left: then folders are looked at now and then.
-    inotify: Option<OwnedFd>,
+    inotify: OnceLock<OwnedFd>,
     /// Folders that may be watched at the most.
     folder_limit: usize,
     /// Tells the watcher that listeners came or went.
@@ -81,24 +81,29 @@ pub(crate) struct Subscription {
 }
 
 impl Events {
-    /// Takes an inotify instance, unless `folder_limit` is 0 or there is none.
+    /// Takes an inotify instance, unless `folder_limit` is 0. When there is none, whoever listens later tries again.
     pub(crate) fn new(root: Arc<Root>, folder_limit: usize) -> io::Result<Self> {
-        let flags = inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK;
-        let inotify = match folder_limit {
-            0 => None,
-            _ => inotify::init(flags)
-                .inspect_err(
-                    |error| tracing::warn!(%error, "no inotify instance: files are polled"),
-                )
-                .ok(),
-        };
-        Ok(Self {
+        let events = Self {
             root,
-            inotify,
+            inotify: OnceLock::new(),
             folder_limit,
             poke: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
             state: Mutex::default(),
-        })
+        };
+        let _ = events.inotify();
+        Ok(events)
+    }
+
+    /// The instance; seats share what the kernel allows a user, so that there may be none for now.
+    fn inotify(&self) -> Option<&OwnedFd> {
+        if self.inotify.get().is_none() && self.folder_limit > 0 {
+            let flags = inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK;
+            match inotify::init(flags) {
+                Ok(instance) => drop(self.inotify.set(instance)),
+                Err(error) => tracing::warn!(%error, "no inotify instance: files are polled"),
+            }
+        }
+        self.inotify.get()
     }
 
     /// Begins to listen. The first event is a `rescan` of everything, once no change is missed.

@@ -24,8 +24,10 @@ const BUFFER_BYTES: usize = 16 * 1024;
 
 /// Watches until nobody listens.
 pub(super) fn run(events: &Events) {
+    let inotify = events.inotify();
     let mut watcher = Watcher {
         events,
+        inotify,
         tree: WatchTree::new(events.folder_limit),
         pending: Pending::default(),
         poller: Poller::new(Instant::now()),
@@ -35,13 +37,14 @@ pub(super) fn run(events: &Events) {
     while events.is_wanted() {
         watcher.turn();
     }
-    if let Some(inotify) = &events.inotify {
+    if let Some(inotify) = inotify {
         watcher.tree.forget_all(inotify);
     }
 }
 
 struct Watcher<'events> {
     events: &'events Events,
+    inotify: Option<&'events OwnedFd>,
     tree: WatchTree,
     pending: Pending,
     poller: Poller,
@@ -56,7 +59,7 @@ struct Noted {
 
 impl Watcher<'_> {
     fn begin(&mut self) {
-        if let Some(inotify) = &self.events.inotify {
+        if let Some(inotify) = self.inotify {
             // What an earlier thread left.
             while !read_batch(inotify).is_empty() {}
             let root = FilePath::root();
@@ -67,7 +70,7 @@ impl Watcher<'_> {
 
     fn turn(&mut self) {
         self.wait();
-        if let Some(inotify) = &self.events.inotify {
+        if let Some(inotify) = self.inotify {
             let batch = read_batch(inotify);
             let busy = !batch.is_empty();
             for noted in batch {
@@ -87,7 +90,7 @@ impl Watcher<'_> {
     }
 
     fn wait(&self) {
-        let polls = self.events.inotify.is_none() || !self.tree.unwatched().is_empty();
+        let polls = self.inotify.is_none() || !self.tree.unwatched().is_empty();
         let next_look = polls.then_some(self.poller.next);
         let until = match (self.pending.due(), next_look) {
             (Some(a), Some(b)) => Some(a.min(b)),
@@ -97,7 +100,7 @@ impl Watcher<'_> {
         let limit = until.map_or(Duration::from_secs(3600), |until| {
             until.saturating_duration_since(Instant::now())
         });
-        self.wait_for(limit, self.events.inotify.as_ref());
+        self.wait_for(limit, self.inotify);
     }
 
     fn wait_for(&self, limit: Duration, inotify: Option<&OwnedFd>) {
@@ -189,7 +192,7 @@ impl Watcher<'_> {
     /// Looks at what is not watched, and watches it once there is room.
     fn look(&mut self) {
         let now = Instant::now();
-        let Some(inotify) = &self.events.inotify else {
+        let Some(inotify) = self.inotify else {
             let root = FilePath::root();
             let changed = self.poller.look(&self.events.root, [&root].into_iter());
             self.note_rescans(&changed, now);

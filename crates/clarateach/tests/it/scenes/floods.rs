@@ -13,7 +13,7 @@ use super::super::docker::host;
 use super::classroom::{Engine, assert_nothing_left};
 use super::learner::Learner;
 use super::served::Served;
-use super::wait::{runs_all, until};
+use super::wait::{INOTIFY, runs_all, until};
 
 /// What an attacker types, after which it never comes to an end by itself; and what it says once it is under way.
 struct Flood {
@@ -65,7 +65,9 @@ const FLOODS: [Flood; 8] = [
     },
 ];
 
-/// One echo may take that long at the median, and one in a hundred that long, on a machine that also runs other tests.
+/// One echo may take that long at the median, and one in a hundred that long. A flood never stops: whatever it spoils,
+/// it spoils in each of so many measurements; other tests on the machine don't.
+const MEASUREMENTS: usize = 3;
 const MEDIAN: Duration = Duration::from_millis(100);
 const WORST: Duration = Duration::from_millis(1000);
 /// Two files of a megabyte each, and what the engine had buffered.
@@ -73,6 +75,7 @@ const LOG_BYTES: u64 = 3 << 20;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_neighbours_echo_stays_usable_whatever_a_learner_floods() {
+    let _inotify = INOTIFY.write().await;
     let served = Served::docker().await;
     let instructor = served.instructor().await;
     let seats = FLOODS.len() + 1;
@@ -89,13 +92,12 @@ async fn a_neighbours_echo_stays_usable_whatever_a_learner_floods() {
         let mut terminal = attacker.terminal().await;
         terminal.types(flood.typed).await;
         terminal.shows(flood.under_way).await;
-        // A page goes on reading what comes.
-        let (worst, ()) = tokio::select! {
-            measured = echo.measure(flood.name) => (measured, ()),
-            () = terminal.is_cut() => panic!("{}: the attacker's own page was cut", flood.name),
-        };
-        assert!(worst.median < MEDIAN, "{}: {worst:?}", flood.name);
-        assert!(worst.p99 < WORST, "{}: {worst:?}", flood.name);
+        echo.is_usable_beside(flood.name).await;
+        assert!(
+            terminal.is_open(),
+            "{}: the attacker's own page was cut",
+            flood.name
+        );
         neighbour.save("during.txt", flood.name).await;
         neighbour.has("during.txt", flood.name).await;
         if flood.name == "inotify instances" {
@@ -189,6 +191,18 @@ impl Echo {
             .await;
         client.wait_for("ready").await;
         Self(client)
+    }
+
+    async fn is_usable_beside(&mut self, flood: &str) {
+        let mut seen = Vec::new();
+        for _ in 0..MEASUREMENTS {
+            let echo = self.measure(flood).await;
+            if echo.median < MEDIAN && echo.p99 < WORST {
+                return;
+            }
+            seen.push(echo);
+        }
+        panic!("{flood}: {seen:?}");
     }
 
     async fn measure(&mut self, beside: &str) -> Seen {

@@ -10,6 +10,8 @@ use http::{Method, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{WebSocketStream, client_async};
@@ -166,10 +168,8 @@ impl Learner {
                 replay_bytes,
                 ..
             } => Ok(Terminal {
-                socket,
+                wire: Wire::open(socket, offset, replay_bytes),
                 epoch,
-                offset,
-                replay: replay_bytes,
                 text: String::new(),
                 seen: 0,
                 exit_code: None,
@@ -203,13 +203,10 @@ impl Learner {
 
 /// A terminal, attached.
 pub(super) struct Terminal {
-    socket: WebSocketStream<TcpStream>,
+    wire: Wire,
     /// Which shell it is.
     pub(super) epoch: String,
-    /// Up to where it is drawn, and bytes of the redrawing that are still to come.
-    offset: u64,
-    replay: u64,
-    /// All that came.
+    /// All that was heard.
     text: String,
     /// What was asked about already.
     seen: usize,
@@ -221,7 +218,7 @@ impl Terminal {
     /// Types a line.
     pub(super) async fn types(&mut self, line: &str) {
         let typed = Message::binary(format!("{line}\r").into_bytes());
-        self.socket.send(typed).await.unwrap();
+        assert!(self.wire.typed.send(typed).is_ok(), "the terminal was cut");
     }
 
     /// Waits for a text in what came since the last wait.
@@ -259,26 +256,66 @@ impl Terminal {
         .await;
     }
 
+    /// Whether the connection holds, as far as it was noticed.
+    pub(super) fn is_open(&self) -> bool {
+        !self.wire.typed.is_closed()
+    }
+
     /// Takes what comes next; whether there was anything.
     pub(super) async fn hear(&mut self) -> bool {
-        match self.socket.next().await {
-            Some(Ok(Message::Binary(bytes))) => {
-                self.text += &String::from_utf8_lossy(&bytes);
-                let drawn = self.replay.min(bytes.len() as u64);
-                self.replay -= drawn;
-                self.offset += bytes.len() as u64 - drawn;
-                // As a page does: who is silent for long is taken to be too slow.
-                let ack = json!({"type": "ack", "offset": self.offset}).to_string();
-                return self.socket.send(Message::text(ack)).await.is_ok();
-            }
-            Some(Ok(Message::Text(text))) => {
+        match self.wire.heard.recv().await {
+            Some(Message::Binary(bytes)) => self.text += &String::from_utf8_lossy(&bytes),
+            Some(Message::Text(text)) => {
                 if let Ok(ServerFrame::Exited { code }) = serde_json::from_str(&text) {
                     self.exit_code = Some(code);
                 }
             }
-            Some(Ok(Message::Close(_)) | Err(_)) | None => return false,
-            Some(Ok(_)) => {}
+            Some(_) => {}
+            None => return false,
         }
         true
+    }
+}
+
+/// A terminal's connection. As a page does, it reads what comes and answers pings whatever else its user waits for:
+/// who is silent for long is cut.
+struct Wire {
+    typed: UnboundedSender<Message>,
+    heard: UnboundedReceiver<Message>,
+    _reading: JoinSet<()>,
+}
+
+impl Wire {
+    /// Ends with its user. Drawn up to `offset`, which `replay` bytes of redrawing don't count into.
+    fn open(mut socket: WebSocketStream<TcpStream>, mut offset: u64, mut replay: u64) -> Self {
+        let (typed, mut to_send) = unbounded_channel();
+        let (told, heard) = unbounded_channel();
+        let mut reading = JoinSet::new();
+        reading.spawn(async move {
+            loop {
+                tokio::select! {
+                    message = to_send.recv() => {
+                        let Some(message) = message else { return };
+                        if socket.send(message).await.is_err() { return }
+                    }
+                    message = socket.next() => {
+                        let Some(Ok(message)) = message else { return };
+                        if let Message::Binary(bytes) = &message {
+                            let drawn = replay.min(bytes.len() as u64);
+                            replay -= drawn;
+                            offset += bytes.len() as u64 - drawn;
+                            let ack = json!({"type": "ack", "offset": offset}).to_string();
+                            if socket.send(Message::text(ack)).await.is_err() { return }
+                        }
+                        if message.is_close() || told.send(message).is_err() { return }
+                    }
+                }
+            }
+        });
+        Self {
+            typed,
+            heard,
+            _reading: reading,
+        }
     }
 }

@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::super::docker::host;
 use super::classroom::{Classroom, scene};
-use super::wait::{until, within};
+use super::wait::{INOTIFY, until, within};
 
 impl Classroom {
     async fn told(&self, below: &str) -> Value {
@@ -48,6 +48,7 @@ async fn told(events: &mut WebSocketStream<TcpStream>, kind: &str, path: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_terminal_changes_is_told_and_found() {
+    let _inotify = INOTIFY.read().await;
     scene(async |class| {
         let find = "/search?q=needle-4711&in=contents";
         let nothing = class.told(find).await;
@@ -62,13 +63,15 @@ async fn what_the_terminal_changes_is_told_and_found() {
             .types("printf 'one\\nthe needle-%s\\n' 4711 > deep/hay.txt")
             .await;
         told(&mut events, "created", "deep/hay.txt").await;
-        let found = class.told(find).await;
-        let first = &found["matches"][0];
-        assert_eq!(
-            (&first["path"], &first["line"], &first["text"]),
-            (&json!("deep/hay.txt"), &json!(2), &json!("the needle-4711")),
-            "{found}"
-        );
+        // Created is told before anything is written.
+        let found = until("the needle", async || {
+            let found = class.told(find).await["matches"].take();
+            (found != json!([])).then_some(found)
+        })
+        .await;
+        let wanted = ["deep/hay.txt", "the needle-4711"].map(Value::from);
+        assert_eq!([&found[0]["path"], &found[0]["text"]], wanted.each_ref());
+        assert_eq!(found[0]["line"], 2, "{found}");
         let named = class.told("/search?q=hay").await;
         assert_eq!(named["matches"][0]["path"], "deep/hay.txt", "{named}");
 

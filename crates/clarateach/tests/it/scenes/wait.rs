@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::time::Duration;
 
+use tokio::sync::RwLock;
+
 /// The longest that anything of a scene takes to come true; machines that run tests are busy.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -25,6 +27,10 @@ pub(super) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T
     })
     .await
 }
+
+/// Seats share one user, and so the machine's allowance of inotify instances: who exhausts it writes, who needs some of
+/// it reads.
+pub(super) static INOTIFY: RwLock<()> = RwLock::const_new(());
 
 /// Whether the long scenes run too (`./x test --all`).
 pub(super) fn runs_all() -> bool {
