@@ -93,7 +93,7 @@ impl Uses {
             let used = match &known {
                 Some(known)
                     if rule.after == known.rule.after
-                        && !rule.kept_until.is_some_and(|until| wall < until)
+                        && rule.kept_until.is_none_or(|until| wall >= until)
                         && passed.is_some_and(|passed| !is_used(known, &seats, passed)) =>
                 {
                     known.used

@@ -83,9 +83,9 @@ async fn shells_that_work_keep_their_workshop_and_a_quiet_one_lets_it_end() {
     local
         .run_until(async {
             let folder = tempfile::tempdir().unwrap();
-            let app = TestApp::start_with(config(folder.path())).await;
+            let app = Box::pin(TestApp::start_with(config(folder.path()))).await;
             let instructor = app.instructor().await;
-            let played = AssertUnwindSafe(play(&app, &instructor));
+            let played = AssertUnwindSafe(Box::pin(play(&app, &instructor)));
             let played = played.catch_unwind().await;
             let deleted = instructor.delete("/api/workshops?all=true").await;
             app.stop().await;

@@ -112,7 +112,8 @@ fn it_ends_only_after_a_look_that_came_after_its_time() {
 
 #[test]
 fn keys_files_and_processor_time_in_any_seat_keep_it() {
-    let uses: [(&str, fn(&mut Sample)); 5] = [
+    type Use = fn(&mut Sample);
+    let uses: [(&str, Use); 5] = [
         ("a key", |it| it.inputs += 1),
         ("a file", |it| it.file_changes += 1),
         ("processor time", |it| it.cpu += SECOND),
