@@ -124,6 +124,7 @@ fn api() -> OpenApiRouter<ApiState> {
         ))
         .routes(routes!(workshops::get_workshop, workshops::delete_workshop))
         .routes(routes!(workshops::extend_workshop))
+        .routes(routes!(workshops::allow_overcommit))
         .routes(routes!(workshops::get_join_qr))
         .routes(routes!(seats::add_seats))
         .routes(routes!(seats::reset_seat))

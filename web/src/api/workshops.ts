@@ -76,6 +76,17 @@ export function useExtendWorkshop(id: string) {
   })
 }
 
+/** The explicit yes to more seats than the machine can give all they may use, for a workshop that waits for room. */
+export function useAllowOvercommit(id: string) {
+  const client = useQueryClient()
+  return useMutation({
+    mutationKey: LIST_KEY,
+    mutationFn: () => sendJson<Workshop>(`${urlOf(id)}/allow-overcommit`, { method: 'POST' }),
+    onSuccess: (workshop) => client.setQueryData(workshopQuery(id).queryKey, workshop),
+    onSettled: () => client.invalidateQueries({ queryKey: LIST_KEY }),
+  })
+}
+
 /** Answers at once; the queries show how far it is. */
 export function useDeleteAllWorkshops() {
   const client = useQueryClient()

@@ -19,6 +19,7 @@ import { WorkshopEnd } from '../modules/console/WorkshopEnd'
 import { StreamNote } from '../modules/console/StreamNote'
 import { WORKSHOP_STATUS } from '../modules/console/words'
 import { WorkshopProgress } from '../modules/console/WorkshopProgress'
+import { WorkshopReason } from '../modules/console/WorkshopReason'
 import styles from '../modules/console/console.module.css'
 
 export function WorkshopPage() {
@@ -91,7 +92,7 @@ function WorkshopView({ workshop, deletion, stream }: ViewProps) {
           <Icon name="trash" /> Delete
         </Button>
       </div>
-      {workshop.reason && <Notice tone="error">{asSentence(workshop.reason.message)}</Notice>}
+      <WorkshopReason workshop={workshop} />
       {deletion.error && (
         <Notice
           tone="error"

@@ -64,6 +64,11 @@ enum Command {
         after_help = "Examples:\n  clarateach workshop extend \"Rust 101\" --minutes 30\n  clarateach workshop extend ws-… --until 2030-01-31T17:00:00+01:00"
     )]
     Extend(ExtendArgs),
+    /// Have a scheduled workshop made although the machine can't give every seat all that its limits allow
+    AllowOvercommit {
+        /// The workshop's id (ws-…), join code or name
+        workshop: String,
+    },
     /// End workshops: their seats and everything in them go, and this waits until they are gone
     #[command(after_help = DELETE_EXAMPLES)]
     Delete(DeleteArgs),
@@ -183,6 +188,18 @@ pub(super) async fn run(args: WorkshopArgs, remote: &Remote) -> anyhow::Result<(
             let path = format!("/api/workshops/{id}/extend");
             let shown = client.post(&path, Some(end)).await?;
             output.print(&shown, || extended(id, &shown));
+            Ok(())
+        }
+        Command::AllowOvercommit { workshop } => {
+            let id = find::workshop(&client, &workshop).await?;
+            let path = format!("/api/workshops/{id}/allow-overcommit");
+            let shown = client.post(&path, None).await?;
+            output.print(&shown, || {
+                format!(
+                    "{id} may be overcommitted; it is {}",
+                    plain_text(&shown["status"])
+                )
+            });
             Ok(())
         }
         Command::Delete(delete) if delete.all => delete_all(&client, &output, delete.yes).await,

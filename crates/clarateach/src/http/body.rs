@@ -172,6 +172,14 @@ pub(super) struct Capacity {
     /// Seats of the default size that fit beside those; absent where nothing limits them.
     #[serde(skip_serializing_if = "Option::is_none")]
     seats_left: Option<u64>,
+    /// How many more of them work, with `allow_overcommit`, as long as no class uses more than a quarter of
+    /// its limits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seats_left_sharing: Option<u64>,
+    /// What the seats of all workshops may use, in percent of what the machine has, of whatever is
+    /// scarcest; above 100 seats share.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    promised_percent: Option<u64>,
     /// Workshops made ahead; they are in nobody's way.
     standby: Vec<StandbyWorkshop>,
 }
@@ -195,6 +203,8 @@ impl From<CapacityView> for Capacity {
             for_seats: view.machine.map(|machine| machine.for_seats.into()),
             taken: view.taken.into(),
             seats_left: view.seats_left,
+            seats_left_sharing: view.seats_left_sharing,
+            promised_percent: view.promised_percent,
             standby: standby.collect(),
         }
     }

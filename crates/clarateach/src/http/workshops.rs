@@ -186,6 +186,19 @@ pub(super) async fn extend_workshop(
     Ok(Json(Workshop::new(view, &state.addresses, &from.host)))
 }
 
+/// Has a scheduled workshop made when its time comes although it does not fit: at once, if it waits for room.
+#[utoipa::path(post, path = "/api/workshops/{id}/allow-overcommit", tag = "workshops", params(("id" = String, Path)),
+    responses((status = 200, body = Workshop), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody), (status = 410, body = ErrorBody)))]
+pub(super) async fn allow_overcommit(
+    State(state): State<ApiState>,
+    from: From,
+    _: SignedIn,
+    WorkshopPath(id): WorkshopPath,
+) -> Result<Json<Workshop>, ApiError> {
+    let view = state.service.allow_overcommit(id).await?;
+    Ok(Json(Workshop::new(view, &state.addresses, &from.host)))
+}
+
 pub(super) async fn show(
     state: &ApiState,
     host: &crate::addresses::HostKind,

@@ -150,6 +150,16 @@ impl Capacity {
         self.for_seats.holds([taken, more].into_iter().sum())
     }
 
+    /// What is promised of what there is, in percent of whatever is scarcest; above 100 seats share.
+    #[must_use]
+    pub fn promised_percent(&self, taken: Amounts) -> u64 {
+        let of = |taken: u64, there: u64| (taken * 100).div_ceil(there.max(1));
+        let there = self.for_seats;
+        of(taken.memory_mib, there.memory_mib)
+            .max(of(taken.disk_mib, there.disk_mib))
+            .max(of(taken.pids, there.pids))
+    }
+
     /// How many browsers it holds beside all that is taken by seats.
     #[must_use]
     pub fn browsers_left(&self, taken: Amounts) -> u64 {
@@ -260,5 +270,7 @@ mod tests {
             assert!(machine.admits(taken_by, Amounts::of(left, each)));
             assert!(!machine.admits(taken_by, Amounts::of(left + 1, each)));
         }
+        let promised = |seats| machine.promised_percent(Amounts::of(seats, each));
+        assert_eq!([0, 28, 29].map(promised), [0, 98, 101]);
     }
 }

@@ -3,8 +3,10 @@
 //! Every seat counts with all that its limits allow, used or not ([`Amounts::of`]): nothing inside its own
 //! limits is ended for another. More than fits needs an explicit yes.
 
-use super::{Error, Service, StandbyView};
-use crate::model::{Amounts, BrowserPolicy, Capacity, Resources, WorkshopKind};
+use clarateach_protocol::id::WorkshopId;
+
+use super::{Error, Service, StandbyView, WorkshopView};
+use crate::model::{Amounts, BrowserPolicy, Capacity, Resources, WorkshopKind, WorkshopStatus};
 
 /// What to do with seats that don't fit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -25,6 +27,10 @@ pub struct CapacityView {
     pub taken: Amounts,
     /// How many seats of the default size fit beside those.
     pub seats_left: Option<u64>,
+    /// How many more work as long as no class uses more than a quarter of its limits.
+    pub seats_left_sharing: Option<u64>,
+    /// What workshops may take of the machine, in percent; above 100 their seats share.
+    pub promised_percent: Option<u64>,
     /// Workshops made ahead: they make room when it is asked for.
     pub standby: Vec<StandbyView>,
 }
@@ -38,8 +44,11 @@ impl Service {
         let machine = self.machine().await?;
         let taken = self.inner.store.taken(WorkshopKind::Class).await?;
         let left = |machine: Capacity| machine.seats_left(taken, Resources::default());
+        let each = (Resources::default(), BrowserPolicy::Off);
         Ok(CapacityView {
             seats_left: machine.map(left),
+            seats_left_sharing: machine.map(|it| it.seats_left_sharing(taken, each)),
+            promised_percent: machine.map(|it| it.promised_percent(taken)),
             machine,
             taken,
             standby: self.standby().await?,
@@ -74,6 +83,28 @@ impl Service {
                 machine.for_seats
             ),
         })
+    }
+
+    /// Has a scheduled workshop made although it doesn't fit, or didn't when its time came. Of one that is
+    /// made already there is nothing left to allow.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Ended`].
+    pub async fn allow_overcommit(&self, id: WorkshopId) -> Result<WorkshopView, Error> {
+        let service = self.clone();
+        self.to_the_end(async move {
+            let workshop = service.workshop(id).await?.workshop;
+            match workshop.status {
+                WorkshopStatus::Ending | WorkshopStatus::Ended => return Err(Error::Ended),
+                WorkshopStatus::Scheduled => {}
+                _ => return service.workshop(id).await,
+            }
+            service.inner.store.allow_overcommit(id).await?;
+            tracing::info!(workshop = %id, "the workshop may be overcommitted");
+            // The schedule sees it at its next look, in a second.
+            service.workshop(id).await
+        })
+        .await
     }
 
     /// Whether a workshop for later could be made on this machine if it had nothing else to do.

@@ -133,7 +133,21 @@ async fn a_scheduled_workshop_waits_for_room_says_so_and_is_made_when_there_is_s
             assert_eq!(told["reason"]["code"], "overcommit", "{told}");
             // Who said yes when it was asked for is not asked again.
             until(&sure, "ready", false).await;
-            for gone in [&first, &sure] {
+            // Who says it later doesn't wait any more.
+            let late = instructor.post("/api/workshops", body(2, false)).await.json();
+            let refused = until(&late, "scheduled", true).await;
+            assert_eq!(refused["reason"]["code"], "overcommit", "{refused}");
+            let allow = format!("/api/workshops/{}/allow-overcommit", late["id"].as_str().unwrap());
+            let allowed = instructor.post(&allow, json!({})).await;
+            assert_eq!(allowed.status, http::StatusCode::OK, "{allowed:?}");
+            until(&late, "ready", false).await;
+            let capacity = instructor.get("/api/capacity").await.json();
+            let promised = capacity["promised_percent"].as_u64().unwrap();
+            assert!(promised > 100 && capacity["seats_left"] == 0, "{capacity}");
+            assert!(capacity["seats_left_sharing"].is_u64(), "{capacity}");
+            assert_eq!(shown(&waiting).await["status"], "scheduled");
+            assert_eq!(instructor.post(&allow, json!({})).await.status, http::StatusCode::OK);
+            for gone in [&first, &sure, &late] {
                 let path = format!("/api/workshops/{}", gone["id"].as_str().unwrap());
                 instructor.delete(&path).await;
             }

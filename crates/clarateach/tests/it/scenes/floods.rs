@@ -76,7 +76,10 @@ const LOG_BYTES: u64 = 3 << 20;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_neighbours_echo_stays_usable_whatever_a_learner_floods() {
     let _inotify = INOTIFY.write().await;
-    let served = Served::docker().await;
+    Served::docker().await.play(flood).await;
+}
+
+async fn flood(served: &mut Served) {
     let instructor = served.instructor().await;
     let seats = FLOODS.len() + 1;
     let body = json!({"name": "Class", "seats": seats, "allow_overcommit": true,
@@ -110,7 +113,7 @@ async fn a_neighbours_echo_stays_usable_whatever_a_learner_floods() {
     let id = workshop["id"].as_str().unwrap();
     let deleted = instructor.delete(&format!("/api/workshops/{id}")).await;
     assert_eq!(deleted.status, StatusCode::NO_CONTENT, "{deleted:?}");
-    assert_nothing_left(&served, &Engine::default(), id);
+    assert_nothing_left(served, &Engine::default(), id);
 }
 
 /// All seats share one user, and so one allowance of inotify instances.

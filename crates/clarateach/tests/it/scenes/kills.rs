@@ -121,11 +121,14 @@ impl Making<'_> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_killed_at_any_boundary_of_making_a_workshop_makes_it_in_the_end() {
-    let mut served = Served::docker().await;
+    Served::docker().await.play(kill_at_each).await;
+}
+
+async fn kill_at_each(served: &mut Served) {
     let rounds = if runs_all() { 5 } else { 1 };
     for round in 0..rounds {
         for boundary in Boundary::ALL {
-            kill_at(&mut served, boundary, round).await;
+            kill_at(served, boundary, round).await;
         }
     }
 }
@@ -199,7 +202,10 @@ const LINES: usize = 400;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twenty_terminals_outlive_a_killed_server_byte_for_byte() {
-    let mut served = Served::docker().await;
+    Served::docker().await.play(kill_under_terminals).await;
+}
+
+async fn kill_under_terminals(served: &mut Served) {
     let instructor = served.instructor().await;
     let body =
         json!({"name": "Class", "seats": LEARNERS, "resources": {"memory_mb": 128, "disk_mb": 64}});
@@ -232,7 +238,7 @@ async fn twenty_terminals_outlive_a_killed_server_byte_for_byte() {
     let id = workshop["id"].as_str().unwrap();
     let deleted = instructor.delete(&format!("/api/workshops/{id}")).await;
     assert_eq!(deleted.status, StatusCode::NO_CONTENT, "{deleted:?}");
-    assert_nothing_left(&served, &Engine::default(), id);
+    assert_nothing_left(served, &Engine::default(), id);
 }
 
 /// A terminal that counts, and everything that it said.

@@ -2,9 +2,12 @@
 
 use std::fs::OpenOptions;
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::process::Stdio;
 
+use futures_util::FutureExt;
+use http::StatusCode;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use tempfile::TempDir;
@@ -73,6 +76,30 @@ impl Served {
     /// Seats of the machine's own engine, and more arguments of `clarateach serve`.
     pub(super) async fn docker_with(arguments: &[&str]) -> Self {
         Self::start(arguments, Vec::new()).await
+    }
+
+    /// Plays a scene; afterwards, also after a panic, every workshop that it left is removed.
+    pub(super) async fn play(mut self, play: impl AsyncFnOnce(&mut Self)) {
+        let played = AssertUnwindSafe(Box::pin(play(&mut self)));
+        let played = played.catch_unwind().await;
+        let cleared = AssertUnwindSafe(Box::pin(self.clear()));
+        let cleared = cleared.catch_unwind().await;
+        for outcome in [played, cleared] {
+            if let Err(panic) = outcome {
+                std::panic::resume_unwind(panic);
+            }
+        }
+    }
+
+    /// Removes every workshop, whether the server runs or was killed.
+    async fn clear(&mut self) {
+        if self.running.is_none() {
+            self.start_again().await;
+        }
+        let instructor = self.instructor().await;
+        let removal = instructor.delete("/api/workshops?all=true");
+        let removed = within("the removal of what a scene left", removal).await;
+        assert_eq!(removed.status, StatusCode::NO_CONTENT, "{removed:?}");
     }
 
     /// Simulated seats, on a data directory that is made ready first.

@@ -42,7 +42,10 @@ const SERVE: &str = "python3 -m http.server 8000 >/dev/null 2>&1 &";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sweep_from_a_terminal_finds_nothing_but_the_seat_itself() {
-    let served = Served::docker().await;
+    Served::docker().await.play(sweep).await;
+}
+
+async fn sweep(served: &mut Served) {
     let instructor = served.instructor().await;
     let mine = workshop(&instructor).await;
     let theirs = workshop(&instructor).await;
@@ -119,7 +122,7 @@ async fn a_sweep_from_a_terminal_finds_nothing_but_the_seat_itself() {
         let deleted = instructor.delete(&format!("/api/workshops/{id}")).await;
         assert_eq!(deleted.status, StatusCode::NO_CONTENT, "{deleted:?}");
     }
-    assert_nothing_left(&served, &Engine::default(), mine["id"].as_str().unwrap());
+    assert_nothing_left(served, &Engine::default(), mine["id"].as_str().unwrap());
 }
 
 async fn workshop(instructor: &Client) -> Value {
