@@ -4,7 +4,10 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Argon2, PasswordHash};
 use tokio::sync::Semaphore;
 
-#[expect(unsafe_code, reason = "the allocator's own function, which takes nothing")]
+#[expect(
+    unsafe_code,
+    reason = "the allocator's own function, which takes nothing"
+)]
 mod give_back;
 
 /// Characters of a password at least.
