@@ -127,14 +127,12 @@ fn secrets(sidecar: &str) -> Vec<String> {
     .to_vec()
 }
 
-/// A socket with its picture. Who comes again within half a second is sent away once.
+/// A socket with its picture.
 async fn watched(visitor: &Visitor) -> super::super::browsers::world::Socket {
-    eventually("a picture", async || {
-        let mut socket = visitor.watch().await;
-        socket.say(SETTINGS).await;
-        socket.picture(1).await.then_some(socket)
-    })
-    .await
+    let mut socket = visitor.watch().await;
+    socket.say(SETTINGS).await;
+    assert!(socket.picture(1).await, "the browser sent its visitor away");
+    socket
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
