@@ -146,6 +146,8 @@ pub struct Defaults {
     pub standby: Standby,
     /// What becomes of seats that don't fit.
     pub overcommit: Overcommit,
+    /// Browsers on demand at once, where that is limited.
+    pub browsers: Option<u64>,
 }
 
 /// How long a look at readiness counts.
@@ -188,6 +190,7 @@ struct Inner {
     scheduled: schedule::Table,
     standby: Standby,
     overcommit: Overcommit,
+    most_browsers: Option<u64>,
     trials: images::Trials,
     /// Held from finding that seats fit until they are stored.
     admitting: tokio::sync::Mutex<()>,
@@ -218,6 +221,7 @@ impl Service {
                 scheduled: schedule::Table::default(),
                 standby: defaults.standby,
                 overcommit: defaults.overcommit,
+                most_browsers: defaults.browsers,
                 trials: images::Trials::default(),
                 admitting: tokio::sync::Mutex::default(),
                 setup: instructors::Setup::default(),
