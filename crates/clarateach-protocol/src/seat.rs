@@ -73,6 +73,18 @@ pub struct Stats {
     pub cpu: CpuUsage,
     /// Processes that were killed because the seat had no memory left.
     pub out_of_memory: OutOfMemory,
+    /// What was done in it; only for `?activity=true`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activity: Option<Activity>,
+}
+
+/// What was done in a seat since its start, as counters: whoever looks twice sees whether anything was.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Activity {
+    /// Messages typed into any terminal.
+    pub inputs: u64,
+    /// Changes below `/workspace` since they were first asked for; many at once can be one.
+    pub file_changes: u64,
 }
 
 /// Memory, in bytes.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use clarateach_protocol::seat::{CpuUsage, MemoryUsage, OutOfMemory, Stats, Usage};
+use clarateach_protocol::seat::{Activity, CpuUsage, MemoryUsage, OutOfMemory, Stats, Usage};
 use parking_lot::Mutex;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -21,7 +21,7 @@ const NO_LIMIT_FROM: u64 = 1 << 60;
 const KILLS_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Reads the counters; one that the host doesn't have is 0 without a limit. Blocks.
-pub(crate) fn read_stats(root: &Root, kills: &Kills) -> Stats {
+pub(crate) fn read_stats(root: &Root, kills: &Kills, activity: Option<Activity>) -> Stats {
     let group = Path::new(CGROUP);
     let (memory, pids, cpu) = if is_version_2(group) {
         read_version_2(group)
@@ -35,6 +35,7 @@ pub(crate) fn read_stats(root: &Root, kills: &Kills) -> Stats {
         pids,
         cpu,
         out_of_memory: kills.state.lock().told.clone(),
+        activity,
     }
 }
 

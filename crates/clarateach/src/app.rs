@@ -121,6 +121,7 @@ impl App {
             service::Defaults {
                 image: config.image.clone(),
                 length: config.default_length.limit(),
+                idle_after: config.idle_after.limit(),
                 schedule: config.schedule,
                 standby: config.standby.clone(),
                 overcommit: if config.allow_overcommit {
@@ -143,6 +144,11 @@ impl App {
         let schedule = service.clone().keep_schedule(stop.clone());
         tasks.spawn(async move {
             schedule.await;
+            Ok(())
+        });
+        let uses = service.clone().keep_watch_for_uses(stop.clone());
+        tasks.spawn(async move {
+            uses.await;
             Ok(())
         });
         let turns = service.clone().keep_browsers_in_turn(stop.clone());

@@ -229,6 +229,12 @@ impl Browsers {
         self.standing_in(&self.lock(), seat, Instant::now())
     }
 
+    /// Whether somebody watches the seat's browser.
+    pub(crate) fn is_watched(&self, seat: SeatKey) -> bool {
+        let table = self.lock();
+        table.seats.get(&seat).is_some_and(|it| it.watchers > 0)
+    }
+
     /// Whether anybody is to see the seat's browser soon.
     pub(crate) fn is_wanted(&self, seat: SeatKey) -> bool {
         let table = self.lock();

@@ -19,7 +19,7 @@ use crate::model::{Cidr, PresenceTimes, ScheduleTimes, Standby};
 use crate::origins::PreviewPorts;
 use crate::room::{Machine, Room, RoomChoice, RoomError};
 use read::{cidr_from_text, cidrs_from_texts, from_text};
-pub use values::{Length, PauseAfter, StandbyAtStop, StandbyPlans};
+pub use values::{IdleAfter, Length, PauseAfter, StandbyAtStop, StandbyPlans};
 
 /// Why the configuration can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -108,6 +108,12 @@ pub struct Settings {
     #[arg(long, env = "CLARATEACH_DEFAULT_LENGTH", value_name = "TIME")]
     #[serde(default, deserialize_with = "from_text")]
     pub default_length: Option<Length>,
+    /// End workshops that nobody uses: no key typed, no file changed and no processor time in any seat for
+    /// so long, as in `90m`, `12h` or `3d`; 30m to 30d. It is warned of, and never ends one before a time
+    /// that its instructor named [default: none]
+    #[arg(long, env = "CLARATEACH_IDLE_AFTER", value_name = "TIME")]
+    #[serde(default, deserialize_with = "from_text")]
+    pub idle_after: Option<IdleAfter>,
     /// Make seats even where the machine can't give each of them all that its limits allow: the kernel
     /// may kill some then, and disks may fill
     #[arg(long, env = "CLARATEACH_ALLOW_OVERCOMMIT", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
@@ -220,6 +226,8 @@ pub struct Config {
     pub image: String,
     /// How long a workshop lasts that names no end.
     pub default_length: Length,
+    /// For how long nobody must have used a workshop until it ends.
+    pub idle_after: IdleAfter,
     /// What is made ahead.
     pub standby: Standby,
     /// Whether seats that don't fit may be made without a word each time.
@@ -288,6 +296,7 @@ impl Settings {
             provider: self.provider.or(file.provider),
             image: self.image.or(file.image),
             default_length: self.default_length.or(file.default_length),
+            idle_after: self.idle_after.or(file.idle_after),
             allow_overcommit: self.allow_overcommit.or(file.allow_overcommit),
             standby: self.standby.or(file.standby),
             standby_at_stop: self.standby_at_stop.or(file.standby_at_stop),
@@ -399,6 +408,7 @@ impl Settings {
             image: not_empty(self.image)
                 .unwrap_or_else(|| "clarateach/workspace:latest".to_owned()),
             default_length: self.default_length.unwrap_or_default(),
+            idle_after: self.idle_after.unwrap_or_default(),
             standby: Standby {
                 plans: self.standby.unwrap_or_default().0,
                 at_stop: self.standby_at_stop.unwrap_or_default().into(),

@@ -108,16 +108,26 @@ impl Directory {
     pub fn set_tenant(&self, key: SeatKey, tenancy: Tenancy) {
         self.place(key, |before| Tenancy {
             ends_at: before.map_or(tenancy.ends_at, |before| before.ends_at),
+            idle_ends_at: before.and_then(|before| before.idle_ends_at),
             ..tenancy
         });
     }
 
     /// Says when a workshop ends by itself.
     pub fn set_ends_at(&self, workshop: WorkshopId, ends_at: Option<OffsetDateTime>) {
+        self.change_tenancies(workshop, |tenancy| tenancy.ends_at = ends_at);
+    }
+
+    /// Says when a workshop ends if nobody uses it until then.
+    pub fn set_idle_ends_at(&self, workshop: WorkshopId, ends_at: Option<OffsetDateTime>) {
+        self.change_tenancies(workshop, |tenancy| tenancy.idle_ends_at = ends_at);
+    }
+
+    fn change_tenancies(&self, workshop: WorkshopId, change: impl Fn(&mut Tenancy)) {
         self.update(|seats, _| {
             for (key, entry) in seats.iter_mut() {
                 if key.workshop == workshop {
-                    Arc::make_mut(entry).tenancy.ends_at = ends_at;
+                    change(&mut Arc::make_mut(entry).tenancy);
                 }
             }
             Ended::default()

@@ -18,6 +18,11 @@ use time::OffsetDateTime;
 pub use capacity::{Amounts, Capacity};
 pub use cidr::{Cidr, CidrError};
 
+/// The shortest time for which nobody must have used a workshop until it ends: the first warning comes
+/// fifteen minutes before.
+pub const SHORTEST_IDLE: Duration = Duration::from_secs(30 * 60);
+/// The longest.
+pub const LONGEST_IDLE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// Seats of one workshop at the most.
 pub const MAX_SEATS: u16 = 200;
 
@@ -246,9 +251,20 @@ impl Default for PresenceTimes {
     }
 }
 
+/// Why a workshop ends by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndCause {
+    /// Its time is over.
+    Time,
+    /// Nobody used it for as long as it allows.
+    Idle,
+}
+
 /// An end that is near.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EndWarning {
+    /// Why it ends then.
+    pub cause: EndCause,
     /// No more than so many minutes are left: 15, 5 or 1.
     pub minutes: u16,
     /// When it ends.
@@ -264,6 +280,8 @@ pub struct ScheduleTimes {
     pub grace: Duration,
     /// A difference between wall and monotonic clock that is a jump.
     pub jump: Duration,
+    /// Between two looks whether anybody uses a workshop that ends when nobody does.
+    pub idle_look: Duration,
 }
 
 impl Default for ScheduleTimes {
@@ -272,6 +290,7 @@ impl Default for ScheduleTimes {
             lead: Duration::from_secs(10 * 60),
             grace: Duration::from_secs(5 * 60),
             jump: Duration::from_secs(30),
+            idle_look: Duration::from_secs(30),
         }
     }
 }
@@ -351,6 +370,10 @@ pub struct Workshop {
     pub starts_at: Option<OffsetDateTime>,
     /// When it ends by itself.
     pub ends_at: Option<OffsetDateTime>,
+    /// For how long nobody must have used it until it ends; `None`: that ends nothing.
+    pub idle_after: Option<Duration>,
+    /// Until then a class is on, used or not: its start, or an end that somebody named.
+    pub kept_until: Option<OffsetDateTime>,
 }
 
 /// A seat as stored.

@@ -23,7 +23,8 @@ mod workshop;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use clarateach_protocol::id::{SeatKey, WorkshopId};
+use clarateach_protocol::id::{Generation, SeatKey, WorkshopId};
+use clarateach_protocol::seat::Stats;
 use clarateach_protocol::token::SigningKey;
 use tokio::sync::{Semaphore, broadcast};
 use tokio::task::JoinSet;
@@ -32,13 +33,14 @@ use tokio_util::sync::CancellationToken;
 use crate::browsers::Browsers;
 use crate::directory::Directory;
 use crate::model::{Capacity, WorkshopSpec};
-use crate::provider::{ImageReport, Provider, ProviderError, ProviderReport};
+use crate::provider::{Endpoints, ImageReport, Provider, ProviderError, ProviderReport};
 use crate::store::Store;
 use calls::Calls;
 use hands::Hands;
 use mailbox::Mailbox;
 use progress::Board;
 pub use progress::{ProgressPhase, ProgressView};
+use seat_client::{CallError, SeatClient};
 pub use settings::{Backoff, Deadlines, HealthSettings, Settings};
 use supervisor::{Message, Supervisor};
 
@@ -128,6 +130,22 @@ impl Orchestrator {
     /// When the provider can't tell.
     pub async fn capacity(&self) -> Result<Option<Capacity>, ProviderError> {
         self.hands.calls.capacity().await
+    }
+
+    /// What a seat uses, and what was done in it.
+    ///
+    /// # Errors
+    /// When it doesn't answer in time, or not as the contract says.
+    pub async fn stats(
+        &self,
+        seat: SeatKey,
+        generation: Generation,
+        endpoints: Endpoints,
+    ) -> Result<Stats, CallError> {
+        let calls = &self.hands.calls;
+        let after = calls.settings.health.deadline;
+        let client = SeatClient::at(Arc::clone(&calls.key), (seat, generation), endpoints, after);
+        client.stats().await
     }
 
     /// Says that what is wanted of a workshop may have changed; call it after the commit. Whoever

@@ -143,6 +143,8 @@ fn workshop(seat: &SeatSpec, length: Option<Duration>) -> Workshop {
         created_at: now,
         starts_at: None,
         ends_at: length.map(|length| now + length),
+        idle_after: None,
+        kept_until: None,
     }
 }
 

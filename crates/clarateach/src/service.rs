@@ -7,6 +7,7 @@
 mod admission;
 mod browsers;
 mod budget;
+mod idle;
 mod images;
 pub(crate) mod input;
 mod instructors;
@@ -41,13 +42,14 @@ use crate::store::{Store, StoreError};
 pub use crate::provider::{Finding, Level as FindingLevel};
 pub use crate::store::Occupancy;
 pub use admission::{CapacityView, Overcommit};
+pub use idle::IdleView;
 pub use images::{ImageView, TriedSeat, Try};
 pub use instructors::SignedIn;
 pub use join::{JoinRequest, Joined};
 pub use schedule::NewEnd;
 pub use standby::StandbyView;
 pub use standing::{Credential, Standing};
-pub use workshops::{CreateWorkshop, Idempotency, SeatView, WorkshopView};
+pub use workshops::{CreateWorkshop, Idempotency, IdleWish, SeatView, WorkshopView};
 
 /// Why something was not done; `http::error` says it in HTTP's words.
 #[derive(Debug, thiserror::Error)]
@@ -140,6 +142,8 @@ pub struct Defaults {
     pub image: String,
     /// How long a workshop lasts from its start; `None`: until it is deleted.
     pub length: Option<Duration>,
+    /// For how long nobody must have used a workshop until it ends; `None`: that ends nothing.
+    pub idle_after: Option<Duration>,
     /// How far the schedule looks ahead.
     pub schedule: ScheduleTimes,
     /// What is made ahead.
@@ -188,6 +192,9 @@ struct Inner {
     /// How long a workshop lasts that names no end; `None`: until it is deleted.
     default_length: Option<Duration>,
     scheduled: schedule::Table,
+    /// How long nobody must have used a workshop that says nothing of it; `None`: that ends nothing.
+    default_idle_after: Option<Duration>,
+    idle: idle::Table,
     standby: Standby,
     overcommit: Overcommit,
     most_browsers: Option<u64>,
@@ -219,6 +226,8 @@ impl Service {
                 schedule: defaults.schedule,
                 default_length: defaults.length,
                 scheduled: schedule::Table::default(),
+                default_idle_after: defaults.idle_after,
+                idle: idle::Table::new(defaults.schedule),
                 standby: defaults.standby,
                 overcommit: defaults.overcommit,
                 most_browsers: defaults.browsers,
@@ -364,6 +373,7 @@ fn tenancy(seat: &Seat, ends_at: Option<OffsetDateTime>) -> Tenancy {
             .as_ref()
             .map(|assignment| assignment.id.clone()),
         ends_at,
+        idle_ends_at: None,
     }
 }
 

@@ -33,7 +33,7 @@ pub use instructors::TokenHash;
 pub use origins::{Noted, NumberWish};
 pub use seats::{Occupancy, Undone};
 pub use standby::Claimed;
-pub use workshops::NewWorkshop;
+pub use workshops::{IdleRule, NewWorkshop};
 
 /// How long a reader or the writer waits for a lock that another process holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

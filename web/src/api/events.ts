@@ -29,7 +29,7 @@ export function workshopAfter(known: Workshop | undefined, event: StreamEvent): 
     }
     case 'warning':
       if (known?.id !== event.workshop) return known
-      return { ...known, ends_at: event.ends_at, warning: { minutes: event.minutes } }
+      return { ...known, ends_at: event.ends_at, warning: { minutes: event.minutes, cause: event.cause } }
     case 'ended':
       return known?.id === event.workshop ? undefined : known
     default:

@@ -542,6 +542,12 @@ export interface components {
             env?: {
                 [key: string]: string;
             };
+            /**
+             * Format: int32
+             * @description It ends when nobody used it for so long: no key, no file changed, no processor time. It is warned
+             *     of, and never before an `ends_at` that was named. 30 to 43200; 0: never; absent: as configured.
+             */
+            idle_after_minutes?: number | null;
             /** @description OCI image of the seats. */
             image?: string | null;
             /** @description 1 to 80 characters. */
@@ -571,6 +577,11 @@ export interface components {
             /** @description Name resolution and these IPv4 networks only. */
             allow: string[];
         };
+        /**
+         * @description Why a workshop ends by itself.
+         * @enum {string}
+         */
+        EndCause: "time" | "idle";
         /** @description The body of every error, described; `clarateach_protocol::error::ErrorBody` is what is sent. */
         ErrorBody: {
             error: components["schemas"]["ErrorDetail"];
@@ -624,6 +635,8 @@ export interface components {
             /** @description Which workshop. */
             workshop: string;
         } | {
+            /** @description Why it ends then. */
+            cause: components["schemas"]["EndCause"];
             /** Format: date-time */
             ends_at: string;
             /** Format: int64 */
@@ -673,6 +686,24 @@ export interface components {
         Health: {
             status: string;
             version: string;
+        };
+        /** @description When a workshop ends because nobody uses it. */
+        Idle: {
+            /**
+             * Format: int64
+             * @description For how long nobody must have used it.
+             */
+            after_minutes: number;
+            /**
+             * Format: date-time
+             * @description When it ends if nobody uses it until then; absent while somebody does.
+             */
+            ends_at?: string | null;
+            /**
+             * Format: date-time
+             * @description Until then a class is on (its start, or an end that was named), and it doesn't end for that.
+             */
+            kept_until?: string | null;
         };
         /** @description What an image brings and lacks for seats. */
         ImageCheck: {
@@ -949,6 +980,8 @@ export interface components {
         };
         /** @description An end that is near. */
         Warning: {
+            /** @description Why it ends then. */
+            cause: components["schemas"]["EndCause"];
             /**
              * Format: int32
              * @description No more than so many minutes are left: 15, 5 or 1.
@@ -967,6 +1000,7 @@ export interface components {
             /** Format: date-time */
             ends_at?: string | null;
             id: string;
+            idle?: components["schemas"]["Idle"] | null;
             image: string;
             /** @description What learners open; the code is in its fragment. */
             join_url: string;

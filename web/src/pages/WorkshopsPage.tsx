@@ -93,6 +93,7 @@ function WorkshopCard({ workshop }: { workshop: Workshop }) {
           {taken} of {workshop.seats.length} {workshop.seats.length === 1 ? 'seat' : 'seats'} taken
         </span>
         {failed > 0 && <Badge tone="danger">{failed} failed</Badge>}
+        {workshop.idle?.ends_at && !workshop.warning && <span>Nobody uses it: ends {timeOfDay(workshop.idle.ends_at)}</span>}
         {workshop.warning && <Badge tone="warn">{`Ends ${timeOfDay(workshop.ends_at)}`}</Badge>}
       </div>
       <WorkshopProgress workshop={workshop} />

@@ -47,6 +47,8 @@ pub(crate) struct Events {
 struct State {
     listeners: Vec<Arc<Listener>>,
     watcher: WatcherState,
+    /// Events that were told since counting began; `None`: nobody asked yet.
+    counted: Option<u64>,
 }
 
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
@@ -113,24 +115,36 @@ impl Events {
         if state.listeners.len() >= MAX_LISTENERS {
             return Err(ListenError::TooMany);
         }
-        match state.watcher {
-            WatcherState::Absent => {
-                let events = Arc::clone(self);
-                std::thread::Builder::new()
-                    .name("file-watcher".to_owned())
-                    .stack_size(STACK_BYTES)
-                    .spawn(move || watcher::run(&events))
-                    .map_err(ListenError::Start)?;
-                state.watcher = WatcherState::Starting;
-            }
-            WatcherState::Starting => {}
-            WatcherState::Watching => listener.push(rescan("")),
+        self.start_watching(&mut state)?;
+        if state.watcher == WatcherState::Watching {
+            listener.push(rescan(""));
         }
         state.listeners.push(Arc::clone(&listener));
         Ok(Subscription {
             events: Arc::clone(self),
             listener,
         })
+    }
+
+    /// How many changes were seen since this was first called; from then on the server watches for as
+    /// long as it runs.
+    pub(crate) fn count_changes(self: &Arc<Self>) -> Result<u64, ListenError> {
+        let mut state = self.state.lock();
+        self.start_watching(&mut state)?;
+        Ok(*state.counted.get_or_insert(0))
+    }
+
+    fn start_watching(self: &Arc<Self>, state: &mut State) -> Result<(), ListenError> {
+        if state.watcher == WatcherState::Absent {
+            let events = Arc::clone(self);
+            std::thread::Builder::new()
+                .name("file-watcher".to_owned())
+                .stack_size(STACK_BYTES)
+                .spawn(move || watcher::run(&events))
+                .map_err(ListenError::Start)?;
+            state.watcher = WatcherState::Starting;
+        }
+        Ok(())
     }
 
     /// Every watch is in place: whoever waited may look now.
@@ -145,14 +159,18 @@ impl Events {
     /// Whether the watcher goes on; if not, the next listener starts another one.
     fn is_wanted(&self) -> bool {
         let mut state = self.state.lock();
-        if state.listeners.is_empty() {
+        let is_wanted = !state.listeners.is_empty() || state.counted.is_some();
+        if !is_wanted {
             state.watcher = WatcherState::Absent;
         }
-        !state.listeners.is_empty()
+        is_wanted
     }
 
     fn tell(&self, events: &[FileEvent]) {
-        let state = self.state.lock();
+        let mut state = self.state.lock();
+        if let Some(counted) = &mut state.counted {
+            *counted += events.len() as u64;
+        }
         for listener in &state.listeners {
             for event in events {
                 listener.push(event.clone());

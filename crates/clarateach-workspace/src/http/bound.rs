@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use clarateach_protocol::seat::{BindRequest, Health};
+use clarateach_protocol::seat::{Activity, BindRequest, Health};
 use hyper::{Method, Response, StatusCode};
 
 use super::Call;
 use super::body::{self, Body};
 use super::error::HttpError;
+use crate::app::App;
 use crate::{ports, stats};
 
 /// An environment, and starter files of a few megabytes in base64.
@@ -34,8 +35,21 @@ pub(super) async fn post_bind(call: Call) -> Result<Response<Body>, HttpError> {
 
 pub(super) async fn get_stats(call: Call) -> Result<Response<Body>, HttpError> {
     call.require_method(&[Method::GET, Method::HEAD])?;
-    let stats = blocking(move || stats::read_stats(&call.app.root, &call.app.kills)).await?;
+    let asks = call.query().split('&').any(|it| it == "activity=true");
+    let stats = blocking(move || {
+        let app = &call.app;
+        let activity = asks.then(|| activity(app)).transpose()?;
+        Ok::<_, HttpError>(stats::read_stats(&app.root, &app.kills, activity))
+    })
+    .await??;
     Ok(body::json(StatusCode::OK, &stats))
+}
+
+fn activity(app: &App) -> Result<Activity, HttpError> {
+    Ok(Activity {
+        inputs: app.terminals.inputs(),
+        file_changes: app.events.count_changes()?,
+    })
 }
 
 pub(super) async fn get_ports(call: Call) -> Result<Response<Body>, HttpError> {

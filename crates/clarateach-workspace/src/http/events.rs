@@ -70,15 +70,21 @@ pub(super) async fn listen(mut call: Call) -> Result<Response<Body>, HttpError> 
 }
 
 fn subscribe(call: &Call) -> Result<Subscription, HttpError> {
-    call.app.events.listen().map_err(|error| match error {
-        ListenError::TooMany => HttpError::Busy {
-            what: error.to_string(),
-        },
-        ListenError::Start(_) => {
-            tracing::error!(%error, "nobody can listen");
-            HttpError::Internal
+    Ok(call.app.events.listen()?)
+}
+
+impl From<ListenError> for HttpError {
+    fn from(error: ListenError) -> Self {
+        match error {
+            ListenError::TooMany => Self::Busy {
+                what: error.to_string(),
+            },
+            ListenError::Start(_) => {
+                tracing::error!(%error, "nobody can listen");
+                Self::Internal
+            }
         }
-    })
+    }
 }
 
 async fn serve(

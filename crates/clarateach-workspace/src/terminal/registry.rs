@@ -114,6 +114,12 @@ impl Terminals {
             .collect()
     }
 
+    /// Messages that were typed into terminals that are there.
+    pub(crate) fn inputs(&self) -> u64 {
+        let terminals: Vec<_> = self.0.by_name.lock().values().cloned().collect();
+        terminals.iter().map(|it| it.session.lock().inputs()).sum()
+    }
+
     fn describe(&self, terminal: &Terminal) -> TerminalInfo {
         let foreground = terminal.tty.foreground();
         let info = terminal.session.lock().info();

@@ -81,6 +81,8 @@ pub(crate) struct Session {
     output: Output,
     last_output: Option<SystemTime>,
     last_input: Option<SystemTime>,
+    /// Messages that somebody typed; emulators' own answers are none.
+    inputs: u64,
     clients: BTreeMap<ClientId, Client>,
     next_client: u64,
     /// Counts what clients did, to tell who did it last.
@@ -110,6 +112,7 @@ impl Session {
             output: Output::new(size),
             last_output: None,
             last_input: None,
+            inputs: 0,
             clients: BTreeMap::new(),
             next_client: 0,
             turn: 0,
@@ -120,6 +123,10 @@ impl Session {
         };
         session.choose_who_answers();
         session
+    }
+
+    pub(crate) fn inputs(&self) -> u64 {
+        self.inputs
     }
 
     pub(crate) fn info(&self) -> TerminalInfo {

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use serde_json::json;
 
-use crate::seat::Seat;
+use crate::seat::{Seat, until};
 
 #[tokio::test]
 async fn a_binding_reaches_health_shells_and_files() {
@@ -129,6 +129,30 @@ async fn resources_are_real() {
     assert!(stats["memory"]["reclaimable"].as_u64() <= stats["memory"]["used"].as_u64());
     let disk = &stats["disk"];
     assert!(disk["used"].as_u64() <= disk["limit"].as_u64() && disk["limit"].as_u64() > Some(0));
+}
+
+#[tokio::test]
+async fn what_is_typed_and_what_changes_is_counted_for_who_asks() {
+    let seat = Seat::start().await;
+    assert!(seat.get("/stats").await.json()["activity"].is_null());
+    let look = async || {
+        let stats = seat.get("/stats?activity=true").await.json();
+        let of = |what: &str| stats["activity"][what].as_u64().unwrap();
+        (of("inputs"), of("file_changes"))
+    };
+    assert_eq!(look().await, (0, 0));
+    // Who merely looks does nothing.
+    let mut terminal = seat.page().await;
+    terminal.wait_for_replay().await;
+    assert_eq!(look().await.0, 0);
+    terminal.type_text("x").await;
+    until("a message that is counted", async || look().await.0 == 1).await;
+    // Before the watches are in place nothing is seen: it is written until it is.
+    until("a change that is counted", async || {
+        std::fs::write(seat.root().join("poem.txt"), "roses").unwrap();
+        look().await.1 > 0
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -136,6 +136,10 @@ struct CreateArgs {
     /// When it ends by itself (RFC 3339)
     #[arg(long, value_name = "TIME")]
     ends_at: Option<String>,
+    /// It ends when nobody used it for so many minutes, 30 to 43200; 0: never for that
+    /// [default: the server's]
+    #[arg(long, value_name = "MINUTES")]
+    idle_after_minutes: Option<u32>,
     /// Make it although the machine can't give every seat all that its limits allow
     #[arg(long)]
     allow_overcommit: bool,
@@ -178,13 +182,25 @@ pub(super) async fn run(args: WorkshopArgs, remote: &Remote) -> anyhow::Result<(
             };
             let path = format!("/api/workshops/{id}/extend");
             let shown = client.post(&path, Some(end)).await?;
-            output.print(&shown, || {
-                format!("{id} ends at {}", plain_text(&shown["ends_at"]))
-            });
+            output.print(&shown, || extended(id, &shown));
             Ok(())
         }
         Command::Delete(delete) if delete.all => delete_all(&client, &output, delete.yes).await,
         Command::Delete(delete) => delete_workshops(&client, &output, delete).await,
+    }
+}
+
+/// When it ends now; where nobody uses it, until when it is kept all the same.
+fn extended(id: impl std::fmt::Display, shown: &Value) -> String {
+    match (&shown["ends_at"], &shown["idle"]["kept_until"]) {
+        (Value::Null, kept) => format!("{id} is kept until {}", plain_text(kept)),
+        (ends, Value::Null) => format!("{id} ends at {}", plain_text(ends)),
+        (ends, kept) if kept == ends => format!("{id} ends at {}", plain_text(ends)),
+        (ends, kept) => format!(
+            "{id} is kept until {}, and ends at {}",
+            plain_text(kept),
+            plain_text(ends)
+        ),
     }
 }
 
@@ -360,6 +376,9 @@ fn body(args: CreateArgs) -> anyhow::Result<Value> {
     if args.allow_overcommit {
         body.insert("allow_overcommit".to_owned(), true.into());
     }
+    if let Some(minutes) = args.idle_after_minutes {
+        body.insert("idle_after_minutes".to_owned(), minutes.into());
+    }
     let texts = [
         ("image", args.image),
         ("api_key_name", args.api_key_name),
@@ -454,6 +473,21 @@ fn description(workshop: &Value) -> String {
         if !workshop[field].is_null() {
             lines.push_str(&format!("{label:<8} {}\n", plain_text(&workshop[field])));
         }
+    }
+    let idle = &workshop["idle"];
+    if !idle.is_null() {
+        let rule = format!(
+            "ends when nobody used it for {} minutes",
+            idle["after_minutes"]
+        );
+        let state = [("kept_until", "; not before"), ("ends_at", ": at")];
+        let state = state.iter().find(|(field, _)| !idle[field].is_null());
+        let state = state.map(|(field, word)| format!("{word} {}", plain_text(&idle[field])));
+        lines.push_str(&format!(
+            "{:<8} {rule}{}\n",
+            "idle",
+            state.unwrap_or_default()
+        ));
     }
     if !workshop["reason"].is_null() {
         let reason = plain_text(&workshop["reason"]["message"]);

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::model::{AtStop, MAX_SEATS, StandbyPlan};
+use crate::model::{AtStop, LONGEST_IDLE, MAX_SEATS, SHORTEST_IDLE, StandbyPlan};
 
 /// How long a workshop lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +52,40 @@ impl FromStr for Length {
             return Err(format!("{text:?} is out of range: 1m to 365d, or none"));
         }
         Ok(Self::For(time))
+    }
+}
+
+/// For how long nobody must have used a workshop until it ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum IdleAfter {
+    /// So long.
+    For(Duration),
+    /// That ends nothing.
+    #[default]
+    Never,
+}
+
+impl IdleAfter {
+    /// The time; `None` where it ends nothing.
+    #[must_use]
+    pub fn limit(self) -> Option<Duration> {
+        match self {
+            Self::For(time) => Some(time),
+            Self::Never => None,
+        }
+    }
+}
+
+impl FromStr for IdleAfter {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let time: Length = text.parse()?;
+        match time.limit() {
+            None => Ok(Self::Never),
+            Some(time) if (SHORTEST_IDLE..=LONGEST_IDLE).contains(&time) => Ok(Self::For(time)),
+            Some(_) => Err(format!("{text:?} is out of range: 30m to 30d, or none")),
+        }
     }
 }
 

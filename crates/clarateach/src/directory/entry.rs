@@ -25,6 +25,8 @@ pub struct Tenancy {
     pub assignment: Option<String>,
     /// When the workshop ends by itself; no token lives longer.
     pub ends_at: Option<OffsetDateTime>,
+    /// When it ends if nobody uses it until then, once that is near. Tokens live on: who works keeps it.
+    pub idle_ends_at: Option<OffsetDateTime>,
 }
 
 impl Tenancy {
@@ -99,6 +101,11 @@ impl Incarnation {
             connections: Connections::default(),
             tokens: MintedTokens::default(),
         })
+    }
+
+    /// Its name: unlike that of every other start of the seat.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// Whether it is the start of that name.

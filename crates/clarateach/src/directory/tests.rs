@@ -16,6 +16,7 @@ fn tenancy(generation: u32, assignment: Option<&str>) -> Tenancy {
         generation: Generation(generation),
         assignment: assignment.map(str::to_owned),
         ends_at: None,
+        idle_ends_at: None,
     }
 }
 

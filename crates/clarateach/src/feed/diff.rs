@@ -28,6 +28,7 @@ fn differences(before: Option<&WorkshopView>, after: &Arc<WorkshopView>) -> Vec<
         view.seats.iter().map(|shown| shown.seat.key.seat).collect()
     };
     let unwarned = before.warning.is_some() && after.warning.is_none();
+    let unwarned = unwarned || before.idle != after.idle;
     if unwarned || numbers(before) != numbers(after) || !is_same(&before.workshop, &after.workshop)
     {
         return whole();

@@ -1,5 +1,7 @@
 //! `/api/workshops`: classes.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -11,6 +13,14 @@ use super::body::{CreateWorkshop, ErrorBody, ExtendWorkshop, Workshop, WorkshopL
 use super::error::ApiError;
 use super::extract::{Body, From, HashedBody, SignedIn, WorkshopPath};
 use crate::{qr, service};
+
+fn idle_wish(minutes: Option<u32>) -> service::IdleWish {
+    match minutes {
+        None => service::IdleWish::Default,
+        Some(0) => service::IdleWish::Keep,
+        Some(minutes) => service::IdleWish::EndAfter(Duration::from_secs(u64::from(minutes) * 60)),
+    }
+}
 
 /// Every workshop that has not ended, newest first.
 #[utoipa::path(get, path = "/api/workshops", tag = "workshops", responses(
@@ -65,6 +75,7 @@ pub(super) async fn create_workshop(
         egress,
         starts_at: request.starts_at,
         ends_at: request.ends_at,
+        idle: idle_wish(request.idle_after_minutes),
         overcommit: overcommit(request.allow_overcommit),
     };
     let created = state

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use clarateach_protocol::error::ErrorBody;
 use clarateach_protocol::id::{Generation, SeatKey};
 use clarateach_protocol::route::Service;
-use clarateach_protocol::seat::{BindRequest, Health};
+use clarateach_protocol::seat::{BindRequest, Health, Stats};
 use clarateach_protocol::token::{
     Mode, Scope, SigningKey, WORKSPACE_TOKEN_SECONDS, WorkspaceClaims,
 };
@@ -81,11 +81,23 @@ impl SeatClient {
     /// A client of the seat that an instance is, with a deadline for each call.
     #[must_use]
     pub fn new(key: Arc<SigningKey>, instance: &Instance, deadline: Duration) -> Self {
+        let seat = (instance.key(), instance.generation);
+        Self::at(key, seat, instance.endpoints, deadline)
+    }
+
+    /// The same for a seat of which it is known where it answers.
+    #[must_use]
+    pub fn at(
+        key: Arc<SigningKey>,
+        (seat, generation): (SeatKey, Generation),
+        endpoints: Endpoints,
+        deadline: Duration,
+    ) -> Self {
         Self {
             key,
-            seat: instance.key(),
-            generation: instance.generation,
-            endpoints: instance.endpoints,
+            seat,
+            generation,
+            endpoints,
             deadline,
         }
     }
@@ -142,6 +154,23 @@ impl SeatClient {
                 method: Method::GET,
                 path: "/health",
                 scope: None,
+                body: None,
+            })
+            .await?;
+        serde_json::from_slice(&body).map_err(|_| CallError::Malformed)
+    }
+
+    /// `GET /stats`, with what was done in the seat
+    ///
+    /// # Errors
+    /// When it doesn't answer within the deadline, or not as the contract says.
+    pub async fn stats(&self) -> Result<Stats, CallError> {
+        let body = self
+            .call(Call {
+                service: Service::Files,
+                method: Method::GET,
+                path: "/stats?activity=true",
+                scope: Some(Scope::Stats),
                 body: None,
             })
             .await?;

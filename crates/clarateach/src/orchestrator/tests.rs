@@ -44,6 +44,7 @@ impl Scene {
             generation: Generation::FIRST,
             assignment: None,
             ends_at: None,
+            idle_ends_at: None,
         };
         directory.set_tenancy(key, tenancy);
         let orchestrator = Orchestrator::start(
@@ -146,5 +147,7 @@ fn workshop(id: WorkshopId) -> Workshop {
         created_at: OffsetDateTime::UNIX_EPOCH,
         starts_at: None,
         ends_at: None,
+        idle_after: None,
+        kept_until: None,
     }
 }

@@ -109,12 +109,14 @@ fn view(claims: &SeatClaims, token: Option<String>, tenancy: &Tenancy) -> Sessio
     let seconds = i64::try_from(claims.expires_at).unwrap_or(i64::MAX);
     let text = |time: OffsetDateTime| time.format(&Rfc3339).ok();
     let expires_at = OffsetDateTime::from_unix_timestamp(seconds).ok();
+    let ends = [tenancy.ends_at, tenancy.idle_ends_at];
+    let earliest = ends.into_iter().flatten().min();
     let expires_at = expires_at.and_then(text).unwrap_or_default();
     SessionView {
         token,
         mode: claims.mode,
         generation: claims.generation.0,
         expires_at,
-        ends_at: tenancy.ends_at.and_then(text),
+        ends_at: earliest.and_then(text),
     }
 }

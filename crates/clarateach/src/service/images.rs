@@ -109,6 +109,8 @@ impl Service {
             created_at: OffsetDateTime::now_utc(),
             starts_at: None,
             ends_at: None,
+            idle_after: None,
+            kept_until: None,
         };
         self.inner.trials.lock().insert(id);
         let outcome = self.make_and_remove(workshop, begin).await;

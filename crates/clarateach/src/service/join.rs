@@ -146,6 +146,7 @@ impl Service {
             Seated::NotOpen => return Err(Error::Ended),
         };
         self.announce(&seat, workshop.ends_at);
+        self.inner.idle.use_now(&workshop.spec.id);
         self.inner.orchestrator.wake(workshop.spec.id);
         tracing::info!(workshop = %workshop.spec.id, seat = %seat.key.seat, "learner joined");
         Ok(seat)

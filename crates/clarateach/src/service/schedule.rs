@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::ends::{Deed, Ends};
 use super::{Error, Overcommit, Service, WorkshopView};
-use crate::model::{EndWarning, Reason, Workshop, WorkshopStatus};
+use crate::model::{EndCause, EndWarning, Reason, Workshop, WorkshopStatus};
 
 /// How often the clock is looked at.
 const TICK: Duration = Duration::from_secs(1);
@@ -74,7 +74,8 @@ impl Service {
             self.start_scheduled(id, overcommit).await?;
         }
         let stored = store.ends().await?;
-        for deed in ends.look((wall, now), &stored) {
+        let idle = self.inner.idle.ends(now);
+        for deed in ends.look((wall, now), &stored, &idle) {
             self.follow(deed).await?;
         }
         if !ends.is_doubtful(now) {
@@ -120,7 +121,10 @@ impl Service {
 
     async fn follow(&self, deed: Deed) -> Result<(), Error> {
         let id = match deed {
-            Deed::End(id) => {
+            Deed::End(id, cause) => {
+                if cause == EndCause::Idle {
+                    tracing::info!(workshop = %id, "nobody used the workshop for as long as it allows: it ends");
+                }
                 self.forget_schedule(id);
                 return self.end_workshop(id).await;
             }
@@ -143,6 +147,9 @@ impl Service {
             }
             Deed::Warn(id, warning) => {
                 self.note(id, |it| it.warning = warning);
+                let idle = warning.filter(|it| it.cause == EndCause::Idle);
+                let idle_ends_at = idle.map(|it| it.ends_at);
+                self.inner.directory.set_idle_ends_at(id, idle_ends_at);
                 id
             }
         };
@@ -168,13 +175,24 @@ impl Service {
             .unwrap_or_default()
     }
 
-    /// When a workshop ends by itself.
+    /// When a workshop ends by itself, as people are told: sooner than it would where it is about to end
+    /// because nobody uses it.
+    pub(super) fn shown_end(&self, workshop: &Workshop) -> Option<OffsetDateTime> {
+        let warning = self.scheduled(&workshop.spec.id).warning;
+        let idle = warning.filter(|it| it.cause == EndCause::Idle);
+        let ends = [self.ends_at(workshop), idle.map(|it| it.ends_at)];
+        ends.into_iter().flatten().min()
+    }
+
+    /// When a workshop ends by its time.
     pub(super) fn ends_at(&self, workshop: &Workshop) -> Option<OffsetDateTime> {
         let postponed_to = self.scheduled(&workshop.spec.id).postponed_to;
         postponed_to.or(workshop.ends_at)
     }
 
-    /// Sets when a workshop ends, sooner or later than it would.
+    /// Sets when a workshop ends, sooner or later than it would. Until then it is kept, used or not. One
+    /// that is about to end because nobody uses it is kept for so much longer, and its own end stays
+    /// unless that is later.
     ///
     /// # Errors
     /// [`Error::Invalid`] for an end that is past or before the start, [`Error::Ended`],
@@ -184,25 +202,44 @@ impl Service {
         self.to_the_end(async move {
             let inner = &service.inner;
             let _in_order = inner.locking.lock().await;
-            let workshop = service.workshop(id).await?.workshop;
+            let stored = service.class(id).await?;
+            let stored = stored.filter(|it| it.status != WorkshopStatus::Ended);
+            let workshop = stored.ok_or(Error::NotFound("workshop"))?;
             let now = OffsetDateTime::now_utc();
-            let ends_at = match end {
+            let idle = inner.idle.view(&workshop).and_then(|it| it.ends_at);
+            let own = service.ends_at(&workshop);
+            let idle = idle.filter(|idle| own.is_none_or(|own| *idle < own));
+            let kept_until = match end {
                 NewEnd::At(at) => at,
-                NewEnd::Later(by) => workshop.ends_at.unwrap_or(now).max(now) + by,
+                NewEnd::Later(by) => idle.or(own).unwrap_or(now).max(now) + by,
             };
-            if ends_at <= workshop.starts_at.unwrap_or(now).max(now) {
+            let is_own = match end {
+                NewEnd::At(_) => true,
+                NewEnd::Later(_) => idle.is_none() || own.is_some_and(|own| own < kept_until),
+            };
+            if kept_until <= workshop.starts_at.unwrap_or(now).max(now) {
                 return Err(Error::invalid(
                     "ends_at",
                     "the end must be in the future, and after the start",
                 ));
             }
-            if !inner.store.set_end(id, ends_at).await? {
+            let ends_at = is_own.then_some(kept_until);
+            if !inner.store.set_end(id, ends_at, kept_until).await? {
                 return Err(Error::Ended);
             }
-            service.note(id, |it| it.postponed_to = None);
-            inner.directory.set_ends_at(id, Some(ends_at));
+            inner.idle.use_now(&id);
+            service.note(id, |it| {
+                it.warning.take_if(|it| it.cause == EndCause::Idle);
+                if is_own {
+                    it.postponed_to = None;
+                }
+            });
+            inner.directory.set_idle_ends_at(id, None);
+            if is_own {
+                inner.directory.set_ends_at(id, ends_at);
+            }
             inner.orchestrator.wake(id);
-            tracing::info!(workshop = %id, %ends_at, "workshop's end set");
+            tracing::info!(workshop = %id, %kept_until, "workshop's end set");
             service.workshop(id).await
         })
         .await

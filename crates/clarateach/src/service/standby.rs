@@ -206,6 +206,8 @@ impl Service {
             created_at: OffsetDateTime::now_utc(),
             starts_at: None,
             ends_at: None,
+            idle_after: None,
+            kept_until: None,
         };
         let new = NewWorkshop { workshop, seats };
         // An id that is taken: another is drawn at the next look.

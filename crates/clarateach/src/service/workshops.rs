@@ -8,11 +8,11 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
-use super::{Error, Overcommit, Service};
+use super::{Error, IdleView, Overcommit, Service};
 use crate::browsers::Standing;
 use crate::model::{EndWarning, MAX_SEATS, Presence, Seat, Workshop, WorkshopStatus};
 use crate::orchestrator::ProgressView;
-pub use create::{CreateWorkshop, Idempotency};
+pub use create::{CreateWorkshop, Idempotency, IdleWish};
 
 /// A seat as shown: the row, and whether its learner is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub struct WorkshopView {
     pub progress: Option<ProgressView>,
     /// Its end is near.
     pub warning: Option<EndWarning>,
+    /// It ends when nobody uses it.
+    pub idle: Option<IdleView>,
 }
 
 impl Service {
@@ -103,7 +105,8 @@ impl Service {
     }
 
     async fn view(&self, mut workshop: Workshop) -> Result<WorkshopView, Error> {
-        workshop.ends_at = self.ends_at(&workshop);
+        workshop.ends_at = self.shown_end(&workshop);
+        let idle = self.inner.idle.view(&workshop);
         let warning = self.scheduled(&workshop.spec.id).warning;
         let seats = self.inner.store.seats(workshop.spec.id).await?;
         let seats = seats.into_iter().map(|seat| self.seat_view(seat)).collect();
@@ -113,6 +116,7 @@ impl Service {
             seats,
             progress,
             warning,
+            idle,
         })
     }
 

@@ -1,6 +1,7 @@
 //! How domain values stand in columns: one reader and one writer for each.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use clarateach_protocol::code::JoinCode;
 use clarateach_protocol::id::{Generation, SeatKey, SeatNumber, WorkshopId};
@@ -152,7 +153,20 @@ pub(super) fn workshop(row: &Row<'_>) -> rusqlite::Result<Workshop> {
         created_at: time(row.get("created_at")?)?,
         starts_at: optional_time("starts_at")?,
         ends_at: optional_time("ends_at")?,
+        idle_after: length(row, "idle_after")?,
+        kept_until: optional_time("kept_until")?,
     })
+}
+
+/// A length of time, stored as milliseconds.
+pub(super) fn length(row: &Row<'_>, column: &'static str) -> rusqlite::Result<Option<Duration>> {
+    let millis = row.get::<_, Option<i64>>(column)?;
+    Ok(millis.map(|millis| Duration::from_millis(u64::try_from(millis).unwrap_or(0))))
+}
+
+/// A length of time as it is stored.
+pub(super) fn length_millis(length: Duration) -> i64 {
+    i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
 }
 
 pub(super) fn number(row: &Row<'_>, column: &'static str) -> rusqlite::Result<SeatNumber> {

@@ -139,7 +139,14 @@ const STANDBY: &str = "ALTER TABLE workshops ADD COLUMN standby INTEGER NOT NULL
 /// What may be overcommitted when it is made, although that is later.
 const OVERCOMMIT: &str = "ALTER TABLE workshops ADD COLUMN overcommit INTEGER NOT NULL DEFAULT 0;";
 
-const MIGRATIONS: [&str; 7] = [
+/// For how long (milliseconds) nobody must have used a workshop until it ends, and until when that ends
+/// nothing.
+const IDLE: &str = "
+ALTER TABLE workshops ADD COLUMN idle_after INTEGER;
+ALTER TABLE workshops ADD COLUMN kept_until INTEGER;
+";
+
+const MIGRATIONS: [&str; 8] = [
     TABLES,
     API_ACCESS,
     OWN_ORIGINS,
@@ -147,6 +154,7 @@ const MIGRATIONS: [&str; 7] = [
     KEPT_DISKS,
     STANDBY,
     OVERCOMMIT,
+    IDLE,
 ];
 
 /// Refuses a database that a newer version wrote; leaves it as it is.

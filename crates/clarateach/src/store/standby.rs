@@ -121,7 +121,8 @@ fn take(db: &Connection, id: &WorkshopId, new: &NewWorkshop) -> rusqlite::Result
     let taken = db
         .prepare_cached(
             "UPDATE OR IGNORE workshops SET standby = 0, name = ?2, code = ?3, owner = ?4, env = ?5,
-                    created_at = ?6, starts_at = ?7, ends_at = ?8 WHERE id = ?1",
+                    created_at = ?6, starts_at = ?7, ends_at = ?8, idle_after = ?9, kept_until = ?10
+             WHERE id = ?1",
         )?
         .execute(params![
             id.to_string(),
@@ -132,6 +133,8 @@ fn take(db: &Connection, id: &WorkshopId, new: &NewWorkshop) -> rusqlite::Result
             millis(workshop.created_at),
             workshop.starts_at.map(millis),
             workshop.ends_at.map(millis),
+            workshop.idle_after.map(rows::length_millis),
+            workshop.kept_until.map(millis),
         ])?;
     if taken > 0 {
         db.prepare_cached("DELETE FROM seats WHERE workshop = ?1 AND number > ?2")?

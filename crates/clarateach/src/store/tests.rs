@@ -32,6 +32,8 @@ fn a_workshop(id: [u8; 8], seats: u16) -> NewWorkshop {
             created_at: OffsetDateTime::UNIX_EPOCH,
             starts_at: None,
             ends_at: None,
+            idle_after: None,
+            kept_until: None,
         },
         seats,
     }

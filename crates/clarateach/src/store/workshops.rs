@@ -1,5 +1,7 @@
 //! Workshops: made with their seats in one commit, and kept as a name and a code after their end.
 
+use std::time::Duration;
+
 use clarateach_protocol::code::JoinCode;
 use clarateach_protocol::id::{Generation, WorkshopId};
 use rusqlite::{Connection, OptionalExtension, named_params, params};
@@ -16,6 +18,17 @@ pub struct NewWorkshop {
     pub workshop: Workshop,
     /// How many seats, numbered from 1.
     pub seats: u16,
+}
+
+/// A workshop that ends when nobody uses it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IdleRule {
+    /// Which.
+    pub workshop: WorkshopId,
+    /// For how long nobody must have used it.
+    pub after: Duration,
+    /// Until then a class is on.
+    pub kept_until: Option<OffsetDateTime>,
 }
 
 impl Store {
@@ -244,24 +257,51 @@ impl Store {
         .await
     }
 
-    /// Sets when a workshop ends. `false`: it is ending or ended.
+    /// Sets when a workshop ends (`None`: as before), and until when a class is on. `false`: it is ending
+    /// or ended.
     ///
     /// # Errors
     /// When the write fails.
     pub async fn set_end(
         &self,
         id: WorkshopId,
-        ends_at: OffsetDateTime,
+        ends_at: Option<OffsetDateTime>,
+        kept_until: OffsetDateTime,
     ) -> Result<bool, StoreError> {
-        let ends_at = rows::millis(ends_at);
+        let (ends_at, kept_until) = (ends_at.map(rows::millis), rows::millis(kept_until));
         self.write("store the workshop's end", move |db| {
             let changed = db
                 .prepare_cached(
-                    "UPDATE workshops SET ends_at = ?2
+                    "UPDATE workshops SET ends_at = coalesce(?2, ends_at), kept_until = ?3
                      WHERE id = ?1 AND status NOT IN ('ending', 'ended')",
                 )?
-                .execute(params![id.to_string(), ends_at])?;
+                .execute(params![id.to_string(), ends_at, kept_until])?;
             Ok(changed > 0)
+        })
+        .await
+    }
+
+    /// Every workshop that is ready and ends when nobody uses it.
+    ///
+    /// # Errors
+    /// When the read fails.
+    pub async fn idle_rules(&self) -> Result<Vec<IdleRule>, StoreError> {
+        self.read("look for workshops that end when nobody uses them", |db| {
+            db.prepare_cached(
+                "SELECT id, idle_after, kept_until FROM workshops
+                 WHERE status = 'ready' AND standby = 0 AND idle_after IS NOT NULL",
+            )?
+            .query_map([], |row| {
+                Ok(IdleRule {
+                    workshop: rows::parse(row, "id")?,
+                    after: rows::length(row, "idle_after")?.unwrap_or_default(),
+                    kept_until: row
+                        .get::<_, Option<i64>>("kept_until")?
+                        .map(rows::time)
+                        .transpose()?,
+                })
+            })?
+            .collect()
         })
         .await
     }
@@ -296,9 +336,11 @@ pub(super) fn insert_row(db: &Connection, workshop: &Workshop) -> rusqlite::Resu
     let inserted = db
         .prepare_cached(
             "INSERT INTO workshops (id, name, code, owner, status, image, memory_mib, cpu_millis, pids, disk_mib,
-                                    egress, browser, env, created_at, starts_at, ends_at, standby)
+                                    egress, browser, env, created_at, starts_at, ends_at, idle_after, kept_until,
+                                    standby)
              VALUES (:id, :name, :code, :owner, :status, :image, :memory_mib, :cpu_millis, :pids, :disk_mib,
-                     :egress, :browser, :env, :created_at, :starts_at, :ends_at, :standby)
+                     :egress, :browser, :env, :created_at, :starts_at, :ends_at, :idle_after, :kept_until,
+                     :standby)
              ON CONFLICT DO NOTHING",
         )?
         .execute(named_params! {
@@ -318,6 +360,8 @@ pub(super) fn insert_row(db: &Connection, workshop: &Workshop) -> rusqlite::Resu
             ":created_at": rows::millis(workshop.created_at),
             ":starts_at": workshop.starts_at.map(rows::millis),
             ":ends_at": workshop.ends_at.map(rows::millis),
+            ":idle_after": workshop.idle_after.map(rows::length_millis),
+            ":kept_until": workshop.kept_until.map(rows::millis),
             ":standby": workshop.kind == WorkshopKind::Standby,
         })?;
     Ok(inserted > 0)

@@ -21,6 +21,8 @@ mod events;
 #[cfg(test)]
 mod idempotency;
 #[cfg(test)]
+mod idle;
+#[cfg(test)]
 mod images;
 #[cfg(test)]
 mod in_seat;

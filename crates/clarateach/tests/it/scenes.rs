@@ -14,6 +14,7 @@ mod ahead;
 mod browsers;
 mod floods;
 mod front;
+mod idle;
 mod internal;
 mod kills;
 mod lost;

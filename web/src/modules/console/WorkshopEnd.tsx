@@ -9,7 +9,7 @@ import { Icon } from '../../components/Icon'
 import { Menu, MenuItem, MenuSeparator } from '../../components/Menu'
 import { Notice } from '../../components/Notice'
 import { useMinutesLeft } from '../../components/useMinutesLeft'
-import { inLocalTime, minutesToWarnOf, momentOf, timeOfDay } from './words'
+import { idleWords, inLocalTime, minutesToWarnOf, momentOf, timeOfDay } from './words'
 import styles from './console.module.css'
 
 const LONGER = [
@@ -20,11 +20,12 @@ const LONGER = [
 
 /** When the workshop ends by itself, and how that is changed; loudly once the end is near. */
 export function WorkshopEnd({ workshop }: { workshop: Workshop }) {
-  const { starts_at: startsAt, ends_at: endsAt, status, warning } = workshop
+  const { starts_at: startsAt, ends_at: endsAt, status, warning, idle } = workshop
   const [choosing, setChoosing] = useState(false)
   const extend = useExtendWorkshop(workshop.id)
   const left = useMinutesLeft(endsAt)
   const minutes = minutesToWarnOf(warning, left)
+  const unused = idleWords(idle, useMinutesLeft(idle?.ends_at))
   return (
     <>
       {minutes !== null && (
@@ -37,6 +38,7 @@ export function WorkshopEnd({ workshop }: { workshop: Workshop }) {
             </Button>
           ))}
         >
+          {warning?.cause === 'idle' && 'Nobody uses it. Whoever types, saves or computes anything keeps it. '}
           {minutes <= 1 ? 'The workshop ends in a minute' : `The workshop ends in ${minutes} minutes`}, at{' '}
           {timeOfDay(endsAt)}. Its seats and every file on them go then; learners are told.
         </Notice>
@@ -49,6 +51,7 @@ export function WorkshopEnd({ workshop }: { workshop: Workshop }) {
           </span>
         )}
         <span>{endsAt ? `Ends ${timeOfDay(endsAt)}` : 'Ends when you delete it'}</span>
+        {unused && <span data-testid="workshop-idle">{unused}</span>}
         <Menu
           trigger={
             <Button look="quiet" size="small" busy={extend.isPending} data-testid="change-end">

@@ -55,6 +55,25 @@ export function minutesToWarnOf(warning: Workshop['warning'], left: number | nul
   return Math.min(left, warning.minutes)
 }
 
+/** A length of time as people say it. */
+function lengthOf(minutes: number): string {
+  const [unit, size] = minutes % (24 * 60) === 0 ? ['day', 24 * 60] : minutes % 60 === 0 ? ['hour', 60] : ['minute', 1]
+  const count = minutes / size
+  return count === 1 ? `${unit === 'hour' ? 'an' : 'a'} ${unit}` : `${count} ${unit}s`
+}
+
+/** What becomes of a workshop that nobody uses; `null`: nothing. `left`: minutes until it ends for that. */
+export function idleWords(idle: Workshop['idle'], left: number | null, now = new Date()): string | null {
+  if (!idle) return null
+  const rule = lengthOf(idle.after_minutes)
+  if (idle.ends_at && left !== null) {
+    const time = timeOfDay(idle.ends_at, now)
+    return left < 120 ? `Nobody uses it: ends ${time}, in ${left} min` : `Nobody uses it: ends ${time} if that stays so`
+  }
+  const kept = idle.kept_until ? `; kept until ${timeOfDay(idle.kept_until, now)}` : ''
+  return `Ends when nobody used it for ${rule}${kept}`
+}
+
 /** A moment as `datetime-local` fields have it, in this machine's time zone. */
 export function inLocalTime(moment: string | null): string {
   if (moment === null) return ''

@@ -68,6 +68,7 @@ impl Session {
         self.last_input = Some(SystemTime::now());
         if let (false, Some(client)) = (is_report, self.clients.get_mut(&id)) {
             client.typed(turn);
+            self.inputs += 1;
             self.turn = turn;
             self.choose_size();
             // What is typed goes to a program that knows the size.

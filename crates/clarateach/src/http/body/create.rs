@@ -41,6 +41,9 @@ pub(in crate::http) struct CreateWorkshop {
     /// When it ends by itself (RFC 3339).
     #[serde(default, with = "time::serde::rfc3339::option")]
     pub(in crate::http) ends_at: Option<OffsetDateTime>,
+    /// It ends when nobody used it for so long: no key, no file changed, no processor time. It is warned
+    /// of, and never before an `ends_at` that was named. 30 to 43200; 0: never; absent: as configured.
+    pub(in crate::http) idle_after_minutes: Option<u32>,
     /// Make it although the machine can't give every seat all that its limits allow.
     #[serde(default)]
     pub(in crate::http) allow_overcommit: bool,

@@ -6,7 +6,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-use super::workshop::{Progress, Reason, Seat, Workshop, WorkshopStatus};
+use super::workshop::{EndCause, Progress, Reason, Seat, Workshop, WorkshopStatus};
 use crate::addresses::{Addresses, HostKind};
 use crate::feed::Change;
 use crate::reach::ReachView;
@@ -49,6 +49,8 @@ pub(in crate::http) enum Event {
         /// Which workshop.
         workshop: String,
         minutes: u16,
+        /// Why it ends then.
+        cause: EndCause,
         #[serde(with = "time::serde::rfc3339")]
         ends_at: OffsetDateTime,
     },
@@ -120,6 +122,7 @@ impl Pen<'_> {
                 id,
                 workshop: workshop.to_string(),
                 minutes: warning.minutes,
+                cause: warning.cause.into(),
                 ends_at: warning.ends_at,
             },
             Change::Ended(workshop) => Event::Ended {

@@ -52,6 +52,47 @@ pub(in crate::http) struct Workshop {
     /// Its end is near.
     #[serde(skip_serializing_if = "Option::is_none")]
     warning: Option<Warning>,
+    /// It ends when nobody uses it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    idle: Option<Idle>,
+}
+
+/// When a workshop ends because nobody uses it.
+#[derive(Serialize, ToSchema)]
+struct Idle {
+    /// For how long nobody must have used it.
+    after_minutes: u64,
+    /// Until then a class is on (its start, or an end that was named), and it doesn't end for that.
+    #[serde(
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    kept_until: Option<OffsetDateTime>,
+    /// When it ends if nobody uses it until then; absent while somebody does.
+    #[serde(
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    ends_at: Option<OffsetDateTime>,
+}
+
+/// Why a workshop ends by itself.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::http) enum EndCause {
+    /// Its time is over.
+    Time,
+    /// Nobody used it.
+    Idle,
+}
+
+impl From<model::EndCause> for EndCause {
+    fn from(cause: model::EndCause) -> Self {
+        match cause {
+            model::EndCause::Time => Self::Time,
+            model::EndCause::Idle => Self::Idle,
+        }
+    }
 }
 
 /// An end that is near.
@@ -59,6 +100,8 @@ pub(in crate::http) struct Workshop {
 struct Warning {
     /// No more than so many minutes are left: 15, 5 or 1.
     minutes: u16,
+    /// Why it ends then.
+    cause: EndCause,
 }
 
 /// Where a workshop is in its life.
@@ -280,6 +323,12 @@ impl Workshop {
             progress: view.progress.map(Progress::from),
             warning: view.warning.map(|warning| Warning {
                 minutes: warning.minutes,
+                cause: warning.cause.into(),
+            }),
+            idle: view.idle.map(|idle| Idle {
+                after_minutes: idle.after.as_secs() / 60,
+                kept_until: idle.kept_until,
+                ends_at: idle.ends_at,
             }),
         }
     }

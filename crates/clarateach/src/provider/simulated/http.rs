@@ -6,7 +6,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use clarateach_protocol::error::ErrorBody;
 use clarateach_protocol::route::{Coverage, SEAT_ROUTES, SeatRoute, Service};
-use clarateach_protocol::seat::{BindRequest, Health};
+use clarateach_protocol::seat::{
+    Activity, BindRequest, CpuUsage, Health, MemoryUsage, OutOfMemory, Stats, Usage,
+};
 use clarateach_protocol::token::Mode;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 use http::{Method, Request, Response, StatusCode};
@@ -93,6 +95,7 @@ async fn dispatch(
         "files-events" => events::listen(&seat, &start, request),
         "search" => search::answer(&seat.files, &request),
         "ports" => Ok(tunnel::ports()),
+        "stats" => Ok(json(StatusCode::OK, &stats(&seat, &start))),
         "tunnel" => tunnel::open(&seat, &start, request),
         _ => Err(not_found()),
     }
@@ -135,6 +138,21 @@ fn health(seat: &Seat, start: &Start) -> Health {
         version: concat!(env!("CARGO_PKG_VERSION"), "-simulated").to_owned(),
         generation: seat.generation(),
         bound: bound.clone(),
+    }
+}
+
+/// It uses nothing, and tells what was done in it.
+fn stats(seat: &Seat, start: &Start) -> Stats {
+    Stats {
+        memory: MemoryUsage::default(),
+        disk: Usage::default(),
+        pids: Usage::default(),
+        cpu: CpuUsage::default(),
+        out_of_memory: OutOfMemory::default(),
+        activity: Some(Activity {
+            inputs: start.terminals.said(),
+            file_changes: *seat.changes.borrow(),
+        }),
     }
 }
 

@@ -90,6 +90,14 @@ impl Terminals {
         Some(made)
     }
 
+    /// Bytes that all of them showed: nothing comes that wasn't typed.
+    pub(super) fn said(&self) -> u64 {
+        self.lock()
+            .iter()
+            .map(|terminal| terminal.screen().head)
+            .sum()
+    }
+
     fn list(&self) -> TerminalList {
         let all = self.lock();
         TerminalList {

@@ -2,7 +2,8 @@
 //!
 //! Wall and monotonic clock are compared at each look. Where they disagree (a suspended laptop, a clock
 //! set anew, the server's own start) nothing ends at once: what is due by the new time gets some
-//! minutes, in which its instructor is warned and can extend it.
+//! minutes, in which its instructor is warned and can extend it. A workshop that nobody uses may end
+//! before its time: when, is told from outside (`service/idle.rs`), and warned of in the same way.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -10,7 +11,8 @@ use std::time::{Duration, Instant};
 use clarateach_protocol::id::WorkshopId;
 use time::OffsetDateTime;
 
-use crate::model::{EndWarning, ScheduleTimes};
+use super::super::idle::IdleEnd;
+use crate::model::{EndCause, EndWarning, ScheduleTimes};
 
 /// Minutes before an end at which is warned, nearest first.
 const WARNINGS: [u16; 3] = [1, 5, 15];
@@ -18,8 +20,8 @@ const WARNINGS: [u16; 3] = [1, 5, 15];
 /// What follows from a look.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Deed {
-    /// Its time is over.
-    End(WorkshopId),
+    /// Its time is over, or nobody used it for long.
+    End(WorkshopId, EndCause),
     /// It ends at another time than is stored, until that is reached or changed.
     Postpone(WorkshopId, OffsetDateTime),
     /// It ends when it should, after all.
@@ -65,11 +67,12 @@ impl Ends {
         self.doubtful_until.is_some_and(|until| now < until)
     }
 
-    /// Looks at every workshop that has an end.
+    /// Looks at every workshop that has an end, by its time or because nobody uses it.
     pub(super) fn look(
         &mut self,
         (wall, now): (OffsetDateTime, Instant),
         ends: &[(WorkshopId, OffsetDateTime)],
+        idle: &HashMap<WorkshopId, Option<IdleEnd>>,
     ) -> Vec<Deed> {
         if self.has_jumped(wall, now) {
             tracing::info!("the clock jumped, or the server started: nothing ends for a moment");
@@ -77,28 +80,47 @@ impl Ends {
         }
         self.last = Some((wall, now));
         let ends: HashMap<_, _> = ends.iter().copied().collect();
-        let mut deeds = self.forget(&ends, wall);
-        for (id, stored) in ends {
-            if self.is_doubtful(now) && stored <= wall && !self.postponed.contains_key(&id) {
-                let postponed = Postponed {
-                    stored,
-                    wall: wall + self.times.grace,
-                    at: now + self.times.grace,
-                };
-                deeds.push(Deed::Postpone(id, postponed.wall));
-                self.postponed.insert(id, postponed);
-            }
-            let (end, left) = match self.postponed.get(&id) {
-                Some(it) => (it.wall, it.at.saturating_duration_since(now)),
-                None => (stored, (stored - wall).try_into().unwrap_or_default()),
-            };
-            if left.is_zero() {
-                deeds.push(Deed::End(id));
-            } else {
-                deeds.extend(self.warn(id, end, left));
+        let mut deeds = self.forget(&ends, idle, wall);
+        let others = idle.keys().filter(|id| !ends.contains_key(id));
+        let all: Vec<_> = ends.keys().chain(others).copied().collect();
+        for id in all {
+            let stored = ends.get(&id).copied();
+            let by_time =
+                stored.map(|stored| self.end_by_time(id, stored, (wall, now), &mut deeds));
+            let by_idle = idle.get(&id).copied().flatten();
+            let by_idle = by_idle.map(|it| (EndCause::Idle, it.wall, it.left));
+            let first = by_time.into_iter().chain(by_idle);
+            let first = first.min_by_key(|(_, _, left)| *left);
+            match first {
+                Some((cause, _, Duration::ZERO)) => deeds.push(Deed::End(id, cause)),
+                end => deeds.extend(self.warn(id, end)),
             }
         }
         deeds
+    }
+
+    /// When it ends by its stored time, or a while later where that came by surprise.
+    fn end_by_time(
+        &mut self,
+        id: WorkshopId,
+        stored: OffsetDateTime,
+        (wall, now): (OffsetDateTime, Instant),
+        deeds: &mut Vec<Deed>,
+    ) -> (EndCause, OffsetDateTime, Duration) {
+        if self.is_doubtful(now) && stored <= wall && !self.postponed.contains_key(&id) {
+            let postponed = Postponed {
+                stored,
+                wall: wall + self.times.grace,
+                at: now + self.times.grace,
+            };
+            deeds.push(Deed::Postpone(id, postponed.wall));
+            self.postponed.insert(id, postponed);
+        }
+        let (end, left) = match self.postponed.get(&id) {
+            Some(it) => (it.wall, it.at.saturating_duration_since(now)),
+            None => (stored, (stored - wall).try_into().unwrap_or_default()),
+        };
+        (EndCause::Time, end, left)
     }
 
     fn has_jumped(&self, wall: OffsetDateTime, now: Instant) -> bool {
@@ -113,6 +135,7 @@ impl Ends {
     fn forget(
         &mut self,
         ends: &HashMap<WorkshopId, OffsetDateTime>,
+        idle: &HashMap<WorkshopId, Option<IdleEnd>>,
         wall: OffsetDateTime,
     ) -> Vec<Deed> {
         let mut deeds = Vec::new();
@@ -125,15 +148,26 @@ impl Ends {
             }
             stays
         });
-        let gone = self.warned.extract_if(|id, _| !ends.contains_key(id));
+        let is_gone = |id: &WorkshopId| !ends.contains_key(id) && !idle.contains_key(id);
+        let gone = self.warned.extract_if(|id, _| is_gone(id));
         deeds.extend(gone.map(|(id, _)| Deed::Forget(id)));
         deeds
     }
 
-    fn warn(&mut self, id: WorkshopId, ends_at: OffsetDateTime, left: Duration) -> Option<Deed> {
-        let near = |minutes: &&u16| left <= Duration::from_secs(u64::from(**minutes) * 60);
-        let minutes = WARNINGS.iter().find(near).copied();
-        let warning = minutes.map(|minutes| EndWarning { minutes, ends_at });
+    fn warn(
+        &mut self,
+        id: WorkshopId,
+        end: Option<(EndCause, OffsetDateTime, Duration)>,
+    ) -> Option<Deed> {
+        let warning = end.and_then(|(cause, ends_at, left)| {
+            let near = |minutes: &&u16| left <= Duration::from_secs(u64::from(**minutes) * 60);
+            let minutes = WARNINGS.iter().find(near).copied()?;
+            Some(EndWarning {
+                cause,
+                minutes,
+                ends_at,
+            })
+        });
         let before = match warning {
             Some(warning) => self.warned.insert(id, warning),
             None => self.warned.remove(&id),
@@ -143,139 +177,4 @@ impl Ends {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SECOND: Duration = Duration::from_secs(1);
-    const MINUTE: Duration = Duration::from_secs(60);
-
-    /// Two clocks that only move when they are told to.
-    struct Scene {
-        ends: Ends,
-        wall: OffsetDateTime,
-        now: Instant,
-        stored: Vec<(WorkshopId, OffsetDateTime)>,
-    }
-
-    fn id() -> WorkshopId {
-        WorkshopId::from_random([1; 8])
-    }
-
-    impl Scene {
-        /// A server that has run for long, with a workshop that ends after this.
-        fn of(left: Duration) -> Self {
-            let mut scene = Self {
-                ends: Ends::new(ScheduleTimes::default()),
-                wall: OffsetDateTime::UNIX_EPOCH,
-                now: Instant::now(),
-                stored: Vec::new(),
-            };
-            assert_eq!(scene.after(SECOND), []);
-            assert_eq!(scene.after(10 * MINUTE), []);
-            scene.stored = vec![(id(), scene.wall + left)];
-            scene
-        }
-
-        fn after(&mut self, time: Duration) -> Vec<Deed> {
-            self.wall += time;
-            self.now += time;
-            self.look()
-        }
-
-        /// The wall clock alone moves.
-        fn jump(&mut self, by: time::Duration) -> Vec<Deed> {
-            self.wall += by;
-            self.look()
-        }
-
-        fn look(&mut self) -> Vec<Deed> {
-            self.ends.look((self.wall, self.now), &self.stored)
-        }
-    }
-
-    fn minutes(deeds: &[Deed]) -> Vec<Option<u16>> {
-        let warned = |deed: &Deed| match deed {
-            Deed::Warn(_, warning) => Some(warning.map(|it| it.minutes)),
-            _ => None,
-        };
-        deeds.iter().filter_map(warned).collect()
-    }
-
-    #[test]
-    fn an_end_is_warned_of_three_times_and_then_comes() {
-        let mut scene = Scene::of(60 * MINUTE);
-        let mut warned = Vec::new();
-        for second in 0..60 * 60 - 1 {
-            let deeds = scene.after(SECOND);
-            assert!(!deeds.contains(&Deed::End(id())), "after {second} s");
-            warned.extend(minutes(&deeds));
-        }
-        assert_eq!(warned, [Some(15), Some(5), Some(1)]);
-        assert_eq!(scene.after(SECOND), [Deed::End(id())]);
-    }
-
-    #[test]
-    fn an_extended_workshop_takes_its_warning_back() {
-        let mut scene = Scene::of(10 * MINUTE);
-        assert_eq!(minutes(&scene.look()), [Some(15)]);
-        scene.stored[0].1 += 60 * MINUTE;
-        assert_eq!(minutes(&scene.after(SECOND)), [None]);
-        assert_eq!(scene.after(SECOND), []);
-        scene.stored.clear();
-        assert_eq!(scene.after(SECOND), []);
-    }
-
-    #[test]
-    fn a_suspended_machine_ends_nothing_at_once() {
-        let mut scene = Scene::of(60 * MINUTE);
-        let deeds = scene.jump(time::Duration::hours(9));
-        let ends_at = scene.wall + 5 * MINUTE;
-        let warning = EndWarning {
-            minutes: 5,
-            ends_at,
-        };
-        assert_eq!(
-            deeds,
-            [
-                Deed::Postpone(id(), ends_at),
-                Deed::Warn(id(), Some(warning))
-            ]
-        );
-        assert_eq!(minutes(&scene.after(4 * MINUTE)), [Some(1)]);
-        assert_eq!(scene.after(MINUTE), [Deed::End(id())]);
-    }
-
-    #[test]
-    fn an_instructor_who_is_back_in_time_extends_it() {
-        let mut scene = Scene::of(60 * MINUTE);
-        scene.jump(time::Duration::hours(9));
-        scene.stored[0].1 = scene.wall + 90 * MINUTE;
-        let deeds = scene.after(SECOND);
-        assert_eq!(deeds[0], Deed::Restore(id()));
-        assert_eq!(minutes(&deeds), [None]);
-        assert_eq!(scene.after(10 * MINUTE), []);
-    }
-
-    #[test]
-    fn a_clock_that_was_wrong_for_a_moment_changes_nothing() {
-        let mut scene = Scene::of(60 * MINUTE);
-        scene.jump(time::Duration::days(365));
-        let deeds = scene.jump(-time::Duration::days(365));
-        assert_eq!(deeds[0], Deed::Restore(id()));
-        assert_eq!(minutes(&deeds), [None]);
-        for _ in 0..10 {
-            assert_eq!(scene.after(4 * MINUTE), []);
-        }
-    }
-
-    #[test]
-    fn a_server_that_starts_after_an_end_leaves_time_to_extend() {
-        let mut scene = Scene::of(MINUTE);
-        scene.wall += 60 * MINUTE;
-        scene.ends = Ends::new(ScheduleTimes::default());
-        assert!(matches!(scene.look()[0], Deed::Postpone(..)));
-        assert!(scene.ends.is_doubtful(scene.now));
-        assert_eq!(scene.after(5 * MINUTE), [Deed::End(id())]);
-        assert!(!scene.ends.is_doubtful(scene.now));
-    }
-}
+mod tests;

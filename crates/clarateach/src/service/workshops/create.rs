@@ -1,6 +1,7 @@
 //! Making a workshop: what may be asked for, stored once however often it is asked.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use clarateach_protocol::code::JoinCode;
 use clarateach_protocol::id::WorkshopId;
@@ -10,8 +11,8 @@ use super::super::{Error, Overcommit, Service, input};
 use super::{WorkshopView, check_seats};
 use crate::auth::secret::random_bytes;
 use crate::model::{
-    BrowserPolicy, EgressPolicy, Instructor, Resources, Workshop, WorkshopKind, WorkshopSpec,
-    WorkshopStatus,
+    BrowserPolicy, EgressPolicy, Instructor, LONGEST_IDLE, Resources, SHORTEST_IDLE, Workshop,
+    WorkshopKind, WorkshopSpec, WorkshopStatus,
 };
 use crate::store::{Claimed, Inserted, NewWorkshop, RequestKey};
 
@@ -40,8 +41,22 @@ pub struct CreateWorkshop {
     pub starts_at: Option<OffsetDateTime>,
     /// When it ends by itself.
     pub ends_at: Option<OffsetDateTime>,
+    /// What to do when nobody uses it.
+    pub idle: IdleWish,
     /// What to do where it doesn't fit.
     pub overcommit: Overcommit,
+}
+
+/// What an instructor says of a workshop that nobody uses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum IdleWish {
+    /// As it is configured.
+    #[default]
+    Default,
+    /// It ends after this.
+    EndAfter(Duration),
+    /// Nothing.
+    Keep,
 }
 
 /// What tells a repeat of a request from a second one.
@@ -218,7 +233,27 @@ impl Service {
             created_at: now,
             starts_at: request.starts_at,
             ends_at: request.ends_at.or(ends_by_default),
+            idle_after: self.idle_after(request.idle)?,
+            kept_until: request.ends_at.or(request.starts_at),
         })
+    }
+
+    fn idle_after(&self, wish: IdleWish) -> Result<Option<Duration>, Error> {
+        match wish {
+            IdleWish::Default => Ok(self.inner.default_idle_after),
+            IdleWish::Keep => Ok(None),
+            IdleWish::EndAfter(time) if (SHORTEST_IDLE..=LONGEST_IDLE).contains(&time) => {
+                Ok(Some(time))
+            }
+            IdleWish::EndAfter(_) => Err(Error::invalid(
+                "idle_after_minutes",
+                format!(
+                    "nobody may use a workshop for {} to {} minutes until it ends; 0: it never ends for that",
+                    SHORTEST_IDLE.as_secs() / 60,
+                    LONGEST_IDLE.as_secs() / 60
+                ),
+            )),
+        }
     }
 
     /// Inserts under the drawn id and code, drawing again while they are taken. The inner error: a

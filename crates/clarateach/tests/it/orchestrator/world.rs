@@ -118,6 +118,8 @@ impl World {
             created_at: time::OffsetDateTime::now_utc(),
             starts_at: None,
             ends_at: None,
+            idle_after: None,
+            kept_until: None,
         };
         let new = NewWorkshop { workshop, seats };
         assert!(self.store.insert_workshop(new).await.unwrap());

@@ -286,6 +286,7 @@ impl World {
             generation: Generation(generation),
             assignment: assignment.map(str::to_owned),
             ends_at: None,
+            idle_ends_at: None,
         };
         self.directory.set_tenancy(seat(number), tenancy);
     }

@@ -94,6 +94,7 @@ async fn no_token_outlives_its_workshop() {
             generation: Generation(2),
             assignment: Some(LEARNER.to_owned()),
             ends_at: OffsetDateTime::from_unix_timestamp(ends_at.try_into().unwrap()).ok(),
+            idle_ends_at: None,
         };
         world.directory.set_tenancy(seat(3), tenancy);
     };
