@@ -12,7 +12,7 @@ use futures_util::{SinkExt, StreamExt};
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use hyper::client::conn::http1::handshake;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -202,11 +202,14 @@ impl Asker {
             tokio::time::sleep(LOOK_EVERY).await;
         };
         let url = format!(
-            "ws://127.0.0.1:{}/user/{name}/terminals/websocket/{terminal}?token={TOKEN}",
+            "ws://127.0.0.1:{}/user/{name}/terminals/websocket/{terminal}",
             self.port
         );
+        let mut request = url.into_client_request()?;
+        let token = HeaderValue::try_from(format!("token {TOKEN}"))?;
+        request.headers_mut().insert(AUTHORIZATION, token);
         let stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
-        let (mut socket, _) = client_async(url.into_client_request()?, stream).await?;
+        let (mut socket, _) = client_async(request, stream).await?;
         let typed = json!(["stdin", TYPED]).to_string();
         socket.send(Message::text(typed)).await?;
         while let Some(message) = socket.next().await {

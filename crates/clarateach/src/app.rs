@@ -129,6 +129,7 @@ impl App {
                 } else {
                     service::Overcommit::Refuse
                 },
+                browsers: config.browsers_max,
             },
         );
         if let Some(path) = &config.instructor_password_file {

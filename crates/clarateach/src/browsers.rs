@@ -53,6 +53,18 @@ struct Entry {
     /// When somebody asked for it or stopped watching it.
     used_at: Instant,
     progress: BrowserProgress,
+    trying: Trying,
+}
+
+/// Who tries a browser again that could not be started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trying {
+    /// The orchestrator, ever less often.
+    ByItself,
+    /// The same, and somebody was told of the failure: who asks from now on wants it tried now.
+    Told,
+    /// Somebody asked, and the orchestrator doesn't know yet.
+    Asked,
 }
 
 /// Whether somebody wants a browser that runs on demand.
@@ -170,6 +182,47 @@ impl Browsers {
         standing
     }
 
+    /// Somebody asks by hand, as with [`Browsers::ask`]. A browser that could not be started is tried
+    /// again at once where somebody was told so already: whoever reads of it asks again on purpose.
+    pub fn ask_by_hand(&self, seat: SeatKey) -> Option<Standing> {
+        let mut table = self.lock();
+        let entry = table.seats.get_mut(&seat)?;
+        let failed = matches!(entry.progress, BrowserProgress::Failed(_));
+        let tries = failed && entry.trying == Trying::Told;
+        if tries {
+            entry.trying = Trying::Asked;
+            entry.progress = BrowserProgress::Starting(BrowserPhase::Container);
+            table.stirred.insert(seat.workshop);
+        }
+        drop(table);
+        if tries {
+            self.tell_everybody();
+        }
+        self.ask(seat)
+    }
+
+    /// Somebody who asked was told that it could not be started.
+    pub fn failure_was_told(&self, seat: SeatKey) {
+        if let Some(entry) = self.lock().seats.get_mut(&seat)
+            && entry.trying == Trying::ByItself
+        {
+            entry.trying = Trying::Told;
+        }
+    }
+
+    /// Whether the seat's browser is to be tried again now, whatever happened before; true once.
+    pub(crate) fn take_try(&self, seat: SeatKey) -> bool {
+        let mut table = self.lock();
+        let entry = table.seats.get_mut(&seat);
+        entry.is_some_and(|entry| {
+            let asked = entry.trying == Trying::Asked;
+            if asked {
+                entry.trying = Trying::ByItself;
+            }
+            asked
+        })
+    }
+
     /// What the seat's browser is; `None`: nobody knows the seat yet.
     #[must_use]
     pub fn standing(&self, seat: SeatKey) -> Option<Standing> {
@@ -276,8 +329,14 @@ impl Browsers {
         let Some(entry) = table.seats.get_mut(&seat) else {
             return false;
         };
-        if entry.progress == progress {
+        // What failed before somebody asked for another try is no answer to them.
+        let is_old =
+            entry.trying == Trying::Asked && matches!(progress, BrowserProgress::Failed(_));
+        if is_old || entry.progress == progress {
             return false;
+        }
+        if !matches!(progress, BrowserProgress::Failed(_)) && entry.trying == Trying::Told {
+            entry.trying = Trying::ByItself;
         }
         let gone = progress == BrowserProgress::Absent;
         entry.progress = progress;
@@ -395,6 +454,7 @@ impl Entry {
             watchers: 0,
             used_at,
             progress: BrowserProgress::Absent,
+            trying: Trying::ByItself,
         }
     }
 }

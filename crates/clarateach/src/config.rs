@@ -138,6 +138,10 @@ pub struct Settings {
     #[arg(long, env = "CLARATEACH_BROWSER_PAUSE_AFTER", value_name = "TIME")]
     #[serde(default, deserialize_with = "from_text")]
     pub browser_pause_after: Option<PauseAfter>,
+    /// Browsers on demand at once, over all workshops; whoever comes later waits for a place. Fewer where
+    /// the machine has no room for so many [default: as many as the machine has room for]
+    #[arg(long, env = "CLARATEACH_BROWSERS_MAX", value_name = "BROWSERS")]
+    pub browsers_max: Option<u64>,
     /// File with the instructor's password, read at every start; sets it without the set-up link
     #[arg(long, env = "CLARATEACH_INSTRUCTOR_PASSWORD_FILE", value_name = "FILE")]
     pub instructor_password_file: Option<PathBuf>,
@@ -236,6 +240,8 @@ pub struct Config {
     pub browser_image: String,
     /// How long nobody looks at a seat's browser before it is frozen.
     pub browser_pause_after: PauseAfter,
+    /// Browsers on demand at once, where that is limited.
+    pub browsers_max: Option<u64>,
     /// The operator's password file.
     pub instructor_password_file: Option<PathBuf>,
     /// Pool of the seats' subnets.
@@ -297,6 +303,7 @@ impl Settings {
             browser_engine: self.browser_engine.or(file.browser_engine),
             browser_image: self.browser_image.or(file.browser_image),
             browser_pause_after: self.browser_pause_after.or(file.browser_pause_after),
+            browsers_max: self.browsers_max.or(file.browsers_max),
             instructor_password_file: self
                 .instructor_password_file
                 .or(file.instructor_password_file),
@@ -412,6 +419,7 @@ impl Settings {
             browser_image: not_empty(self.browser_image)
                 .unwrap_or_else(|| browser_engine.image.to_owned()),
             browser_pause_after: self.browser_pause_after.unwrap_or_default(),
+            browsers_max: self.browsers_max,
             instructor_password_file: self.instructor_password_file,
             seat_networks,
             isolation: if self.allow_weak_isolation == Some(true) {

@@ -150,6 +150,8 @@ pub struct Defaults {
     pub standby: Standby,
     /// What becomes of seats that don't fit.
     pub overcommit: Overcommit,
+    /// Browsers on demand at once, where that is limited.
+    pub browsers: Option<u64>,
 }
 
 /// How long a look at readiness counts.
@@ -195,6 +197,7 @@ struct Inner {
     idle: idle::Table,
     standby: Standby,
     overcommit: Overcommit,
+    most_browsers: Option<u64>,
     trials: images::Trials,
     /// Held from finding that seats fit until they are stored.
     admitting: tokio::sync::Mutex<()>,
@@ -227,6 +230,7 @@ impl Service {
                 idle: idle::Table::new(defaults.schedule),
                 standby: defaults.standby,
                 overcommit: defaults.overcommit,
+                most_browsers: defaults.browsers,
                 trials: images::Trials::default(),
                 admitting: tokio::sync::Mutex::default(),
                 setup: instructors::Setup::default(),

@@ -4,6 +4,12 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Argon2, PasswordHash};
 use tokio::sync::Semaphore;
 
+#[expect(
+    unsafe_code,
+    reason = "the allocator's own function, which takes nothing"
+)]
+mod give_back;
+
 /// Characters of a password at least.
 pub const MIN_CHARACTERS: usize = 10;
 /// Bytes of a password at most: longer ones only cost time.
@@ -40,7 +46,12 @@ async fn alone<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
         .acquire()
         .await
         .expect("the semaphore is never closed");
-    tokio::task::spawn_blocking(work)
+    let hashing = tokio::task::spawn_blocking(|| {
+        let result = work();
+        give_back::freed_memory();
+        result
+    });
+    hashing
         .await
         .expect("hashing does not panic, and the runtime outlives its callers")
 }

@@ -171,3 +171,35 @@ async fn whoever_does_the_work_hears_of_every_reason_to() {
     let nothing = tokio::time::timeout(Duration::from_secs(1), browsers.stirred());
     assert!(nothing.await.is_err());
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_was_told_of_a_failure_and_asks_again_has_it_tried_now() {
+    let failed = || BrowserProgress::Failed(crate::model::Reason::new("engine_error", "no"));
+    let browsers = known(1);
+    browsers.ask_by_hand(seat(1));
+    browsers.admit(|_| true);
+    browsers.tell(seat(1), failed());
+    // Nobody was told yet: the first who asks is.
+    assert!(matches!(
+        browsers.ask_by_hand(seat(1)),
+        Some(Standing::Failed(_))
+    ));
+    assert!(!browsers.take_try(seat(1)));
+    browsers.failure_was_told(seat(1));
+    // A frame that loads itself again is nobody who asks.
+    assert!(matches!(browsers.ask(seat(1)), Some(Standing::Failed(_))));
+    assert!(!browsers.take_try(seat(1)));
+    let starting = Standing::Starting(BrowserPhase::Container);
+    assert_eq!(browsers.ask_by_hand(seat(1)), Some(starting.clone()));
+    // The failure of before is no answer.
+    browsers.tell(seat(1), failed());
+    assert_eq!(browsers.ask_by_hand(seat(1)), Some(starting));
+    assert!(browsers.take_try(seat(1)));
+    assert!(!browsers.take_try(seat(1)));
+    // That of this try is.
+    browsers.tell(seat(1), failed());
+    assert!(matches!(
+        browsers.ask_by_hand(seat(1)),
+        Some(Standing::Failed(_))
+    ));
+}

@@ -65,6 +65,13 @@ impl BrowserTrack {
         self.not_before.take_if(|at| *at <= now);
     }
 
+    /// Somebody wants it tried now: a pause that grew while nobody looked is not theirs to wait for.
+    pub(super) fn try_now(&mut self) {
+        self.trouble = None;
+        self.failures = 0;
+        self.not_before = None;
+    }
+
     pub(super) fn hold(&self, now: Instant) -> BrowserHold {
         if self.not_before.is_some_and(|at| at > now) {
             BrowserHold::Waiting

@@ -244,8 +244,15 @@ impl WorkshopLoop {
         if self.groundwork == Groundwork::Waiting && !self.groundwork_attempts.is_waiting(now) {
             self.groundwork = Groundwork::Missing;
         }
-        for seat in self.seats.values_mut() {
+        for (number, seat) in &mut self.seats {
             seat.track.wake(now);
+            let key = SeatKey {
+                workshop: self.id,
+                seat: *number,
+            };
+            if self.hands.browsers.take_try(key) {
+                seat.track.browser().try_now();
+            }
         }
         self.begin_look(now);
         if self.look_attempts.failures == 0 {

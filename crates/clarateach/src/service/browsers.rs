@@ -35,8 +35,14 @@ impl Service {
         stop.run_until_cancelled(keeping).await;
     }
 
-    /// How many browsers on demand fit beside all seats; `None`: nothing limits them.
+    /// How many browsers on demand there may be; `None`: nothing limits them.
     async fn room_for_browsers(&self) -> Result<Option<u64>, Error> {
+        let fit = self.browsers_that_fit().await?;
+        Ok([fit, self.inner.most_browsers].into_iter().flatten().min())
+    }
+
+    /// How many fit beside all seats.
+    async fn browsers_that_fit(&self) -> Result<Option<u64>, Error> {
         if self.inner.overcommit == Overcommit::Allow {
             return Ok(None);
         }

@@ -9,7 +9,7 @@ import { BrowserBar } from './BrowserBar'
 import type { BrowserSession, BrowserState } from './browserSession'
 import { useBridge } from './useBridge'
 import { useBrowser } from './useBrowser'
-import { waitWords } from './words'
+import { simplePictureWords, waitWords } from './words'
 import styles from './browser.module.css'
 
 interface Props {
@@ -76,6 +76,7 @@ export function BrowserPanel({ record, generation, isShown, canChange, onPreview
           try again.
         </Notice>
       )}
+      {state.phase === 'shown' && <SimplePicture />}
       <div className={styles.view}>
         {state.phase === 'shown' ? (
           <iframe
@@ -94,6 +95,25 @@ export function BrowserPanel({ record, generation, isShown, canChange, onPreview
         )}
       </div>
     </section>
+  )
+}
+
+/** Where the picture can't be video: that, why, and what would help; until it was read. */
+function SimplePicture() {
+  const [isRead, setRead] = useState(false)
+  const words = simplePictureWords({ isSecure: window.isSecureContext, hasDecoder: 'VideoDecoder' in window })
+  if (words === null || isRead) return null
+  return (
+    <Notice
+      testId="browser-simple-picture"
+      action={
+        <Button size="small" onClick={() => setRead(true)}>
+          Got it
+        </Button>
+      }
+    >
+      {words}
+    </Notice>
   )
 }
 

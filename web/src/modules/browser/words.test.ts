@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { qualityOf, waitWords } from './words'
+import { qualityOf, simplePictureWords, waitWords } from './words'
 
 describe('waitWords', () => {
   it('counts the learners before oneself', () => {
@@ -25,5 +25,19 @@ describe('qualityOf', () => {
     expect([20, 79.9, 80, 249, 250].map((rttMs) => qualityOf({ connected: true, rttMs }))).toEqual([
       'good', 'good', 'fair', 'fair', 'poor',
     ])
+  })
+})
+
+describe('simplePictureWords', () => {
+  it('says nothing where video is shown', () => {
+    expect(simplePictureWords({ isSecure: true, hasDecoder: true })).toBeNull()
+  })
+
+  it('says what is shown instead, and why', () => {
+    const overHttp = simplePictureWords({ isSecure: false, hasDecoder: false })
+    expect(overHttp).toMatch(/plain http.*JPEG.*https address/)
+    const old = simplePictureWords({ isSecure: true, hasDecoder: false })
+    expect(old).toMatch(/web browser has no video decoder.*JPEG/)
+    expect(old).not.toContain('plain http')
   })
 })

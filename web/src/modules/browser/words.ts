@@ -36,3 +36,13 @@ export const QUALITY_WORDS: Record<Quality, string> = {
   lost: 'Connection lost, trying again',
   unknown: 'Connecting…',
 }
+
+/** Why the picture comes as single images, where it does; the frame has what this page has. */
+export function simplePictureWords({ isSecure, hasDecoder }: { isSecure: boolean; hasDecoder: boolean }): string | null {
+  if (isSecure && hasDecoder) return null
+  const why = isSecure
+    ? 'This web browser has no video decoder for pages (WebCodecs)'
+    : 'This page came over plain http, where web browsers give pages no video decoder (WebCodecs)'
+  const remedy = isSecure ? 'A current Chrome, Edge, Firefox or Safari shows video.' : 'An https address would show video.'
+  return `${why}, so you get a simpler picture: single images (JPEG), which are less smooth and use more of the network. Mouse, keyboard and tabs work as always. ${remedy}`
+}

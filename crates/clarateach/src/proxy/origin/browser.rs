@@ -88,8 +88,12 @@ impl OwnOrigins {
     ) -> Result<Option<Standing>, ProxyError> {
         let deadline = Instant::now() + PATIENCE;
         let mut changes = self.browsers.changes();
+        let mut standing = self.browsers.ask_by_hand(seat);
         loop {
-            let standing = self.browsers.ask(seat).ok_or(ProxyError::SeatUnavailable)?;
+            let standing = match standing.take() {
+                Some(standing) => standing,
+                None => self.browsers.ask(seat).ok_or(ProxyError::SeatUnavailable)?,
+            };
             let refusal = match door_of(standing.clone()) {
                 Ok(_) => return Ok(None),
                 Err(refusal) => refusal,
@@ -105,6 +109,10 @@ impl OwnOrigins {
                     ProxyError::BrowserStarting | ProxyError::BrowserQueued { .. },
                     Waiting::Patient,
                 ) => {}
+                (ProxyError::BrowserFailed(_), _) => {
+                    self.browsers.failure_was_told(seat);
+                    return Err(refusal);
+                }
                 _ => return Err(refusal),
             }
             if tokio::time::timeout_at(deadline, changes.changed())

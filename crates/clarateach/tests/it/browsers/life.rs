@@ -1,6 +1,6 @@
 //! A browser's life: frozen and woken, and there again after whatever happened to its seat.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clarateach::provider::simulated::Failure;
 use serde_json::{Value, json};
@@ -66,6 +66,37 @@ async fn a_seat_without_its_browser_is_a_seat() {
         // It is tried again by itself.
         until_it_is(&instructor, &workshop, "running").await;
         assert_eq!(ada.ask().await.status, 200);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_asks_again_after_a_failure_does_not_wait_for_the_pause_that_it_made() {
+    scene_with_seats(|app, instructor, seats| async move {
+        let workshop = class(&instructor, 1, "on_demand").await;
+        let ada = learner(&app, &workshop, "Ada").await;
+        seats.fail_browsers(4, Failure::Engine);
+        let begun = Instant::now();
+        let mut failures = 0;
+        // A page asks each second until it is told of the failure, and then only when somebody says so.
+        loop {
+            let answer = ada.ask().await;
+            match answer.status.as_u16() {
+                200 => break,
+                202 => tokio::time::sleep(Duration::from_millis(10)).await,
+                _ => {
+                    assert_eq!(answer.code(), "browser_failed", "{answer:?}");
+                    failures += 1;
+                }
+            }
+        }
+        // Each try is told of once, and the next one begins with the next question. By itself the fifth
+        // comes after 7.5 s at the soonest.
+        let took = begun.elapsed();
+        assert!(
+            failures <= 4 && took < Duration::from_secs(5),
+            "{failures} in {took:?}"
+        );
     })
     .await;
 }

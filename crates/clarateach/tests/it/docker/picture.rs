@@ -232,6 +232,13 @@ async fn a_real_browser_shows_the_seats_own_server_and_takes_keys() {
         asked_for(&world, &seat, "/sent?q=typed").await;
         learner.watch(ADDRESS_BAR).await;
 
+        // A page that is loaded again at once, and again: nobody is sent away for coming soon.
+        for _ in 0..2 {
+            drop(learner);
+            learner = Screen::open(&seat, &access, Visit::Control).await;
+        }
+        learner.picture(1).await;
+
         // Whoever watches sees it too, and touches nothing.
         let mut watcher = Screen::open(&seat, &access, Visit::View).await;
         watcher.picture(1).await;

@@ -127,14 +127,12 @@ fn secrets(sidecar: &str) -> Vec<String> {
     .to_vec()
 }
 
-/// A socket with its picture. Who comes again within half a second is sent away once.
+/// A socket with its picture.
 async fn watched(visitor: &Visitor) -> super::super::browsers::world::Socket {
-    eventually("a picture", async || {
-        let mut socket = visitor.watch().await;
-        socket.say(SETTINGS).await;
-        socket.picture(1).await.then_some(socket)
-    })
-    .await
+    let mut socket = visitor.watch().await;
+    socket.say(SETTINGS).await;
+    assert!(socket.picture(1).await, "the browser sent its visitor away");
+    socket
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -289,4 +287,92 @@ async fn workshops_with_browsers_leave_nothing() {
         assert_eq!(deleted.status, StatusCode::NO_CONTENT, "{deleted:?}");
         assert_nothing_left(&served, &Engine::default(), id);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_only_one_browser_fits_learners_wait_for_it_in_the_order_of_asking() {
+    if !runs_all() {
+        // The short sample is the same on simulated seats, in `browsers/turns.rs`.
+        eprintln!("three Firefoxes one after another are left to `./x test --all`");
+        return;
+    }
+    let served = Served::docker_with(&["--browsers-max", "1", "--browser-pause-after", "2s"]).await;
+    let instructor = served.instructor().await;
+    let body = json!({"name": "Class", "seats": 3, "browser": "on_demand"});
+    let workshop = instructor.post("/api/workshops", body).await.json();
+    let id = workshop["id"].as_str().unwrap().to_owned();
+    let played = AssertUnwindSafe(one_after_another(&served, &instructor, &workshop))
+        .catch_unwind()
+        .await;
+    let deleted = instructor.delete(&format!("/api/workshops/{id}")).await;
+    if let Err(panic) = played {
+        std::panic::resume_unwind(panic);
+    }
+    assert_eq!(deleted.status, StatusCode::NO_CONTENT, "{deleted:?}");
+    assert_nothing_left(&served, &Engine::default(), &id);
+}
+
+async fn one_after_another(
+    served: &Served,
+    instructor: &super::super::app::Client,
+    workshop: &Value,
+) {
+    let mut people = Vec::new();
+    for name in ["Ada", "Bob", "Eve"] {
+        let learner = Learner::join(served.listen, workshop, name).await;
+        assert_eq!(learner.joined["seat"], people.len() + 1);
+        people.push(Person::at(
+            served.listen,
+            &learner.joined,
+            &learner.joined["seat"],
+        ));
+    }
+    let [ada, bob, eve] = &people[..] else {
+        unreachable!()
+    };
+    let id = workshop["id"].as_str().unwrap();
+    // One at the most, at any time that is looked at.
+    let browsers = || {
+        let filter = format!("name={id}-seat-.*-browser");
+        let names = host(
+            "docker",
+            &["ps", "--all", "--filter", &filter, "--format", "{{.Names}}"],
+        );
+        let names: Vec<_> = names.lines().map(str::to_owned).collect();
+        assert!(names.len() <= 1, "{names:?}");
+        names
+    };
+    let of = |seat: u16| vec![format!("{id}-seat-0{seat}-browser")];
+    let told = async |person: &Person, position: usize| {
+        let answer = person.ask().await;
+        let queued = json!({"status": "queued", "position": position});
+        assert_eq!((answer.status.as_u16(), answer.json()), (202, queued));
+    };
+
+    let visitor = ada.enter().await;
+    let watching = watched(&visitor).await;
+    assert_eq!(browsers(), of(1));
+    told(bob, 1).await;
+    told(eve, 2).await;
+    // Longer than one that nobody watches would have been kept.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    told(eve, 2).await;
+    told(bob, 1).await;
+    assert_eq!(browsers(), of(1));
+
+    // Nobody looks at Ada's any more: Bob's takes its place, and Eve is next.
+    drop(watching);
+    let visitor = bob.enter().await;
+    let watching = watched(&visitor).await;
+    assert_eq!(browsers(), of(2));
+    told(eve, 1).await;
+    told(ada, 2).await;
+
+    // Bob leaves.
+    let release = format!("/api/workshops/{id}/seats/2/release");
+    let released = instructor.post(&release, json!({})).await;
+    assert!(released.status.is_success(), "{released:?}");
+    let visitor = eve.enter().await;
+    drop((watching, watched(&visitor).await));
+    assert_eq!(browsers(), of(3));
 }

@@ -1,9 +1,12 @@
-"""Selkies, with two things of ours.
+"""Selkies, with three things of ours.
 
 Its health route proves which start of the browser it is. Whoever else listens at the port (everything in a seat is its
 learner's) doesn't know the nonce, and does not learn it here: `?challenge=…` is answered by an HMAC under it.
 
 A page's message `clarateach_open,8000` opens the learner's own server in a new tab: web/clarateach.js sends it.
+
+Every visitor comes by the gateway, from one address: connections that follow upon each other are a page that was loaded
+again, or a learner and their instructor, and none of them is turned away for it. How many come at once is the gateway's.
 """
 
 import asyncio
@@ -22,6 +25,7 @@ without_secrets = {
 from selkies.__main__ import main  # noqa: E402  It reads the environment.
 from selkies.input_handler import WebRTCInput  # noqa: E402
 from selkies.stream_server import CentralizedStreamServer  # noqa: E402
+from selkies.websockets_mode import DataStreamingServer  # noqa: E402
 
 FIREFOX_PATIENCE = 20  # seconds; a tab takes one or two
 OPEN = "clarateach_open,"
@@ -73,6 +77,12 @@ async def open_and_tell(input_handler, port, conn_id):
     input_handler.send_command_status(f"command_done,clarateach {word} {port}", conn_id)
 
 
+def begin(self, *arguments, of_selkies=DataStreamingServer.__init__, **named):
+    of_selkies(self, *arguments, **named)
+    self.RECONNECT_DEBOUNCE_MS = 0
+
+
+DataStreamingServer.__init__ = begin
 WebRTCInput.on_message = on_message
 CentralizedStreamServer.handle_health = health
 main()
