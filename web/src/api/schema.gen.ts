@@ -250,6 +250,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/workshops/{id}/allow-overcommit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Has a scheduled workshop made when its time comes although it does not fit: at once, if it waits for room. */
+        post: operations["allow_overcommit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/workshops/{id}/events": {
         parameters: {
             query?: never;
@@ -496,9 +513,21 @@ export interface components {
             for_seats?: components["schemas"]["Amounts"] | null;
             /**
              * Format: int64
+             * @description What the seats of all workshops may use, in percent of what the machine has, of whatever is
+             *     scarcest; above 100 seats share.
+             */
+            promised_percent?: number | null;
+            /**
+             * Format: int64
              * @description Seats of the default size that fit beside those; absent where nothing limits them.
              */
             seats_left?: number | null;
+            /**
+             * Format: int64
+             * @description How many more of them work, with `allow_overcommit`, as long as no class uses more than a quarter of
+             *     its limits.
+             */
+            seats_left_sharing?: number | null;
             /** @description Workshops made ahead; they are in nobody's way. */
             standby: components["schemas"]["StandbyWorkshop"][];
             /** @description What the seats of all workshops may use. */
@@ -1835,6 +1864,51 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    allow_overcommit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Workshop"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            410: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { Link, useParams } from 'react-router'
-import { asSentence, isApiError, messageOf } from '../api/client'
+import { isApiError, messageOf } from '../api/client'
 import type { StreamState } from '../api/eventSocket'
 import { useWorkshopEvents } from '../api/events'
 import type { Workshop } from '../api/types'
