@@ -22,7 +22,7 @@ use tokio::time::timeout;
 
 use super::{neko, selkies};
 use crate::app;
-use crate::auth::keys::PlatformKeys;
+use crate::auth::keys::{PlatformKeys, lock_data_dir};
 use crate::auth::secret::random_bytes;
 use crate::browser::{BrowserDoor, BrowserEngine, Media, NEKO, SELKIES};
 use crate::config::Config;
@@ -58,9 +58,18 @@ pub(super) async fn prove(config: Config, engine: &'static BrowserEngine) -> Vec
         engine,
         findings: Vec::new(),
     };
+    // Two checks at once would take each other's seats for leftovers.
+    let lock = match lock_data_dir(&config.data_dir) {
+        Ok(lock) => lock,
+        Err(error) => {
+            steps.failed(&error.into());
+            return steps.findings;
+        }
+    };
     if let Err(error) = try_one(&config, &mut steps).await {
         steps.failed(&error);
     }
+    drop(lock);
     if let Err(error) = fs::remove_dir_all(&config.data_dir) {
         tracing::warn!(%error, path = %config.data_dir.display(), "cannot remove what the check made");
     }
@@ -101,8 +110,6 @@ impl Steps {
 }
 
 async fn try_one(config: &Config, steps: &mut Steps) -> anyhow::Result<()> {
-    fs::create_dir_all(&config.data_dir)
-        .with_context(|| format!("cannot make {}", config.data_dir.display()))?;
     let keys = PlatformKeys::load_or_create(&config.data_dir)?;
     let provider = app::provider(config, &keys)?;
     let image = &config.browser_image;
@@ -119,6 +126,10 @@ async fn try_one(config: &Config, steps: &mut Steps) -> anyhow::Result<()> {
         egress: EgressPolicy::default(),
         browser: BrowserPolicy::OnDemand,
     };
+    // Of a check that was interrupted.
+    for id in provider.list_workshops().await? {
+        provider.destroy_workshop(&id).await?;
+    }
     let proven = with_seat(&*provider, &workshop, steps).await;
     let removed = provider.destroy_workshop(&workshop.id).await;
     proven?;

@@ -16,6 +16,8 @@ use crate::browser::{BrowserDoor, Login, Visit};
 const SOCKET: &str = "/api/websockets";
 const SETTINGS: &str = r#"SETTINGS,{"displayId":"primary","framerate":25,"initialClientWidth":1280,"initialClientHeight":720}"#;
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Bytes of a change of much of the picture; a cursor that blinks has some hundred.
+const CHANGED: usize = NOT_BLANK / 4;
 /// A screen that shows nothing new for so long rests: a cursor blinks more often, but sends less.
 const REST: Duration = Duration::from_secs(2);
 const CONTROL: u32 = 0xffe3;
@@ -37,11 +39,11 @@ pub(super) async fn prove(door: &BrowserDoor) -> anyhow::Result<(String, String)
         .context("the browser's WebSocket refuses the right password")?;
     let mut screen = Screen(socket);
     screen.say(SETTINGS).await?;
-    let first = screen.picture(PATIENCE).await?;
+    let first = screen.picture(NOT_BLANK, PATIENCE).await?;
     let first = first.context("the picture stays blank")?;
-    while screen.picture(REST).await?.is_some() {}
+    while screen.picture(CHANGED, REST).await?.is_some() {}
     screen.open_page().await?;
-    let after = screen.picture(PATIENCE).await?;
+    let after = screen.picture(CHANGED, PATIENCE).await?;
     let after = after.context("what was typed does not show in the picture")?;
     Ok((
         format!("the picture shows something: {first} bytes"),
@@ -56,12 +58,12 @@ impl Screen {
         Ok(self.0.send(Message::text(text)).await?)
     }
 
-    /// Bytes of the next message that changes much of the picture; `None`: none comes in time.
-    async fn picture(&mut self, patience: Duration) -> anyhow::Result<Option<usize>> {
+    /// Bytes of the next message with so many; `None`: none comes in time.
+    async fn picture(&mut self, bytes: usize, patience: Duration) -> anyhow::Result<Option<usize>> {
         let coming = async {
             while let Some(message) = self.0.next().await {
                 if let Message::Binary(frame) = message?
-                    && frame.len() >= NOT_BLANK
+                    && frame.len() >= bytes
                 {
                     return Ok(frame.len());
                 }
