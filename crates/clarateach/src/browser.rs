@@ -25,6 +25,8 @@ pub struct BrowserEngine {
     pub name: &'static str,
     /// The image where no other is configured.
     pub image: &'static str,
+    /// What its container runs; empty: what its image says.
+    pub command: &'static [&'static str],
     /// Path that answers `200` while the engine works, without credentials.
     pub health: &'static str,
     /// Parameter of the health path's query with a challenge, to which the body is the answer
@@ -94,8 +96,6 @@ pub enum Value {
     Control,
     /// Password of whoever watches.
     View,
-    /// Password of what nobody may do.
-    Nobody,
     /// The key that [`BrowserEngine::challenge`] is answered with.
     Nonce,
     /// `1280x720`.
@@ -232,8 +232,6 @@ pub struct BrowserStart {
     pub control: Secret,
     /// Password of whoever watches.
     pub view: Secret,
-    /// Password of what nobody may do; kept by nobody.
-    pub nobody: Secret,
     /// What it proves itself with.
     pub nonce: Secret,
 }
@@ -248,7 +246,6 @@ impl BrowserStart {
             public_ip: None,
             control: Secret::random(),
             view: Secret::random(),
-            nobody: Secret::random(),
             nonce: Secret::random(),
         }
     }
@@ -282,7 +279,6 @@ impl BrowserEngine {
             Value::Text(text) => Some(text.to_owned()),
             Value::Control => Some(start.control.0.clone()),
             Value::View => Some(start.view.0.clone()),
-            Value::Nobody => Some(start.nobody.0.clone()),
             Value::Nonce => Some(start.nonce.0.clone()),
             Value::Size => Some(format!("{width}x{height}")),
             Value::SizeAndRate => Some(format!("{width}x{height}@{rate}")),

@@ -10,6 +10,7 @@ use super::{BrowserEngine, Credentials, Media};
 pub const SELKIES: BrowserEngine = BrowserEngine {
     name: "selkies",
     image: "clarateach/browser:latest",
+    command: &[],
     health: "/api/health",
     // The image's own addition: `rootfs/usr/share/clarateach/stream.py`.
     challenge: Some("challenge"),

@@ -9,7 +9,6 @@ fn start() -> BrowserStart {
         public_ip: Some(IpAddr::from([203, 0, 113, 7])),
         control: Secret("control-secret".to_owned()),
         view: Secret("view-secret".to_owned()),
-        nobody: Secret("nobodys-secret".to_owned()),
         nonce: Secret("start-nonce".to_owned()),
     }
 }
@@ -21,11 +20,12 @@ fn golden(engine: &BrowserEngine) -> String {
         .map(|(name, value)| format!("{name}={value}\n"));
     let paths = engine.paths.iter().map(|path| format!("{path:?}\n"));
     format!(
-        "{:?}, media {:?}, health {}, challenge {:?}\n\n{}\n{}",
+        "{:?}, media {:?}, health {}, challenge {:?}\n{}\n{}\n{}",
         engine.credentials,
         engine.media,
         engine.health,
         engine.challenge,
+        engine.command.join("\n"),
         paths.collect::<String>(),
         variables.collect::<String>()
     )
@@ -139,6 +139,8 @@ fn the_gateway_logs_in_for_the_visitor() {
     assert_ne!(login(&SELKIES, Visit::View, "/"), control);
     let socket = login(&NEKO, Visit::Control, "/ws");
     assert_eq!(socket, "username=seat&password=control-secret");
+    let socket = login(&NEKO, Visit::View, "/ws");
+    assert_eq!(socket, "username=seat&password=view-secret");
     assert_eq!(login(&NEKO, Visit::Control, "/"), "");
     let blind = BrowserAccess {
         view: None,

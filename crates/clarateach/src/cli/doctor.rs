@@ -1,16 +1,25 @@
 //! `clarateach doctor`: offline, so that it also helps where the server doesn't start.
 
+mod browser;
+mod neko;
+mod selkies;
+
 use serde_json::json;
 
 use super::{ConfigArgs, print_out};
 use crate::app;
 use crate::auth::keys::{self, KeysError, PlatformKeys};
+use crate::browser::{BrowserEngine, ENGINES};
 use crate::provider::{Finding, Level};
 
 #[derive(clap::Args)]
 pub(super) struct DoctorArgs {
     #[command(flatten)]
     config: ConfigArgs,
+    /// Also start one seat with this browser engine, selkies or neko, and prove its picture and its
+    /// keys; its image is pulled where it is missing, and the seat is removed afterwards
+    #[arg(long, value_name = "ENGINE", value_parser = engine)]
+    browser: Option<&'static BrowserEngine>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -30,7 +39,12 @@ pub(super) fn run(args: DoctorArgs) -> anyhow::Result<()> {
         .and_then(|keys| app::provider(&config, &keys))
         .and_then(|provider| Ok(super::runtime()?.block_on(provider.check())?));
     match checked {
-        Ok(report) => findings.extend(report.findings),
+        Ok(report) => {
+            findings.extend(report.findings);
+            if let Some(engine) = args.browser {
+                findings.extend(super::runtime()?.block_on(browser::prove(config, engine)));
+            }
+        }
         Err(error) => findings.push(Finding {
             level: Level::Error,
             code: "provider",
@@ -43,16 +57,25 @@ pub(super) fn run(args: DoctorArgs) -> anyhow::Result<()> {
     } else {
         print_lines(&findings);
     }
-    let errors = findings
-        .iter()
-        .filter(|finding| finding.level == Level::Error)
-        .count();
+    let is_error = |finding: &&Finding| finding.level == Level::Error;
+    let errors = findings.iter().filter(is_error).count();
+    let of_browser = |finding: &Finding| finding.code == "browser_unproven";
+    if errors == 1 && findings.iter().any(of_browser) {
+        anyhow::bail!("workshops can be made like this, but the browser engine was not proven");
+    }
     anyhow::ensure!(
         errors == 0,
         "{errors} of {} checks failed: workshops can't be made like this",
         findings.len()
     );
     Ok(())
+}
+
+fn engine(name: &str) -> Result<&'static BrowserEngine, String> {
+    BrowserEngine::named(name).ok_or_else(|| {
+        let names = ENGINES.map(|engine| engine.name).join(" or ");
+        format!("there is no browser engine of that name; it is {names}")
+    })
 }
 
 fn data_dir(path: &std::path::Path) -> Finding {

@@ -5,6 +5,7 @@ mod domain;
 mod ends;
 mod entering;
 mod matrix;
+mod neko;
 mod numbers;
 mod pages;
 mod programs;

@@ -62,6 +62,9 @@ impl Plan<'_> {
             user: Some(format!("{SEAT_UID}:{SEAT_UID}")),
             working_dir: Some(HOME.to_owned()),
             env: Some(self.environment()),
+            cmd: Some(self.engine.command)
+                .filter(|command| !command.is_empty())
+                .map(|command| command.iter().map(ToString::to_string).collect()),
             healthcheck: Some(HealthConfig {
                 test: Some(vec!["NONE".to_owned()]),
                 ..HealthConfig::default()

@@ -8,6 +8,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use super::super::app::TestApp;
+use super::super::in_seat;
 use super::{BINARY, Shell};
 
 /// A server process of its own, and where it is.
@@ -129,4 +130,78 @@ async fn an_engine_that_does_not_answer_is_no_all_clear() {
             app.stop().await;
         })
         .await;
+}
+
+#[tokio::test]
+async fn where_a_browsers_image_cannot_be_had_the_doctor_says_what_it_did_not_try() {
+    let dir = tempfile::tempdir().unwrap();
+    let shell = Shell::at_url("http://localhost");
+    let server = in_seat::server();
+    // Nothing listens at port 1, so it is no registry.
+    let doctor = [
+        "doctor",
+        "--data-dir",
+        dir.path().to_str().unwrap(),
+        "--workspace-binary",
+        server.to_str().unwrap(),
+        "--browser-engine",
+        "neko",
+        "--browser-image",
+        "127.0.0.1:1/neko/firefox:3.1",
+        "--browser",
+        "neko",
+    ];
+    let ran = shell.run(&doctor).await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    let line = ran
+        .out
+        .lines()
+        .find(|line| line.starts_with("error"))
+        .unwrap();
+    for said in [
+        "the browser engine neko stays unproven on this machine",
+        "127.0.0.1:1/neko/firefox:3.1 can't be had",
+        "neither its picture nor its keys",
+    ] {
+        assert!(line.contains(said), "{line}");
+    }
+    assert!(ran.err.contains("was not proven"), "{ran:?}");
+    assert!(
+        !dir.path().join("doctor").exists(),
+        "what it made is removed"
+    );
+    let unknown = shell.run(&["doctor", "--browser", "lynx"]).await;
+    assert_eq!(unknown.code, 2, "{unknown:?}");
+    assert!(unknown.err.contains("selkies or neko"), "{unknown:?}");
+}
+
+#[tokio::test]
+async fn the_doctor_proves_a_browser_by_its_picture_and_its_keys() {
+    if std::env::var_os("CLARATEACH_TEST_ALL").is_none() {
+        eprintln!("a real browser's proof is left to `./x test --all`");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let shell = Shell::at_url("http://localhost");
+    let server = in_seat::server();
+    let doctor = [
+        "doctor",
+        "--json",
+        "--data-dir",
+        dir.path().to_str().unwrap(),
+        "--workspace-binary",
+        server.to_str().unwrap(),
+        "--browser",
+        "selkies",
+    ];
+    let found = shell.run(&doctor).await.json();
+    let found = found["findings"].as_array().unwrap();
+    let of_browser: Vec<_> = found
+        .iter()
+        .filter(|finding| finding["code"] == "browser")
+        .map(|finding| finding["message"].as_str().unwrap())
+        .collect();
+    assert_eq!(of_browser.len(), 4, "{found:?}");
+    assert!(of_browser[2].contains("the picture shows something"));
+    assert!(of_browser[3].contains("keys arrive"));
 }

@@ -212,6 +212,8 @@ async fn a_page_is_told_how_far_the_browser_is_and_why_it_failed() {
         ("port_taken", 409, "browser_port_taken"),
         ("image_missing", 503, "browser_failed"),
     ] {
+        // Another try: who asks is told what came of it.
+        world.is(BrowserProgress::Starting(BrowserPhase::Container));
         world.is(BrowserProgress::Failed(Reason::new(
             code,
             "because <of> it",
