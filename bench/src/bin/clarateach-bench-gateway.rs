@@ -98,6 +98,7 @@ fn add(directory: &Directory, key: SeatKey, terminal: SocketAddr) {
         generation: GENERATION,
         assignment: Some(ASSIGNMENT.to_owned()),
         ends_at: None,
+        idle_ends_at: None,
     };
     directory.set_tenancy(key, tenancy);
     let endpoints = Endpoints {
