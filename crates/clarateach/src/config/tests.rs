@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::room::RoomChoice;
 
 #[test]
 fn flags_come_before_the_file_and_the_file_before_defaults() {
