@@ -116,7 +116,8 @@ export class Instructor {
 
   private async choose(seat: number, action: string): Promise<void> {
     await this.page.getByRole('button', { name: `Actions for seat ${seat}` }).click()
-    await this.page.getByText(action, { exact: true }).click()
+    // Cards have buttons of the same words.
+    await this.page.getByRole('menuitem', { name: action, exact: true }).click()
   }
 
   private async chooseForSeat(seat: number, action: string, confirmation: string): Promise<void> {
