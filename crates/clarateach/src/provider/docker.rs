@@ -25,6 +25,7 @@ mod names;
 mod network;
 mod observe;
 mod pull;
+mod reach;
 mod recall;
 mod residue;
 mod resolvers;

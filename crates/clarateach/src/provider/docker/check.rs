@@ -7,7 +7,7 @@ use std::path::Path;
 use bollard::models::{SystemInfo, SystemVersion};
 
 use super::connect::{Engine, READ};
-use super::{DockerProvider, firewall, network, resolvers, versions};
+use super::{DockerProvider, firewall, network, reach, resolvers, versions};
 use crate::model::{Amounts, BrowserPolicy, Resources};
 use crate::provider::{Finding, Level, ProviderError, ProviderReport};
 
@@ -57,6 +57,7 @@ impl DockerProvider {
         let mut findings = vec![reached(engine, &version)];
         findings.extend(versions::known_bad(&version));
         findings.extend([
+            reach::finding(&info),
             forwarding(&info),
             limits(&info),
             system_call_filter(&info),
@@ -335,7 +336,7 @@ pub(super) fn weak(code: &'static str, message: impl Into<String>, remedy: &str)
     }
 }
 
-fn bad(code: &'static str, message: impl Into<String>, remedy: &str) -> Finding {
+pub(super) fn bad(code: &'static str, message: impl Into<String>, remedy: &str) -> Finding {
     Finding {
         level: Level::Error,
         ..weak(code, message, remedy)

@@ -198,10 +198,18 @@ pub(super) async fn collisions(
 
 /// Keeps the ports of a workshop's bridge from seeing each other, ARP included.
 pub(super) fn isolate_ports(workshop: &WorkshopId) -> io::Result<()> {
-    let ports = Path::new("/sys/class/net")
-        .join(names::bridge(workshop))
-        .join("brif");
-    for port in std::fs::read_dir(ports)? {
+    let bridge = names::bridge(workshop);
+    let ports = Path::new("/sys/class/net").join(&bridge).join("brif");
+    let ports = std::fs::read_dir(ports).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => io::Error::new(
+            error.kind(),
+            format!(
+                "the engine's bridge {bridge} is not on this machine; `clarateach doctor` tells whether the engine is"
+            ),
+        ),
+        _ => error,
+    })?;
+    for port in ports {
         match std::fs::write(port?.path().join("isolated"), "1") {
             // A seat that stopped just now took its port with it.
             Err(error) if !is_gone(&error) => return Err(error),

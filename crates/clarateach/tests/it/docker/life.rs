@@ -361,6 +361,7 @@ async fn a_check_names_what_was_looked_at_and_a_preflight_what_would_fail() {
         assert!(errors.is_empty(), "{errors:?}");
         for code in [
             "engine",
+            "engine_network",
             "firewall",
             "seat_disks",
             "image",
