@@ -15,14 +15,16 @@ use crate::auth::keys::{self, DataDirLock, PlatformKeys};
 use crate::auth::setup_link::{self, SetupLink};
 use crate::awake::Awake;
 use crate::browsers::Browsers;
-use crate::config::{Config, Isolation, ProviderKind};
+use crate::config::{Config, DockerReach, Isolation, ProviderKind};
 use crate::directory::Directory;
 use crate::feed::Feed;
 use crate::http::{self, ApiState, Streams};
 use crate::orchestrator::{self, Orchestrator};
 use crate::origins::OriginBook;
 use crate::provider::Provider;
-use crate::provider::docker::{self, BrowserConfig, DockerConfig, DockerProvider, WeakIsolation};
+use crate::provider::docker::{
+    self, BrowserConfig, DockerConfig, DockerProvider, ReachChoice, WeakIsolation,
+};
 use crate::provider::residue::Residue;
 use crate::provider::simulated::SimulatedProvider;
 use crate::proxy::origin::{Numbers, OwnOrigins};
@@ -309,6 +311,11 @@ pub fn provider(config: &Config, keys: &PlatformKeys) -> anyhow::Result<Arc<dyn 
                 weak_isolation: match config.isolation {
                     Isolation::Required => WeakIsolation::Refuse,
                     Isolation::Weak => WeakIsolation::Allow,
+                },
+                reach: match config.docker_reach {
+                    DockerReach::Auto => ReachChoice::Auto,
+                    DockerReach::Bridge => ReachChoice::Bridge,
+                    DockerReach::Published => ReachChoice::Published,
                 },
                 browser: BrowserConfig {
                     engine: config.browser_engine,

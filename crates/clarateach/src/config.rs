@@ -117,6 +117,8 @@ pub struct Config {
     pub seat_networks: Cidr,
     /// Whether seats may be made without a firewall.
     pub isolation: Isolation,
+    /// How Docker seats are reached.
+    pub docker_reach: DockerReach,
     /// What seats trust, where it isn't this machine's own bundle.
     pub seat_ca_file: Option<PathBuf>,
     /// Ports of this machine for own origins where the class comes by address.
@@ -142,6 +144,19 @@ pub enum Isolation {
     Required,
     /// Make them all the same, and say so.
     Weak,
+}
+
+/// How Docker seats are reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DockerReach {
+    /// At their own addresses where those lead to them, otherwise by published ports.
+    #[default]
+    Auto,
+    /// At their own addresses.
+    Bridge,
+    /// By ports published on 127.0.0.1.
+    Published,
 }
 
 /// Names that are read elsewhere than in [`Settings`]: by the build, or by clap itself.
@@ -189,6 +204,7 @@ impl fmt::Display for Config {
         writeln!(f, "image           {}", self.image)?;
         writeln!(f, "browser_image   {}", self.browser_image)?;
         writeln!(f, "seat_networks   {}", self.seat_networks)?;
+        writeln!(f, "docker_reach    {:?}", self.docker_reach)?;
         writeln!(f, "preview_ports   {}", self.preview_ports)?;
         let (server, seat) = (&self.server_limits, &self.seat_limits);
         writeln!(

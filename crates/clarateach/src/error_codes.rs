@@ -88,6 +88,7 @@ pub const LISTED: &[Listed] = &[
     listed(503, "overloaded", "as many connections or requests as the server, or one network, may have; `Retry-After` says when to ask again"),
     listed(503, "seat_busy", "as many requests and connections as one seat may have; `Retry-After` says when to ask again"),
     listed(503, "seat_unavailable", "the seat is being made or brought back; `Retry-After` says when to ask again"),
+    listed(503, "seats_unreachable", "the engine's seats can't be reached from this machine; nothing was begun"),
     listed(503, "stopping", "the server stops; `Retry-After` says when to ask again"),
     listed(504, "seat_timeout", "the seat did not answer in time"),
     listed(507, "disk_full", "the server's disk is full"),

@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{print_out, serve};
 use crate::app;
-use crate::config::{Config, LogFormat, ProviderKind, Settings};
+use crate::config::{Config, DockerReach, LogFormat, ProviderKind, Settings};
 use crate::internal::{self, Internal, Secret};
 use crate::model::Cidr;
 
@@ -58,6 +58,10 @@ pub(super) struct OrchestratorArgs {
     /// IPv4 network that seats' subnets are carved from, a /24 a workshop [default: 198.18.0.0/15]
     #[arg(long, env = "CLARATEACH_SEAT_NETWORKS", value_name = "CIDR")]
     seat_networks: Option<Cidr>,
+    /// How seats are reached: at their own addresses (bridge), or by ports published on 127.0.0.1 (published)
+    /// where those lead nowhere from here: Docker Desktop, Colima, rootless engines [default: auto]
+    #[arg(long, env = "CLARATEACH_DOCKER_REACH")]
+    docker_reach: Option<DockerReach>,
     /// Make seats even where the firewall can't be set: they would reach this machine and each other
     #[arg(long, env = "CLARATEACH_ALLOW_WEAK_ISOLATION", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     allow_weak_isolation: Option<bool>,
@@ -93,6 +97,7 @@ pub(super) fn run(args: OrchestratorArgs) -> anyhow::Result<()> {
         provider: args.provider,
         image: args.image,
         seat_networks: args.seat_networks,
+        docker_reach: args.docker_reach,
         allow_weak_isolation: args.allow_weak_isolation,
         insecure_dev: args.insecure_dev,
         workspace_binary: args.workspace_binary,

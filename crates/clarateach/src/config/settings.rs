@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use super::read::{cidr_from_text, cidrs_from_texts, from_text};
 use super::{
-    Config, ConfigError, IdleAfter, Isolation, Length, LogFormat, PauseAfter, ProviderKind,
-    StandbyAtStop, StandbyPlans,
+    Config, ConfigError, DockerReach, IdleAfter, Isolation, Length, LogFormat, PauseAfter,
+    ProviderKind, StandbyAtStop, StandbyPlans,
 };
 use crate::browser::{BrowserEngine, SELKIES};
 use crate::feed::FeedTimes;
@@ -91,6 +91,10 @@ pub struct Settings {
     #[arg(long, env = "CLARATEACH_SEAT_NETWORKS", value_name = "CIDR")]
     #[serde(default, deserialize_with = "cidr_from_text")]
     pub seat_networks: Option<Cidr>,
+    /// How seats are reached: at their own addresses (bridge), or by ports published on 127.0.0.1 (published)
+    /// where those lead nowhere from here: Docker Desktop, Colima, rootless engines [default: auto]
+    #[arg(long, env = "CLARATEACH_DOCKER_REACH")]
+    pub docker_reach: Option<DockerReach>,
     /// Make seats even where the firewall can't be set: they would reach this machine and each other
     #[arg(long, env = "CLARATEACH_ALLOW_WEAK_ISOLATION", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     pub allow_weak_isolation: Option<bool>,
@@ -172,6 +176,7 @@ impl Settings {
                 .instructor_password_file
                 .or(file.instructor_password_file),
             seat_networks: self.seat_networks.or(file.seat_networks),
+            docker_reach: self.docker_reach.or(file.docker_reach),
             allow_weak_isolation: self.allow_weak_isolation.or(file.allow_weak_isolation),
             insecure_dev: self.insecure_dev.or(file.insecure_dev),
             workspace_binary: self.workspace_binary.or(file.workspace_binary),
@@ -291,6 +296,7 @@ impl Settings {
             } else {
                 Isolation::Required
             },
+            docker_reach: self.docker_reach.unwrap_or_default(),
             seat_ca_file: self.seat_ca_file,
             preview_ports: self.preview_ports.unwrap_or_default(),
             trusted_proxies: self.trusted_proxies.unwrap_or_default(),

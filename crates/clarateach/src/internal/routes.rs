@@ -318,6 +318,7 @@ impl From<DirectError> for ApiError {
                 ProviderError::Unreachable { .. }
                 | ProviderError::NoSubnet { .. }
                 | ProviderError::Isolation { .. }
+                | ProviderError::Unreached { .. }
                 | ProviderError::Disk { .. }
                 | ProviderError::Engine { .. }
                 | ProviderError::Deadline { .. } => unavailable(error.code()),

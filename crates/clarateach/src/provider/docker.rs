@@ -17,13 +17,17 @@ mod drift;
 mod endpoint;
 mod files;
 mod firewall;
+mod ground;
+mod helper;
 mod image;
 mod image_report;
+mod keeper;
 mod locks;
 mod make;
 mod names;
 mod network;
 mod observe;
+mod published;
 mod pull;
 mod reach;
 mod recall;
@@ -32,6 +36,7 @@ mod resolvers;
 mod seccomp;
 mod sidecar;
 mod tar;
+mod trial;
 mod versions;
 
 use std::collections::{BTreeSet, HashMap};
@@ -45,14 +50,16 @@ use clarateach_protocol::id::{Generation, SeatKey, WorkshopId};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 
-pub use self::config::{BrowserConfig, DockerConfig, WeakIsolation};
+pub use self::config::{BrowserConfig, DockerConfig, ReachChoice, WeakIsolation};
 use self::connect::{Connector, Engine};
 use self::disk::Disks;
 use self::image::Images;
+use self::keeper::Keeper;
 use self::locks::SeatLocks;
 pub use self::names::{InstanceId, InstanceIdError};
 use self::network::{Making, Subnet};
 use self::observe::Phase as ContainerPhase;
+use self::reach::Ground;
 pub use self::residue::residue;
 use super::{
     BrowserState, ImageReport, Instance, Phase, Progress, Provider, ProviderError, ProviderReport,
@@ -83,6 +90,10 @@ pub struct DockerProvider {
     seats: SeatLocks,
     /// The engine's machine's, MiB.
     memory: tokio::sync::OnceCell<u64>,
+    /// Where the engine's bridges are, and how seats are reached.
+    ground: tokio::sync::OnceCell<(Ground, Keeper)>,
+    /// Set once published ports were reached.
+    ports_proven: tokio::sync::OnceCell<()>,
 }
 
 impl DockerProvider {
@@ -101,6 +112,8 @@ impl DockerProvider {
             subnets: Mutex::default(),
             seats: SeatLocks::default(),
             memory: tokio::sync::OnceCell::new(),
+            ground: tokio::sync::OnceCell::new(),
+            ports_proven: tokio::sync::OnceCell::new(),
         }
     }
 
@@ -132,9 +145,9 @@ impl DockerProvider {
             resolvers: &resolvers,
             seat_networks: *seat_networks,
         };
-        let asserted = rules.assert().await;
+        let asserted = rules.assert(self.keeper().await?).await;
         self.or_weak("set the firewall", asserted)?;
-        self.isolate_ports(&workshop.id)?;
+        self.isolate_ports(&workshop.id).await?;
         self.write_resolv_conf(&workshop.id, &resolvers)?;
         self.lock_subnets().insert(workshop.id, subnet);
         Ok(subnet)
@@ -158,12 +171,16 @@ impl DockerProvider {
         match found.phase {
             ContainerPhase::Running => {
                 self.subnet(&seat.workshop).await?;
-                self.isolate_ports(&key.workshop)?;
+                self.isolate_ports(&key.workshop).await?;
                 Ok(found.instance)
             }
             ContainerPhase::Paused => {
                 container::unpause(engine, &instance.id).await?;
                 self.started(seat).await
+            }
+            // Made when seats were reached in another way.
+            ContainerPhase::Exited if found.reach != self.ground().await?.reach => {
+                self.remake(seat, &found, progress).await
             }
             ContainerPhase::Exited => self.restart(seat, &found, progress).await,
             ContainerPhase::Unusable | ContainerPhase::Removing => {
@@ -222,30 +239,6 @@ impl DockerProvider {
         }
     }
 
-    fn isolate_ports(&self, workshop: &WorkshopId) -> Result<(), ProviderError> {
-        let isolated = network::isolate_ports(workshop);
-        self.or_weak("isolate bridge ports", isolated)
-    }
-
-    /// A failed measure of isolation: an error, or a warning where the operator allows it.
-    fn or_weak<E: std::fmt::Display>(
-        &self,
-        operation: &str,
-        result: Result<(), E>,
-    ) -> Result<(), ProviderError> {
-        match (result, self.config.weak_isolation) {
-            (Ok(()), _) => Ok(()),
-            (Err(error), WeakIsolation::Allow) => {
-                tracing::warn!(%error, "cannot {operation}: seats are weakly isolated, as allowed");
-                Ok(())
-            }
-            (Err(error), WeakIsolation::Refuse) => Err(ProviderError::Isolation {
-                operation: operation.to_owned(),
-                detail: error.to_string(),
-            }),
-        }
-    }
-
     fn resolvers(&self) -> Vec<Ipv4Addr> {
         match &self.config.resolvers[..] {
             [] => resolvers::of_host(),
@@ -276,8 +269,9 @@ impl Provider for DockerProvider {
         self.images
             .find(engine, &self.config.instance, &workshop.image)
             .await?;
-        let allowed = firewall::probe(&self.config.instance).await;
-        self.or_weak("set the firewall", allowed)
+        let allowed = firewall::probe(self.keeper().await?, &self.config.instance).await;
+        self.or_weak("set the firewall", allowed)?;
+        self.ports_answer().await
     }
 
     async fn check_image(
@@ -412,8 +406,7 @@ impl Provider for DockerProvider {
         let begun = self.lock_networks_begun().remove(workshop);
         let making = if begun { Making::Perhaps } else { Making::No };
         network::remove(engine, instance, workshop, making).await?;
-        let removed = firewall::remove(instance, workshop).await;
-        self.or_weak("remove the firewall's rules", removed)?;
+        self.remove_firewall(workshop).await?;
         self.lock_subnets().remove(workshop);
         self.disks.remove_workshop(workshop).await
     }
@@ -425,7 +418,7 @@ impl Provider for DockerProvider {
     }
 
     async fn seal(&self, seat: &SeatKey) -> Result<(), ProviderError> {
-        self.isolate_ports(&seat.workshop)
+        self.isolate_ports(&seat.workshop).await
     }
 
     async fn list_workshops(&self) -> Result<Vec<WorkshopId>, ProviderError> {
@@ -435,7 +428,12 @@ impl Provider for DockerProvider {
         found.extend(observe::workshops(engine, instance).await?);
         found.extend(network::workshops(engine, instance).await?);
         // Where the firewall can't be read, none was set.
-        found.extend(firewall::workshops(instance).await.unwrap_or_default());
+        let tables = firewall::workshops(self.keeper().await?, instance).await;
+        found.extend(tables.unwrap_or_default());
+        if found.is_empty() {
+            // A workshop that was refused, or a report that was cut off, left it.
+            self.rest_helper().await?;
+        }
         Ok(found.into_iter().collect())
     }
 

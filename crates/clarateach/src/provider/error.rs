@@ -53,14 +53,22 @@ pub enum ProviderError {
         pool: String,
     },
     /// The firewall can't be set, and seats would not be isolated.
-    #[error(
-        "cannot isolate seats: {operation}: {detail}. Hint: run as root with nftables installed, or pass --allow-weak-isolation"
-    )]
+    #[error("cannot isolate seats: {operation}: {detail}. Hint: {hint}")]
     Isolation {
         /// What was tried.
         operation: String,
         /// What it said.
         detail: String,
+        /// What to do.
+        hint: String,
+    },
+    /// Seats could be made, and nobody could reach them.
+    #[error("seats can't be reached from this machine: {detail}. Hint: {hint}")]
+    Unreached {
+        /// What was tried, and what it said.
+        detail: String,
+        /// What to do.
+        hint: String,
     },
     /// A seat's disk could not be made, attached or removed.
     #[error("cannot {operation} the disk of {seat}: {detail}")]
@@ -115,6 +123,7 @@ impl ProviderError {
             Self::ImageUnusable { .. } => "image_unusable",
             Self::NoSubnet { .. } => "no_subnet",
             Self::Isolation { .. } => "isolation_unavailable",
+            Self::Unreached { .. } => "seats_unreachable",
             Self::Disk { .. } => "disk",
             Self::Engine { .. } => "engine_error",
             Self::NoSeat(_) => "no_seat",

@@ -49,3 +49,4 @@ macro_rules! conforms {
 
 conforms!(simulated, super::bench::simulated_bench());
 conforms!(docker, super::bench::docker_bench());
+conforms!(docker_published, super::bench::published_bench());

@@ -7,7 +7,10 @@ use std::path::Path;
 use bollard::models::{SystemInfo, SystemVersion};
 
 use super::connect::{Engine, READ};
-use super::{DockerProvider, firewall, network, reach, resolvers, versions};
+use super::ground::REMEDY;
+use super::keeper::Keeper;
+use super::reach::{Place, Reach};
+use super::{DockerProvider, firewall, network, resolvers, versions};
 use crate::model::{Amounts, BrowserPolicy, Resources};
 use crate::provider::{Finding, Level, ProviderError, ProviderReport};
 
@@ -28,8 +31,10 @@ impl DockerProvider {
             Ok(engine) => self.engine_findings(engine).await,
             Err(error) => vec![unreachable(&error)],
         };
+        // Elsewhere this process' own rights isolate nobody.
+        let is_here = matches!(self.ground().await, Ok(ground) if ground.place == Place::Here);
+        findings.extend(is_here.then(privileges));
         findings.extend([
-            privileges(),
             self.firewall().await,
             self.disks_with_a_size().await,
             self.room(),
@@ -57,7 +62,7 @@ impl DockerProvider {
         let mut findings = vec![reached(engine, &version)];
         findings.extend(versions::known_bad(&version));
         findings.extend([
-            reach::finding(&info),
+            self.network_of_the_engine().await,
             forwarding(&info),
             limits(&info),
             system_call_filter(&info),
@@ -68,14 +73,59 @@ impl DockerProvider {
         findings
     }
 
+    /// How seats are reached, and whether they can be.
+    async fn network_of_the_engine(&self) -> Finding {
+        let code = "engine_network";
+        let ground = match self.ground().await {
+            Ok(ground) => ground,
+            Err(error) => return bad(code, error.to_string(), "ask again when the engine answers"),
+        };
+        match (ground.reach, ground.place.why()) {
+            (Reach::Bridge, None) => good(
+                code,
+                "the engine's network is this machine's: seats are reached at their addresses",
+            ),
+            (Reach::Bridge, Some(why)) => bad(
+                code,
+                format!(
+                    "seats can be neither reached nor isolated from here, told to reach them at their addresses: {why}"
+                ),
+                "leave out --docker-reach bridge",
+            ),
+            (Reach::Published, why) => {
+                let why = why.unwrap_or("as it was told (--docker-reach)");
+                match self.ports_answer().await {
+                    Ok(()) => good(
+                        code,
+                        format!("seats are reached by ports published on 127.0.0.1: {why}"),
+                    ),
+                    Err(error) => bad(code, format!("{error} ({why})"), REMEDY),
+                }
+            }
+        }
+    }
+
     async fn firewall(&self) -> Finding {
         let code = "firewall";
-        match firewall::probe(&self.config.instance).await {
-            Ok(()) => good(code, "firewall rules can be set (nftables)"),
+        let keeper = match self.keeper().await {
+            Ok(keeper) => keeper,
+            Err(error) => return bad(code, error.to_string(), "see to the engine first"),
+        };
+        let by = match keeper {
+            Keeper::Own => "nftables",
+            Keeper::Helper(_) => "nftables, by a helper container in the engine's network",
+        };
+        let probed = firewall::probe(keeper, &self.config.instance).await;
+        // It is made again for the first workshop; a report leaves nothing behind.
+        let _ = self.rest_helper().await;
+        match probed {
+            Ok(()) => good(code, format!("firewall rules can be set ({by})")),
             Err(error) => bad(
                 code,
-                format!("firewall rules can't be set, so seats could reach this machine: {error}"),
-                "run as root with the package nftables installed, or accept it with --allow-weak-isolation",
+                format!(
+                    "firewall rules can't be set, so seats could reach the engine's machine and each other: {error}"
+                ),
+                error.hint(),
             ),
         }
     }

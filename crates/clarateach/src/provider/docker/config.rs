@@ -20,6 +20,8 @@ pub struct DockerConfig {
     pub runtime_dir: PathBuf,
     /// What to do where seats can't be isolated.
     pub weak_isolation: WeakIsolation,
+    /// How seats are reached.
+    pub reach: ReachChoice,
     /// What seats' browsers are made of.
     pub browser: BrowserConfig,
     /// Name servers for seats; none: the host's, read again by each prepare.
@@ -55,4 +57,16 @@ pub enum WeakIsolation {
     Refuse,
     /// Make them all the same, as the operator said.
     Allow,
+}
+
+/// How seats are to be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReachChoice {
+    /// As it has to be: at their own addresses where the engine's bridges are this machine's.
+    #[default]
+    Auto,
+    /// At their own addresses.
+    Bridge,
+    /// By ports published on 127.0.0.1, with a helper container that sets the firewall.
+    Published,
 }

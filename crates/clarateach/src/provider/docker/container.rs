@@ -22,8 +22,10 @@ use super::connect::{Engine, READ, Refusal, WRITE, refused};
 use super::disk::SEAT_UID;
 use super::image::Image;
 use super::names::{self, InstanceId};
+use super::published::{self, WithBrowser};
+use super::reach::Reach;
 use super::seccomp;
-use crate::model::Resources;
+use crate::model::{BrowserPolicy, Resources};
 use crate::provider::{ProviderError, SeatSpec, spec_text};
 use crate::seat_runtime::CA_BUNDLE;
 
@@ -61,6 +63,7 @@ pub(super) struct Plan<'a> {
     pub(super) resolv_conf: &'a Path,
     /// CPUs of the engine's machine.
     pub(super) cpus: u32,
+    pub(super) reach: Reach,
 }
 
 /// What the kernel holds a seat to, in the engine's units.
@@ -115,6 +118,7 @@ impl Plan<'_> {
             stop_signal: Some("SIGTERM".to_owned()),
             stop_timeout: Some(i64::from(STOP_SECONDS)),
             labels: Some(self.labels()),
+            exposed_ports: self.published(),
             host_config: Some(self.host_config()),
             networking_config: Some(NetworkingConfig {
                 endpoints_config: Some(HashMap::from([(
@@ -130,6 +134,15 @@ impl Plan<'_> {
             }),
             ..ContainerCreateBody::default()
         }
+    }
+
+    /// Its ports that are published, where that is how it is reached.
+    fn published(&self) -> Option<Vec<String>> {
+        let browser = match self.seat.workshop.browser {
+            BrowserPolicy::Off => WithBrowser::No,
+            BrowserPolicy::OnDemand | BrowserPolicy::Always => WithBrowser::Yes,
+        };
+        (self.reach == Reach::Published).then(|| published::names(browser))
     }
 
     fn environment(&self) -> Vec<String> {
@@ -188,6 +201,7 @@ impl Plan<'_> {
             tmpfs: Some(self.tmpfs()),
             mounts: Some(self.mounts()),
             network_mode: Some(names::network(&self.seat.workshop.id)),
+            port_bindings: self.published().map(|ports| published::bindings(&ports)),
             // The mounted resolv.conf counts; this keeps the engine's own resolver, which newer ones
             // run in the host's network, from answering what the firewall refuses.
             dns: Some(vec![Ipv4Addr::LOCALHOST.to_string()]),

@@ -186,6 +186,12 @@ impl Disks {
         &self.seats
     }
 
+    /// An engine that doesn't see this machine's mounts gets folders.
+    pub(super) fn have_no_size(&self, why: &str) {
+        // Tried before: seats' disks are as they were then.
+        let _ = self.sized.set(Err(why.to_owned()));
+    }
+
     /// Whether disks with a size can be had here; tried once with a small one.
     pub(super) async fn probe(&self) -> Result<(), String> {
         self.sized

@@ -11,7 +11,7 @@ use std::net::Ipv4Addr;
 
 use clarateach_protocol::id::WorkshopId;
 
-use super::command::{self, CommandError};
+use super::keeper::{Keeper, KeeperError};
 use super::names::{self, InstanceId};
 use crate::model::{Cidr, EgressPolicy};
 
@@ -47,8 +47,8 @@ pub(super) struct Rules<'a> {
 
 impl Rules<'_> {
     /// Puts the rules in force in place of the table's earlier ones.
-    pub(super) async fn assert(&self) -> Result<(), CommandError> {
-        nft(&["-f", "-"], &self.render()).await.map(drop)
+    pub(super) async fn assert(&self, keeper: &Keeper) -> Result<(), KeeperError> {
+        keeper.set_rules(&self.render()).await
     }
 
     /// The rules as one nft transaction.
@@ -135,15 +135,19 @@ table inet {table} {{
 
 /// Removes a workshop's table; an absent one is fine.
 pub(super) async fn remove(
+    keeper: &Keeper,
     instance: &InstanceId,
     workshop: &WorkshopId,
-) -> Result<(), CommandError> {
-    delete_table(&names::table(instance, workshop)).await
+) -> Result<(), KeeperError> {
+    delete_table(keeper, &names::table(instance, workshop)).await
 }
 
 /// Workshops of this installation that have a table.
-pub(super) async fn workshops(instance: &InstanceId) -> Result<Vec<WorkshopId>, CommandError> {
-    Ok(tables(instance)
+pub(super) async fn workshops(
+    keeper: &Keeper,
+    instance: &InstanceId,
+) -> Result<Vec<WorkshopId>, KeeperError> {
+    Ok(tables(keeper, instance)
         .await?
         .iter()
         .filter_map(|table| names::workshop_of_table(instance, table))
@@ -151,34 +155,33 @@ pub(super) async fn workshops(instance: &InstanceId) -> Result<Vec<WorkshopId>, 
 }
 
 /// Every table of this installation, whatever it is for.
-pub(super) async fn tables(instance: &InstanceId) -> Result<Vec<String>, CommandError> {
-    let tables = nft(&["list", "tables", "inet"], "").await?;
-    Ok(tables
+pub(super) async fn tables(
+    keeper: &Keeper,
+    instance: &InstanceId,
+) -> Result<Vec<String>, KeeperError> {
+    Ok(ours(&keeper.list_tables().await?, instance))
+}
+
+/// Those of this installation, of all that nft lists.
+pub(super) fn ours(listed: &str, instance: &InstanceId) -> Vec<String> {
+    listed
         .lines()
         .filter_map(|line| line.strip_prefix("table inet "))
         .map(str::trim)
         .filter(|table| names::is_our_table(instance, table))
         .map(ToOwned::to_owned)
-        .collect())
+        .collect()
 }
 
-/// Makes and removes a table that does nothing: whether this process may set rules at all.
-pub(super) async fn probe(instance: &InstanceId) -> Result<(), CommandError> {
-    delete_table(&format!("clarateach_{instance}_probe")).await
+/// Makes and removes a table that does nothing: whether rules can be set at all.
+pub(super) async fn probe(keeper: &Keeper, instance: &InstanceId) -> Result<(), KeeperError> {
+    delete_table(keeper, &format!("clarateach_{instance}_probe")).await
 }
 
 /// Naming a table before deleting it makes an absent one no error (`destroy` is newer than Debian 12).
-async fn delete_table(table: &str) -> Result<(), CommandError> {
+async fn delete_table(keeper: &Keeper, table: &str) -> Result<(), KeeperError> {
     let rules = format!("table inet {table}\ndelete table inet {table}\n");
-    nft(&["-f", "-"], &rules).await.map(drop)
-}
-
-/// One at a time: each reads the whole rule set first, and begins again whenever another changed it meanwhile. Sixty at
-/// once took each other's time until they ran out of it (seen).
-async fn nft(arguments: &[&str], input: &str) -> Result<String, CommandError> {
-    static ONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
-    let _alone = ONE.lock().await;
-    command::run_with_input("nft", arguments, input).await
+    keeper.set_rules(&rules).await
 }
 
 fn list<T: ToString>(items: &[T]) -> String {

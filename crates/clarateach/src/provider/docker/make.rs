@@ -11,6 +11,7 @@ use super::connect::{Engine, refused};
 use super::container::{self, Plan};
 use super::image::Image;
 use super::observe::{self, Found};
+use super::reach::Place;
 use crate::provider::{Instance, Phase, Progress, ProviderError, SeatSpec};
 
 impl DockerProvider {
@@ -37,6 +38,7 @@ impl DockerProvider {
             runtime: &self.config.runtime_dir,
             resolv_conf: &self.resolv_conf(&key.workshop),
             cpus: engine.cpus(),
+            reach: self.ground().await?.reach,
         };
         let container = container::create(engine, &plan).await?;
         progress.begin(Phase::Start);
@@ -89,7 +91,7 @@ impl DockerProvider {
     pub(super) async fn started(&self, seat: &SeatSpec) -> Result<Instance, ProviderError> {
         let engine = self.engine().await?;
         let key = seat.key();
-        self.isolate_ports(&key.workshop)?;
+        self.isolate_ports(&key.workshop).await?;
         let Found { instance, pid, .. } = observe::seat(engine, &self.config.instance, &key)
             .await?
             .ok_or_else(|| ProviderError::Engine {
@@ -97,7 +99,9 @@ impl DockerProvider {
                 subject: key.to_string(),
                 source: "its container was removed meanwhile".into(),
             })?;
-        if let Some(pid) = pid {
+        // On another machine it is the number of some other process.
+        let is_elsewhere = matches!(self.ground().await?.place, Place::Elsewhere(_));
+        if let Some(pid) = pid.filter(|_| !is_elsewhere) {
             self.disks.assert_seen_by(&key, seat.disk, pid)?;
         }
         Ok(instance)

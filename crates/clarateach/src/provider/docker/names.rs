@@ -27,6 +27,8 @@ pub(super) const TYPE_WORKSPACE: &str = "workspace";
 pub(super) const TYPE_BROWSER: &str = "browser";
 pub(super) const TYPE_NETWORK: &str = "workshop-network";
 pub(super) const TYPE_INSPECTION: &str = "inspection";
+pub(super) const TYPE_HELPER: &str = "firewall";
+pub(super) const TYPE_TRIAL: &str = "trial";
 
 const TABLE_PREFIX: &str = "clarateach_";
 
@@ -84,6 +86,16 @@ pub(super) fn workshop_of_network(name: &str) -> Option<WorkshopId> {
 /// The bridge of that network; interface names end at 15 characters.
 pub(super) fn bridge(workshop: &WorkshopId) -> String {
     format!("ct-{}", workshop.short())
+}
+
+/// The container that sets the firewall in the engine's network.
+pub(super) fn helper(instance: &InstanceId) -> String {
+    format!("clarateach-firewall-{instance}")
+}
+
+/// The container that shows whether published ports can be reached.
+pub(super) fn trial(instance: &InstanceId) -> String {
+    format!("clarateach-trial-{instance}")
 }
 
 /// The firewall table of a workshop.

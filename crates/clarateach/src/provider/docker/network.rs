@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
@@ -194,34 +193,6 @@ pub(super) async fn collisions(
     found.sort();
     found.dedup();
     Ok(found)
-}
-
-/// Keeps the ports of a workshop's bridge from seeing each other, ARP included.
-pub(super) fn isolate_ports(workshop: &WorkshopId) -> io::Result<()> {
-    let bridge = names::bridge(workshop);
-    let ports = Path::new("/sys/class/net").join(&bridge).join("brif");
-    let ports = std::fs::read_dir(ports).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => io::Error::new(
-            error.kind(),
-            format!(
-                "the engine's bridge {bridge} is not on this machine; `clarateach doctor` tells whether the engine is"
-            ),
-        ),
-        _ => error,
-    })?;
-    for port in ports {
-        match std::fs::write(port?.path().join("isolated"), "1") {
-            // A seat that stopped just now took its port with it.
-            Err(error) if !is_gone(&error) => return Err(error),
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-fn is_gone(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::NotFound
-        || error.raw_os_error() == Some(rustix::io::Errno::NODEV.raw_os_error())
 }
 
 async fn list(

@@ -11,13 +11,14 @@ use bollard::models::{
 };
 use bollard::query_parameters::{EventsOptionsBuilder, InspectContainerOptions};
 use clarateach_protocol::id::{SeatKey, SeatNumber, WorkshopId};
-use clarateach_protocol::route::{BROWSER_PORT, Service};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
 
 use super::connect::{Connector, Engine, READ};
 use super::container;
 use super::names::{self, InstanceId, SeatLabels};
+use super::published;
+use super::reach::Reach;
 use super::sidecar::Sidecar;
 use crate::model::Reason;
 use crate::provider::{BrowserStatus, Endpoints, Instance, InstanceStatus, ProviderError};
@@ -55,6 +56,10 @@ pub(super) struct Found {
     pub(super) pid: Option<u32>,
     /// Its browser's container, of use or not.
     pub(super) sidecar: Option<Sidecar>,
+    /// How it was made to be reached.
+    pub(super) reach: Reach,
+    /// Where its browser would answer.
+    browser: Option<SocketAddr>,
 }
 
 impl Found {
@@ -63,7 +68,7 @@ impl Found {
             let instance = &mut self.instance;
             instance.browser = sidecar.status(&instance.incarnation, self.phase);
             let runs = instance.browser == BrowserStatus::Running;
-            instance.endpoints.browser = runs.then(|| SocketAddr::new(instance.ip, BROWSER_PORT));
+            instance.endpoints.browser = self.browser.filter(|_| runs);
         }
         self.sidecar = sidecar;
         self
@@ -83,7 +88,7 @@ pub(super) enum Phase {
     Unusable,
     /// It is being removed, or the engine failed to: only good for removing.
     Removing,
-    /// Its network was taken from it, and with it its address: only good for removing.
+    /// Its network was taken from it, and with it its address or its ports: only good for removing.
     Detached,
 }
 
@@ -236,12 +241,15 @@ fn read(inspect: &ContainerInspectResponse, ours: &InstanceId) -> Option<Found> 
     let id = inspect.id.clone()?;
     let state = inspect.state.as_ref()?;
     let address = address(inspect, &key);
-    let phase = match phase(state) {
-        Phase::Running | Phase::Paused | Phase::Exited if address.is_none() => Phase::Detached,
-        phase => phase,
-    };
     // Nobody asks a seat that doesn't run.
     let ip = address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    let doors = published::doors(inspect, ip);
+    let phase = match phase(state) {
+        Phase::Running | Phase::Paused | Phase::Exited if address.is_none() => Phase::Detached,
+        Phase::Running | Phase::Paused if doors.is_none() => Phase::Detached,
+        phase => phase,
+    };
+    let nowhere = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0);
     let started = state.started_at.as_deref().unwrap_or_default();
     let instance = Instance {
         workshop: key.workshop,
@@ -252,8 +260,8 @@ fn read(inspect: &ContainerInspectResponse, ours: &InstanceId) -> Option<Found> 
         ip,
         status: status(&key, phase, state),
         endpoints: Endpoints {
-            terminal: SocketAddr::new(ip, Service::Terminal.port()),
-            files: SocketAddr::new(ip, Service::Files.port()),
+            terminal: doors.map_or(nowhere, |doors| doors.terminal),
+            files: doors.map_or(nowhere, |doors| doors.files),
             browser: None,
         },
         browser: BrowserStatus::Absent,
@@ -266,6 +274,12 @@ fn read(inspect: &ContainerInspectResponse, ours: &InstanceId) -> Option<Found> 
         phase,
         pid: pid.filter(|pid| *pid > 0),
         sidecar: None,
+        reach: if published::is_published(inspect) {
+            Reach::Published
+        } else {
+            Reach::Bridge
+        },
+        browser: doors.and_then(|doors| doors.browser),
     })
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::connect::Engine;
 use super::disk::Disks;
+use super::keeper::Keeper;
 use super::names::{self, InstanceId};
 use super::{Connector, container, files, firewall, network};
 use crate::provider::ProviderError;
@@ -16,7 +17,8 @@ pub async fn residue(instance: Option<&InstanceId>, data_dir: &Path) -> Residue 
     let mut found = Residue::default();
     if let Some(instance) = instance {
         look_at_engine(instance, &mut found).await;
-        match firewall::tables(instance).await {
+        // Elsewhere a helper container has them, and goes after the last.
+        match firewall::tables(&Keeper::Own, instance).await {
             Ok(tables) => found.firewall_tables = tables,
             Err(error) => {
                 let problem =

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use clarateach::model::{BrowserPolicy, EgressPolicy, Resources, WorkshopSpec};
 use clarateach::orchestrator::probe;
 use clarateach::orchestrator::seat_client::{Call, CallError, SeatClient};
-use clarateach::provider::docker::{DockerConfig, DockerProvider, WeakIsolation};
+use clarateach::provider::docker::{DockerConfig, DockerProvider, ReachChoice, WeakIsolation};
 use clarateach::provider::simulated::SimulatedProvider;
 use clarateach::provider::{Instance, Progress, Provider, SeatSpec};
 use clarateach_protocol::id::{Generation, SeatNumber, WorkshopId};
@@ -34,8 +34,17 @@ pub(super) struct Bench {
     pub(super) key: Arc<SigningKey>,
     /// An image that it has.
     pub(super) image: String,
+    /// What becomes of its seats' addresses.
+    pub(super) addresses: Addresses,
     /// Whatever has to live as long.
     pub(super) _keeps: Box<dyn Any + Send + Sync>,
+}
+
+/// What becomes of a seat's addresses when it is started again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Addresses {
+    Stay,
+    MayChange,
 }
 
 /// A prepared workshop, removed at the end of [`with_workshop`] whatever happened.
@@ -141,20 +150,35 @@ pub(super) async fn simulated_bench() -> Bench {
         provider: Arc::new(SimulatedProvider::new(key.verifying_keys())),
         key,
         image: "any".to_owned(),
+        addresses: Addresses::Stay,
         _keeps: Box::new(()),
     }
 }
 
 /// An installation of its own on the machine's engine, as `./x test` prepares it.
 pub(super) async fn docker_bench() -> Bench {
+    bench_of(ReachChoice::Auto)
+}
+
+/// The same, told to reach seats by published ports, although their addresses would do.
+pub(super) async fn published_bench() -> Bench {
+    Bench {
+        addresses: Addresses::MayChange,
+        ..bench_of(ReachChoice::Published)
+    }
+}
+
+fn bench_of(reach: ReachChoice) -> Bench {
     let key = Arc::new(SigningKey::from_seed(&[5; 32]));
     let data = tempfile::tempdir().unwrap();
     let runtime = runtime(&key);
-    let config = docker_config(data.path(), runtime.path(), random_id().short());
+    let mut config = docker_config(data.path(), runtime.path(), random_id().short());
+    config.reach = reach;
     Bench {
         provider: Arc::new(DockerProvider::new(config)),
         key,
         image: IMAGE.to_owned(),
+        addresses: Addresses::Stay,
         _keeps: Box::new((data, runtime)),
     }
 }
@@ -167,6 +191,7 @@ pub(super) fn docker_config(data: &Path, runtime: &Path, instance: &str) -> Dock
         seat_networks: "198.18.0.0/15".parse().unwrap(),
         runtime_dir: runtime.to_owned(),
         weak_isolation: WeakIsolation::Refuse,
+        reach: ReachChoice::Auto,
         browser: stand_in::browser(),
         resolvers: Vec::new(),
     }

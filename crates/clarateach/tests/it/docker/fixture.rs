@@ -11,7 +11,9 @@ use bollard::container::LogOutput;
 use bollard::exec::{StartExecOptions, StartExecResults};
 use bollard::models::ExecConfig;
 use clarateach::model::{EgressPolicy, Resources, WorkshopSpec};
-use clarateach::provider::docker::{DockerConfig, DockerProvider, InstanceId, WeakIsolation};
+use clarateach::provider::docker::{
+    DockerConfig, DockerProvider, InstanceId, ReachChoice, WeakIsolation,
+};
 use clarateach::provider::{Instance, Progress, Provider, SeatSpec};
 use clarateach_protocol::id::{Generation, SeatKey, SeatNumber, WorkshopId};
 use clarateach_protocol::token::SigningKey;
@@ -73,6 +75,7 @@ impl World {
             seat_networks: "198.18.0.0/15".parse().unwrap(),
             runtime_dir: runtime.path().to_owned(),
             weak_isolation: WeakIsolation::Refuse,
+            reach: ReachChoice::Auto,
             browser: stand_in::browser(),
             resolvers: Vec::new(),
         };
