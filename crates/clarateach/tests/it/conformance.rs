@@ -7,21 +7,10 @@ mod browsers;
 mod killed;
 mod suite;
 
-/// Runs every test of the suite over one provider.
-macro_rules! conforms {
-    ($provider:ident, $bench:expr, [$($part:ident::$test:ident),+ $(,)?]) => {
-        mod $provider {
-            $(
-                #[tokio::test]
-                async fn $test() {
-                    let bench = $bench.await;
-                    super::bench::with_workshop(bench, async |room| super::$part::$test(room).await).await;
-                }
-            )+
-        }
-    };
-    ($provider:ident, $bench:expr) => {
-        conforms!($provider, $bench, [
+/// The suite, given to a macro.
+macro_rules! suite {
+    ($of:ident, $($what:tt)+) => {
+        $of!($($what)+, [
             suite::it_works_at_all,
             suite::preparing_again_changes_nothing,
             suite::creating_again_returns_the_same,
@@ -47,6 +36,51 @@ macro_rules! conforms {
     };
 }
 
-conforms!(simulated, super::bench::simulated_bench());
-conforms!(docker, super::bench::docker_bench());
-conforms!(docker_published, super::bench::published_bench());
+/// Runs every test of the suite over one provider.
+macro_rules! conforms {
+    ($provider:ident, $bench:expr, [$($part:ident::$test:ident),+ $(,)?]) => {
+        mod $provider {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    let bench = $bench.await;
+                    super::bench::with_workshop(bench, async |room| super::$part::$test(room).await).await;
+                }
+            )+
+        }
+    };
+}
+
+/// Runs the suite over one more kind of seats of a provider, one test after the other: some of them, or with
+/// `./x test --all` every one.
+macro_rules! conforms_as_well {
+    ($provider:ident, $bench:expr, $some:expr, [$($part:ident::$test:ident),+ $(,)?]) => {
+        #[tokio::test]
+        async fn $provider() {
+            $(
+                if super::scenes::runs_all() || $some.contains(&stringify!($test)) {
+                    eprintln!("{}", stringify!($test));
+                    let bench = $bench.await;
+                    bench::with_workshop(bench, async |room| $part::$test(room).await).await;
+                }
+            )+
+        }
+    };
+}
+
+suite!(conforms, simulated, super::bench::simulated_bench());
+suite!(conforms, docker, super::bench::docker_bench());
+
+const OF_PUBLISHED_PORTS: [&str; 5] = [
+    "it_works_at_all",
+    "calls_that_were_cut_off_can_be_made_again",
+    "a_restart_keeps_files_and_address",
+    "a_workshop_goes_with_all_its_seats",
+    "a_browser_belongs_to_one_start_of_its_seat",
+];
+suite!(
+    conforms_as_well,
+    docker_published,
+    bench::published_bench(),
+    OF_PUBLISHED_PORTS
+);

@@ -14,5 +14,6 @@ mod life;
 mod limits;
 mod picture;
 mod programs;
+mod published;
 mod registry;
 mod residue;

@@ -22,10 +22,10 @@ use super::connect::{Engine, READ, Refusal, WRITE, refused};
 use super::disk::SEAT_UID;
 use super::image::Image;
 use super::names::{self, InstanceId};
-use super::published::{self, WithBrowser};
+use super::published;
 use super::reach::Reach;
 use super::seccomp;
-use crate::model::{BrowserPolicy, Resources};
+use crate::model::Resources;
 use crate::provider::{ProviderError, SeatSpec, spec_text};
 use crate::seat_runtime::CA_BUNDLE;
 
@@ -138,11 +138,7 @@ impl Plan<'_> {
 
     /// Its ports that are published, where that is how it is reached.
     fn published(&self) -> Option<Vec<String>> {
-        let browser = match self.seat.workshop.browser {
-            BrowserPolicy::Off => WithBrowser::No,
-            BrowserPolicy::OnDemand | BrowserPolicy::Always => WithBrowser::Yes,
-        };
-        (self.reach == Reach::Published).then(|| published::names(browser))
+        (self.reach == Reach::Published).then(published::names)
     }
 
     fn environment(&self) -> Vec<String> {

@@ -279,7 +279,7 @@ fn read(inspect: &ContainerInspectResponse, ours: &InstanceId) -> Option<Found> 
         } else {
             Reach::Bridge
         },
-        browser: doors.and_then(|doors| doors.browser),
+        browser: doors.map(|doors| doors.browser),
     })
 }
 

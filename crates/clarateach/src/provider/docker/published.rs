@@ -12,21 +12,17 @@ pub(super) struct Doors {
     pub(super) terminal: SocketAddr,
     pub(super) files: SocketAddr,
     /// Of its browser, running or not.
-    pub(super) browser: Option<SocketAddr>,
+    pub(super) browser: SocketAddr,
 }
 
-/// Whether a seat's ports include its browser's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum WithBrowser {
-    Yes,
-    No,
-}
-
-/// A seat's ports, as the engine names them.
-pub(super) fn names(browser: WithBrowser) -> Vec<String> {
-    let ports = [Service::Terminal.port(), Service::Files.port()];
-    let browser = (browser == WithBrowser::Yes).then_some(BROWSER_PORT);
-    ports.into_iter().chain(browser).map(name).collect()
+/// A seat's ports, as the engine names them: its browser's, too, which shares its network.
+pub(super) fn names() -> Vec<String> {
+    let ports = [
+        Service::Terminal.port(),
+        Service::Files.port(),
+        BROWSER_PORT,
+    ];
+    ports.map(name).into()
 }
 
 /// These ports on 127.0.0.1, at numbers that the engine chooses.
@@ -49,13 +45,13 @@ pub(super) fn doors(inspect: &ContainerInspectResponse, ip: IpAddr) -> Option<Do
         return Some(Doors {
             terminal: at(Service::Terminal.port()),
             files: at(Service::Files.port()),
-            browser: Some(at(BROWSER_PORT)),
+            browser: at(BROWSER_PORT),
         });
     }
     Some(Doors {
         terminal: door(inspect, Service::Terminal.port())?,
         files: door(inspect, Service::Files.port())?,
-        browser: door(inspect, BROWSER_PORT),
+        browser: door(inspect, BROWSER_PORT)?,
     })
 }
 
@@ -91,7 +87,7 @@ mod tests {
     use super::*;
 
     fn inspect(published: &[(u16, &str, &str)]) -> ContainerInspectResponse {
-        let asked = bindings(&names(WithBrowser::Yes));
+        let asked = bindings(&names());
         let ports: HashMap<_, _> = published
             .iter()
             .map(|(port, ip, at)| {
@@ -127,23 +123,26 @@ mod tests {
         let doors = doors(&said, IP).unwrap();
         assert_eq!(doors.terminal.to_string(), "127.0.0.1:32768");
         assert_eq!(doors.files.to_string(), "127.0.0.1:32770");
-        assert_eq!(doors.browser.unwrap().to_string(), "127.0.0.1:32769");
+        assert_eq!(doors.browser.to_string(), "127.0.0.1:32769");
     }
 
     #[test]
     fn a_port_that_is_open_to_others_or_not_there_is_no_door() {
-        let open = inspect(&[(3001, "0.0.0.0", "32768"), (3002, "127.0.0.1", "32770")]);
+        let two = [(3002, "127.0.0.1", "32770"), (3003, "127.0.0.1", "32769")];
+        let with = |ip, port| inspect(&[two[0], two[1], (3001, ip, port)]);
+        assert!(doors(&with("127.0.0.1", "32768"), IP).is_some());
+        let open = with("0.0.0.0", "32768");
         assert_eq!(doors(&open, IP), None);
-        let half = inspect(&[(3001, "127.0.0.1", "32768")]);
-        assert_eq!(doors(&half, IP), None);
-        let none = inspect(&[(3001, "127.0.0.1", "0"), (3002, "127.0.0.1", "")]);
-        assert_eq!(doors(&none, IP), None);
+        assert_eq!(doors(&inspect(&two), IP), None);
+        for none in ["0", "", "70000"] {
+            assert_eq!(doors(&with("127.0.0.1", none), IP), None, "{none:?}");
+        }
     }
 
     #[test]
     fn a_seat_that_publishes_nothing_answers_at_its_own_address() {
         let doors = doors(&ContainerInspectResponse::default(), IP).unwrap();
         assert_eq!(doors.terminal.to_string(), "198.18.5.10:3001");
-        assert_eq!(doors.browser.unwrap().to_string(), "198.18.5.10:3003");
+        assert_eq!(doors.browser.to_string(), "198.18.5.10:3003");
     }
 }

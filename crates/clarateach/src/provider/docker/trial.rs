@@ -95,7 +95,7 @@ async fn health(address: SocketAddr) -> std::io::Result<String> {
 
 /// A seat of no workshop, on the engine's own default network, with nobody's files.
 fn body(instance: &InstanceId, runtime: &Path, nonce: u32) -> ContainerCreateBody {
-    let ports = published::names(published::WithBrowser::No);
+    let ports = published::names();
     let generation = nonce.to_string();
     let arguments = [
         "serve",

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use super::super::docker::host;
 use super::classroom::Engine;
+use super::elsewhere::Namespace;
 use super::wait::until;
 
 /// The workspace image's base, where the machine's engine has it: it is loaded faster.
@@ -19,23 +20,29 @@ const IMAGE: &str = "clarateach/workspace:latest";
 pub(super) struct SecondEngine {
     daemon: Option<Child>,
     folder: TempDir,
-    /// Its default one; no container of these tests is on it.
+    /// Its default one; no seat of these tests is on it.
     _bridge: Bridge,
     pub(super) image: &'static str,
+    /// Where it runs, unless it is this machine's own network.
+    namespace: Option<Namespace>,
 }
 
 struct Bridge(String);
 
 impl Bridge {
     /// Of a name and a subnet that no test beside this one has.
-    fn make() -> Self {
+    fn make(namespace: Option<&Namespace>) -> Self {
         static MADE: AtomicU8 = AtomicU8::new(0);
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let bridge = Self(format!("ctt{}-{number}", std::process::id()));
-        host("ip", &["link", "add", &bridge.0, "type", "bridge"]);
+        let ip = |arguments: &[&str]| match namespace {
+            Some(namespace) => namespace.run("ip", arguments),
+            None => host("ip", arguments),
+        };
+        ip(&["link", "add", &bridge.0, "type", "bridge"]);
         let address = format!("198.19.254.{}/30", number % 64 * 4 + 1);
-        host("ip", &["address", "add", &address, "dev", &bridge.0]);
-        host("ip", &["link", "set", &bridge.0, "up"]);
+        ip(&["address", "add", &address, "dev", &bridge.0]);
+        ip(&["link", "set", &bridge.0, "up"]);
         bridge
     }
 }
@@ -56,10 +63,19 @@ pub(super) enum Containers {
 impl SecondEngine {
     /// One that runs and has an image for seats.
     pub(super) async fn start(containers: Containers) -> Self {
+        Self::start_at(containers, None).await
+    }
+
+    /// The same, in a network of its own.
+    pub(super) async fn start_in(namespace: Namespace) -> Self {
+        Self::start_at(Containers::Stop, Some(namespace)).await
+    }
+
+    async fn start_at(containers: Containers, namespace: Option<Namespace>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let name = folder.path().file_name().unwrap().to_string_lossy();
         let name = format!("test-{}", name.trim_start_matches('.'));
-        let bridge = Bridge::make();
+        let bridge = Bridge::make(namespace.as_ref());
         let config = json!({
             "data-root": folder.path().join("root"),
             "exec-root": folder.path().join("exec"),
@@ -80,9 +96,14 @@ impl SecondEngine {
             _bridge: bridge,
             daemon: None,
             image: IMAGE,
+            namespace,
         };
         engine.start_again().await;
-        engine.load_image();
+        let there = host("docker", &["images", "-q", SMALL_IMAGE]);
+        if !there.trim().is_empty() {
+            engine.image = SMALL_IMAGE;
+        }
+        engine.load_image(engine.image);
         engine
     }
 
@@ -91,7 +112,11 @@ impl SecondEngine {
             .create(true)
             .append(true)
             .open(self.log());
-        let daemon = Command::new("dockerd")
+        let mut daemon = match &self.namespace {
+            Some(namespace) => namespace.command("dockerd"),
+            None => Command::new("dockerd"),
+        };
+        let daemon = daemon
             .arg("--config-file")
             .arg(self.folder.path().join("daemon.json"))
             .stdin(Stdio::null())
@@ -158,14 +183,18 @@ impl SecondEngine {
         Engine(Some(self.host()))
     }
 
-    fn load_image(&mut self) {
-        let there = host("docker", &["images", "-q", SMALL_IMAGE]);
-        if !there.trim().is_empty() {
-            self.image = SMALL_IMAGE;
-        }
+    /// Where it runs, unless it is this machine's own network.
+    pub(super) fn namespace(&self) -> &Namespace {
+        self.namespace
+            .as_ref()
+            .expect("it has a network of its own")
+    }
+
+    /// An image of the machine's engine.
+    pub(super) fn load_image(&self, image: &str) {
         let file = self.folder.path().join("image.tar");
         let file = file.to_string_lossy();
-        host("docker", &["save", "-o", &file, self.image]);
+        host("docker", &["save", "-o", &file, image]);
         self.client().docker(&["load", "-i", &file]);
         std::fs::remove_file(&*file).unwrap();
     }

@@ -73,6 +73,11 @@ impl Served {
         Self::start(&[], environment.into_iter().collect()).await
     }
 
+    /// Seats of the engine at a `DOCKER_HOST`, and more arguments of `clarateach serve`.
+    pub(super) async fn docker_at_with(host: String, arguments: &[&str]) -> Self {
+        Self::start(arguments, vec![("DOCKER_HOST", host)]).await
+    }
+
     /// Seats of the machine's own engine, and more arguments of `clarateach serve`.
     pub(super) async fn docker_with(arguments: &[&str]) -> Self {
         Self::start(arguments, Vec::new()).await

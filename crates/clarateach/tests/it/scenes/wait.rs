@@ -33,6 +33,6 @@ pub(super) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T
 pub(super) static INOTIFY: RwLock<()> = RwLock::const_new(());
 
 /// Whether the long scenes run too (`./x test --all`).
-pub(super) fn runs_all() -> bool {
+pub(crate) fn runs_all() -> bool {
     std::env::var_os("CLARATEACH_TEST_ALL").is_some()
 }

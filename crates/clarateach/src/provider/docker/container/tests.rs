@@ -15,7 +15,7 @@ fn body(image: &Image, reach: Reach) -> ContainerCreateBody {
             image: "example/image:1".to_owned(),
             resources: Resources::default(),
             egress: EgressPolicy::Open,
-            browser: BrowserPolicy::OnDemand,
+            browser: BrowserPolicy::Off,
         },
         number: SeatNumber::new(3).unwrap(),
         generation: Generation(2),
