@@ -104,4 +104,13 @@ impl SeatTrack {
         self.liveness = Liveness::Silent;
         self.died(reason, now, settings);
     }
+
+    /// Its silence may have been its engine's, which was away: the way to published ports goes through it, and its
+    /// programs go on. It is probed before it is taken for dead.
+    pub(in crate::orchestrator) fn doubt_silence(&mut self) {
+        if self.liveness == Liveness::Silent {
+            self.liveness = Liveness::Unproven;
+            self.not_before = None;
+        }
+    }
 }

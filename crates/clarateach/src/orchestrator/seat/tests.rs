@@ -324,3 +324,23 @@ fn a_ready_seat_survives_that_its_groundwork_fails() {
     scene.track.groundwork_failed(&why());
     assert_eq!(scene.condition(), Some(SeatCondition::Recovering));
 }
+
+#[test]
+fn a_seat_that_fell_silent_with_its_engine_is_probed_before_it_is_stopped() {
+    let mut scene = Scene::ready();
+    for _ in 0..scene.settings.health.misses {
+        scene.miss();
+    }
+    assert!(!scene.track.is_live());
+    let liveness = |scene: &Scene| scene.track.observation(scene.now).liveness;
+    assert_eq!(liveness(&scene), Liveness::Silent);
+    scene.track.doubt_silence();
+    assert_eq!(liveness(&scene), Liveness::Unproven);
+    // It was the engine's alone: the same start answers again.
+    scene
+        .track
+        .proven("one".to_owned(), "digest".to_owned(), scene.now);
+    assert!(scene.track.is_live());
+    scene.track.doubt_silence();
+    assert!(scene.track.is_live(), "one that answers is not doubted");
+}

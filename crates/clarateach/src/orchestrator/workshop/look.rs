@@ -48,7 +48,11 @@ impl WorkshopLoop {
             Ok(look) => look,
             Err(error) => return self.look_failed(error),
         };
-        self.look_attempts = Attempts::default();
+        let was_blind = std::mem::take(&mut self.look_attempts).failures > 0;
+        if was_blind {
+            let seats = self.seats.values_mut();
+            seats.for_each(|seat| seat.track.doubt_silence());
+        }
         match look.desired {
             None => self.unwanted(Goal::Orphaned),
             Some(desired) if desired.wanted == Wanted::Absent => {

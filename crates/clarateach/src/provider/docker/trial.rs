@@ -21,7 +21,7 @@ use super::{observe, published};
 use crate::provider::ProviderError;
 
 /// Forwarders of virtual machines look for new ports every few seconds.
-const PATIENCE: Duration = Duration::from_secs(12);
+const PATIENCE: Duration = Duration::from_secs(6);
 const PAUSE: Duration = Duration::from_millis(150);
 /// One connection and its answer.
 const ANSWER: Duration = Duration::from_secs(2);

@@ -19,7 +19,7 @@ const PUBLISHED: [&str; 2] = ["--docker-reach", "published"];
 
 /// A program of the learner's, by its own origin.
 async fn sees_own_port(class: &mut Classroom) {
-    let line = "mkdir -p site && echo mine > site/index.html && (cd site && python3 -m http.server 8123 --bind 127.0.0.1 >/dev/null 2>&1 &) ; echo began";
+    let line = "mkdir -p site && echo mine > site/index.html && (cd site && python3 -m http.server 8123 --bind 127.0.0.1 >/dev/null 2>&1 &) ; echo be''gan";
     class.terminal.answers(line, "began").await;
     let path = "/origins";
     let body = json!({"kind": "port", "port": 8123});
@@ -154,8 +154,14 @@ async fn shells_go_on_by_published_ports_while_their_engine_is_away() {
     let served = Served::docker_at_with(engine.host(), &PUBLISHED).await;
     let (client, image) = (engine.client(), engine.image);
     scene_of(served, client, image, async |class| {
+        // The engine's forwarders end with it, and seats can't be reached; their programs go on.
+        let watch = class.watch().await;
         engine.stop().await;
-        // The engine's forwarders end with it; what was connected is connected again.
+        let reasons = ["seat_silent", "engine_unreachable"];
+        until("a seat that is not reached", async || {
+            watch.find("recovering", &reasons)
+        })
+        .await;
         engine.start_again().await;
         class.learner.has("poem.txt", "roses are red").await;
         let shell = class.terminal.epoch.clone();
@@ -263,15 +269,17 @@ async fn a_class_works_on_an_engine_whose_network_is_elsewhere() {
             assert!(of_seats.iter().all(|it| it.contains("isolated on")), "{links}");
 
             // The neighbour is silent; with nothing in the way it would answer.
-            let port = client.docker(&["inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", &format!("{id}-seat-02")]);
-            let ask = format!("(timeout 2 bash -c '</dev/tcp/{}/3002' && echo heard) 2>/dev/null || echo sil''ent", port.trim());
-            terminal.answers(&ask, "silent").await;
+            let network = format!("{{{{(index .NetworkSettings.Networks \"clarateach-{id}\").IPAddress}}}}");
+            let neighbour = client.docker(&["inspect", "-f", &network, &format!("{id}-seat-02")]);
+            let ask = format!("timeout 2 bash -c '</dev/tcp/{}/3002' 2>/dev/null", neighbour.trim());
+            terminal.answers(&format!("{ask} && echo he''ard || echo sil''ent"), "silent").await;
             far.run("nft", &["flush", "ruleset"]);
             for line in links.lines().filter(|it| it.contains(&bridge)) {
-                let veth = line.split([' ', '@', ':']).nth(2).unwrap();
-                far.run("bridge", &["link", "set", "dev", veth, "isolated", "off"]);
+                let port = line.split([' ', '@', ':']).nth(2).unwrap();
+                far.run("bridge", &["link", "set", "dev", port, "isolated", "off"]);
             }
-            terminal.answers(&ask.replace("heard", "he''ard"), "heard").await;
+            // The kernel remembers for a moment that nobody answered there.
+            terminal.answers(&format!("until {ask}; do sleep 0.2; done; echo he''ard"), "heard").await;
         })
         .await;
     let left = helpers_of_any(&engine.client());
