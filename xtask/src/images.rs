@@ -10,8 +10,10 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
 mod browser;
+mod firewall;
 
 pub(crate) use browser::browser;
+pub(crate) use firewall::firewall;
 
 use crate::process::{Run, command, docker};
 use crate::stamp::Inputs;
@@ -44,19 +46,28 @@ pub(crate) struct Options {
     /// Build this one alone.
     #[arg(long)]
     only: Option<Image>,
+    /// Build what a first workshop needs on this engine: the workspace's, and the firewall's where its network is not
+    /// this machine's.
+    #[arg(long, conflicts_with = "only")]
+    first: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Image {
     Workspace,
     Browser,
+    Firewall,
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
-    if options.only != Some(Image::Browser) {
+    let is_asked = |image| options.only.is_none_or(|only| only == image);
+    if is_asked(Image::Workspace) {
         workspace(options)?;
     }
-    if options.only != Some(Image::Workspace) {
+    if is_asked(Image::Firewall) && (!options.first || firewall::is_needed()) {
+        firewall(options.fresh)?;
+    }
+    if is_asked(Image::Browser) && !options.first {
         browser(options.fresh)?;
     }
     Ok(())

@@ -37,6 +37,7 @@ fn steps(extent: Extent) -> Result<()> {
     step("pages: tests", || npm("web", "test").shown())?;
 
     images::workspace(&images::Options::default())?;
+    images::firewall(false)?;
     if extent == Extent::All {
         images::browser(false)?;
     }

@@ -25,7 +25,8 @@ impl DockerProvider {
     }
 
     async fn ground_and_keeper(&self) -> Result<&(Ground, Keeper), ProviderError> {
-        let found = self.ground.get_or_try_init(|| async {
+        // Boxed: it is awaited once, and every call that may be the first would hold its room.
+        let find = async {
             let ground = Ground::find(self.engine().await?, self.config.reach).await?;
             if let Place::Elsewhere(why) = &ground.place {
                 self.disks.have_no_size(why);
@@ -38,8 +39,8 @@ impl DockerProvider {
                 }
             };
             Ok((ground, keeper))
-        });
-        found.await
+        };
+        self.ground.get_or_try_init(|| Box::pin(find)).await
     }
 
     /// An error where seats would be made that nobody here can reach.
@@ -47,14 +48,15 @@ impl DockerProvider {
         if self.ground().await?.reach == Reach::Bridge {
             return Ok(());
         }
-        let proven = self.ports_proven.get_or_try_init(|| async {
+        let prove = async {
             let (engine, config) = (self.engine().await?, &self.config);
             let tried = trial::try_ports(engine, &config.instance, &config.runtime_dir);
             tried.await?.map_err(|detail| ProviderError::Unreached {
                 detail: format!("a port that the engine published does not answer: {detail}"),
                 hint: REMEDY.to_owned(),
             })
-        });
+        };
+        let proven = self.ports_proven.get_or_try_init(|| Box::pin(prove));
         proven.await.copied()
     }
 
