@@ -7,7 +7,7 @@ use std::path::Path;
 use bollard::models::{SystemInfo, SystemVersion};
 
 use super::connect::{Engine, READ};
-use super::{DockerProvider, firewall, network, resolvers, versions};
+use super::{DockerProvider, firewall, names, network, observe, resolvers, versions};
 use crate::model::{Amounts, BrowserPolicy, Resources};
 use crate::provider::{Finding, Level, ProviderError, ProviderReport};
 
@@ -56,6 +56,7 @@ impl DockerProvider {
         };
         let mut findings = vec![reached(engine, &version)];
         findings.extend(versions::known_bad(&version));
+        findings.extend(self.kept_networks(engine).await);
         findings.extend([
             forwarding(&info),
             limits(&info),
@@ -65,6 +66,27 @@ impl DockerProvider {
             self.seat_networks(engine).await,
         ]);
         findings
+    }
+
+    /// Networks of workshops that are over; nothing else tells of one that the engine keeps.
+    async fn kept_networks(&self, engine: &Engine) -> Option<Finding> {
+        let instance = &self.config.instance;
+        let mut kept = network::workshops(engine, instance).await.ok()?;
+        let mut present = self.disks.workshops();
+        present.extend(observe::workshops(engine, instance).await.ok()?);
+        present.extend(firewall::workshops(instance).await.unwrap_or_default());
+        kept.retain(|workshop| !present.contains(workshop));
+        let names: Vec<String> = kept.iter().map(names::network).collect();
+        (!names.is_empty()).then(|| {
+            weak(
+                "kept_networks",
+                format!(
+                    "the engine keeps networks of workshops that are over, though nobody is in them: {}",
+                    names.join(", ")
+                ),
+                "restart the engine (`systemctl restart docker`); the server removes them then",
+            )
+        })
     }
 
     async fn firewall(&self) -> Finding {
