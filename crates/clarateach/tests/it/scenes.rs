@@ -11,6 +11,7 @@ mod served;
 mod wait;
 
 mod ahead;
+mod awake;
 mod browsers;
 mod floods;
 mod front;

@@ -73,6 +73,11 @@ impl Served {
         Self::start(&[], environment.into_iter().collect()).await
     }
 
+    /// Seats of the machine's own engine, and a variable of its environment.
+    pub(super) async fn docker_told(variable: (&'static str, String)) -> Self {
+        Self::start(&[], vec![variable]).await
+    }
+
     /// Seats of the machine's own engine, and more arguments of `clarateach serve`.
     pub(super) async fn docker_with(arguments: &[&str]) -> Self {
         Self::start(arguments, Vec::new()).await
