@@ -95,7 +95,7 @@ pub trait Provider: Send + Sync {
     ) -> Result<(), ProviderError>;
 
     /// Removes a workshop's seats and what [`Provider::prepare`] made for it; absent is fine.
-    async fn destroy_workshop(&self, workshop: &WorkshopId) -> Result<(), ProviderError>;
+    async fn destroy_workshop(&self, workshop: &WorkshopId) -> Result<Removal, ProviderError>;
 
     /// Every seat of this installation, or of one workshop: the source of truth.
     async fn list(&self, workshop: Option<&WorkshopId>) -> Result<Vec<Instance>, ProviderError>;
@@ -122,6 +122,16 @@ pub trait Provider: Send + Sync {
 
     /// What works, what doesn't, and what to do.
     async fn check(&self) -> Result<ProviderReport, ProviderError>;
+}
+
+/// What is left of a workshop whose seats and files are gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    /// Nothing.
+    Whole,
+    /// A network that nobody is in and that the engine keeps until it is restarted. The workshop is over all the
+    /// same; [`Provider::list_workshops`] names it until a later removal succeeds.
+    EmptyNetwork,
 }
 
 /// What a seat is made from.

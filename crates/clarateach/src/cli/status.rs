@@ -204,7 +204,7 @@ impl Status {
                     "`clarateach serve --data-dir {}` takes it up again: it keeps the seats of workshops, and removes what is nobody's\n",
                     data_dir.display()
                 ),
-                _ => "the server removes what is nobody's within a minute; if it stays, its log says why\n".to_owned(),
+                _ => "the server removes what is nobody's within a minute; if it stays, its log says why, and `clarateach doctor` what to do\n".to_owned(),
             };
         }
         for problem in self.residue.iter().flat_map(|residue| &residue.unknown) {

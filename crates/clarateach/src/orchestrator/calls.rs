@@ -20,7 +20,7 @@ use crate::browser::BrowserDoor;
 use crate::model::{Capacity, WorkshopSpec};
 use crate::provider::{
     BrowserState, ImageReport, Instance, Progress, Provider, ProviderError, ProviderReport,
-    SeatSpec,
+    Removal, SeatSpec,
 };
 
 /// What calls to a provider and its seats need.
@@ -210,16 +210,18 @@ impl Calls {
         probe::ask(&SeatClient::new(Arc::clone(&self.key), instance, after)).await
     }
 
-    /// Removes a workshop and makes sure that nothing is left.
+    /// Removes a workshop and makes sure that nothing of its seats is left.
     pub(super) async fn destroy_workshop(&self, workshop: WorkshopId) -> Result<(), RemovalError> {
         let deadlines = &self.settings.deadlines;
         let call = self.provider.destroy_workshop(&workshop);
-        within("removing the workshop", deadlines.destroy_workshop, call).await?;
-        let left = self.list_workshops().await?;
-        if left.contains(&workshop) {
-            return Err(RemovalError::Leftover);
+        let removal = within("removing the workshop", deadlines.destroy_workshop, call).await?;
+        match removal {
+            Removal::Whole if self.list_workshops().await?.contains(&workshop) => {
+                Err(RemovalError::Leftover)
+            }
+            // No reason to keep anybody waiting: a sweep comes back to it.
+            Removal::Whole | Removal::EmptyNetwork => Ok(()),
         }
-        Ok(())
     }
 }
 

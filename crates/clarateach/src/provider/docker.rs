@@ -55,7 +55,7 @@ use self::connect::{Connector, Engine};
 use self::disk::Disks;
 use self::image::Images;
 use self::keeper::Keeper;
-use self::locks::SeatLocks;
+use self::locks::{SeatLocks, WorkshopLocks};
 pub use self::names::{InstanceId, InstanceIdError};
 use self::network::{Making, Subnet};
 use self::observe::Phase as ContainerPhase;
@@ -63,7 +63,7 @@ use self::reach::Ground;
 pub use self::residue::residue;
 use super::{
     BrowserState, ImageReport, Instance, Phase, Progress, Provider, ProviderError, ProviderReport,
-    SeatSpec,
+    Removal, SeatSpec,
 };
 use crate::browser::BrowserDoor;
 use crate::model::{Capacity, WorkshopSpec};
@@ -85,9 +85,13 @@ pub struct DockerProvider {
     choosing_network: tokio::sync::Mutex<()>,
     /// Workshops whose network was asked for, and no answer came yet: who asked may have been cut off.
     networks_begun: Mutex<BTreeSet<WorkshopId>>,
+    /// Workshops that are over and whose empty network the engine keeps.
+    kept_networks: Mutex<BTreeSet<WorkshopId>>,
     /// Networks asserted by this process.
     subnets: Mutex<HashMap<WorkshopId, Subnet>>,
     seats: SeatLocks,
+    /// Held while a seat leaves its network.
+    leaving: WorkshopLocks,
     /// The engine's machine's, MiB.
     memory: tokio::sync::OnceCell<u64>,
     /// Where the engine's bridges are, and how seats are reached.
@@ -109,8 +113,10 @@ impl DockerProvider {
             config,
             choosing_network: tokio::sync::Mutex::default(),
             networks_begun: Mutex::default(),
+            kept_networks: Mutex::default(),
             subnets: Mutex::default(),
             seats: SeatLocks::default(),
+            leaving: WorkshopLocks::default(),
             memory: tokio::sync::OnceCell::new(),
             ground: tokio::sync::OnceCell::new(),
             ports_proven: tokio::sync::OnceCell::new(),
@@ -131,9 +137,9 @@ impl DockerProvider {
         } = &self.config;
         let subnet = {
             let _choosing = self.choosing_network.lock().await;
-            self.lock_networks_begun().insert(workshop.id);
+            lock(&self.networks_begun).insert(workshop.id);
             let made = network::ensure(engine, instance, &workshop.id, *seat_networks).await;
-            self.lock_networks_begun().remove(&workshop.id);
+            lock(&self.networks_begun).remove(&workshop.id);
             made?
         };
         let resolvers = self.resolvers();
@@ -149,7 +155,7 @@ impl DockerProvider {
         self.or_weak("set the firewall", asserted)?;
         self.isolate_ports(&workshop.id).await?;
         self.write_resolv_conf(&workshop.id, &resolvers)?;
-        self.lock_subnets().insert(workshop.id, subnet);
+        lock(&self.subnets).insert(workshop.id, subnet);
         Ok(subnet)
     }
 
@@ -187,7 +193,7 @@ impl DockerProvider {
                 self.remake(seat, &found, progress).await
             }
             ContainerPhase::Detached => {
-                self.lock_subnets().remove(&key.workshop);
+                lock(&self.subnets).remove(&key.workshop);
                 self.remake(seat, &found, progress).await
             }
         }
@@ -201,10 +207,44 @@ impl DockerProvider {
             names::filter(names::SEAT, seat.seat),
         ];
         let (browsers, others) = observe::apart(engine, labels.to_vec()).await?;
-        for id in browsers.into_iter().chain(others) {
+        for id in browsers {
             container::remove(engine, &id).await?;
         }
+        for id in others {
+            self.remove_container(engine, &seat.workshop, &id).await?;
+        }
         Ok(())
+    }
+
+    /// Removes a seat's container, which leaves its network first, one after the other: of those that leave
+    /// together an engine loses count now and then (moby 20.10), and keeps the network for good.
+    async fn remove_container(
+        &self,
+        engine: &Engine,
+        workshop: &WorkshopId,
+        id: &str,
+    ) -> Result<(), ProviderError> {
+        let leaving = self.leaving.lock(workshop).await;
+        Box::pin(network::unplug(engine, workshop, id)).await?;
+        drop(leaving);
+        container::remove(engine, id).await
+    }
+
+    /// Says once that the engine keeps a workshop's network, and once that it went.
+    fn note(&self, workshop: &WorkshopId, removal: Removal) {
+        let kept = &mut *lock(&self.kept_networks);
+        let network = names::network(workshop);
+        match removal {
+            Removal::EmptyNetwork if kept.insert(*workshop) => tracing::warn!(
+                network,
+                "the workshop is over, but the engine keeps its network: it calls it in use, and names nobody. \
+                 Hint: restart the engine; the network is removed then"
+            ),
+            Removal::Whole if kept.remove(workshop) => {
+                tracing::info!(network, "the engine let go of a network that it kept");
+            }
+            Removal::EmptyNetwork | Removal::Whole => {}
+        }
     }
 
     /// What the engine doesn't know: which disks there are.
@@ -232,7 +272,7 @@ impl DockerProvider {
 
     /// The subnet that this process asserted, or asserts now: no seat starts without rules.
     async fn subnet(&self, workshop: &WorkshopSpec) -> Result<Subnet, ProviderError> {
-        let known = self.lock_subnets().get(&workshop.id).copied();
+        let known = lock(&self.subnets).get(&workshop.id).copied();
         match known {
             Some(subnet) => Ok(subnet),
             None => self.assert_network(workshop).await,
@@ -249,16 +289,10 @@ impl DockerProvider {
     fn resolv_conf(&self, workshop: &WorkshopId) -> PathBuf {
         self.disks.workshop_folder(workshop).join("resolv.conf")
     }
+}
 
-    fn lock_networks_begun(&self) -> MutexGuard<'_, BTreeSet<WorkshopId>> {
-        self.networks_begun
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn lock_subnets(&self) -> MutexGuard<'_, HashMap<WorkshopId, Subnet>> {
-        self.subnets.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[async_trait]
@@ -386,7 +420,7 @@ impl Provider for DockerProvider {
         self.disks.keep_only(seat, keep).await
     }
 
-    async fn destroy_workshop(&self, workshop: &WorkshopId) -> Result<(), ProviderError> {
+    async fn destroy_workshop(&self, workshop: &WorkshopId) -> Result<Removal, ProviderError> {
         let engine = self.engine().await?;
         let instance = &self.config.instance;
         let labels = [
@@ -394,21 +428,27 @@ impl Provider for DockerProvider {
             names::filter(names::WORKSHOP, workshop),
         ];
         let (browsers, others) = observe::apart(engine, labels.to_vec()).await?;
-        for containers in [browsers, others] {
-            let removals: Vec<Result<(), ProviderError>> = stream::iter(containers)
-                .map(|id| async move { container::remove(engine, &id).await })
-                .buffer_unordered(REMOVALS)
-                .collect()
-                .await;
-            // All of them are tried before the first error counts.
-            removals.into_iter().collect::<Result<(), _>>()?;
-        }
-        let begun = self.lock_networks_begun().remove(workshop);
+        // All of one kind are tried before the first error counts.
+        let removals: Vec<_> = stream::iter(browsers)
+            .map(|id| async move { container::remove(engine, &id).await })
+            .buffer_unordered(REMOVALS)
+            .collect()
+            .await;
+        removals.into_iter().collect::<Result<(), _>>()?;
+        let removals: Vec<_> = stream::iter(others)
+            .map(|id| async move { self.remove_container(engine, workshop, &id).await })
+            .buffer_unordered(REMOVALS)
+            .collect()
+            .await;
+        removals.into_iter().collect::<Result<(), _>>()?;
+        let begun = lock(&self.networks_begun).remove(workshop);
         let making = if begun { Making::Perhaps } else { Making::No };
-        network::remove(engine, instance, workshop, making).await?;
+        let removal = network::remove(engine, instance, workshop, making).await?;
         self.remove_firewall(workshop).await?;
-        self.lock_subnets().remove(workshop);
-        self.disks.remove_workshop(workshop).await
+        lock(&self.subnets).remove(workshop);
+        self.disks.remove_workshop(workshop).await?;
+        self.note(workshop, removal);
+        Ok(removal)
     }
 
     async fn list(&self, workshop: Option<&WorkshopId>) -> Result<Vec<Instance>, ProviderError> {

@@ -31,7 +31,7 @@ use tokio::sync::broadcast;
 
 use super::{
     BrowserState, Finding, ImageReport, Instance, Level, Phase, Progress, Provider, ProviderError,
-    ProviderReport, Pulled, SeatSpec,
+    ProviderReport, Pulled, Removal, SeatSpec,
 };
 use crate::browser::BrowserDoor;
 use crate::model::{Capacity, WorkshopSpec};
@@ -375,13 +375,13 @@ impl Provider for SimulatedProvider {
         Ok(())
     }
 
-    async fn destroy_workshop(&self, id: &WorkshopId) -> Result<(), ProviderError> {
+    async fn destroy_workshop(&self, id: &WorkshopId) -> Result<Removal, ProviderError> {
         self.reach()?;
         let taken = self.state().workshops.remove(id);
         for seat in taken.iter().flat_map(|workshop| workshop.seats.values()) {
             seat.stop(None);
         }
-        Ok(())
+        Ok(Removal::Whole)
     }
 
     async fn list(&self, workshop: Option<&WorkshopId>) -> Result<Vec<Instance>, ProviderError> {

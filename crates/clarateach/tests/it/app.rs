@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use clarateach::app::App;
@@ -174,6 +175,9 @@ fn http_client(receive_buffer: Option<u32>) -> HyperClient<HttpConnector, Full<B
         .build(connector)
 }
 
+/// The longest that a request of these tests takes: one that makes or removes thirty real seats, on a busy machine.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(300);
+
 impl Client {
     /// Somebody who knows the server's address; every request has a connection of its own.
     pub(crate) fn at(listen: SocketAddr) -> Self {
@@ -202,7 +206,10 @@ impl Client {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> Answer {
-        self.try_send(method, path, headers, body).await.unwrap()
+        let sending = self.try_send(method.clone(), path, headers, body);
+        let sent = tokio::time::timeout(ANSWERED_WITHIN, sending).await;
+        let sent = sent.unwrap_or_else(|_| panic!("no answer to {method} {path}"));
+        sent.unwrap()
     }
 
     /// [`Client::send`] to a server that may be away, or go away before its answer is whole.

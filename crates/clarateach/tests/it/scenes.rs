@@ -13,6 +13,7 @@ pub(crate) use wait::runs_all;
 mod wait;
 
 mod ahead;
+mod awake;
 mod browsers;
 mod floods;
 mod front;

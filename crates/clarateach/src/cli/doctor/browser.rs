@@ -133,7 +133,8 @@ async fn try_one(config: &Config, steps: &mut Steps) -> anyhow::Result<()> {
     let proven = with_seat(&*provider, &workshop, steps).await;
     let removed = provider.destroy_workshop(&workshop.id).await;
     proven?;
-    removed.context("the seat that was made for it could not be removed")
+    removed.context("the seat that was made for it could not be removed")?;
+    Ok(())
 }
 
 async fn with_seat(

@@ -2,15 +2,15 @@
 //!
 //! Every finding stands alone; one that can't be looked at says so instead of ending the report.
 
+mod reach;
+
 use std::path::Path;
 
 use bollard::models::{SystemInfo, SystemVersion};
 
 use super::connect::{Engine, READ};
-use super::ground::REMEDY;
-use super::keeper::Keeper;
-use super::reach::{Place, Reach};
-use super::{DockerProvider, firewall, network, resolvers, versions};
+use super::reach::Place;
+use super::{DockerProvider, firewall, names, network, observe, resolvers, versions};
 use crate::model::{Amounts, BrowserPolicy, Resources};
 use crate::provider::{Finding, Level, ProviderError, ProviderReport};
 
@@ -61,6 +61,7 @@ impl DockerProvider {
         };
         let mut findings = vec![reached(engine, &version)];
         findings.extend(versions::known_bad(&version));
+        findings.extend(self.kept_networks(engine).await);
         findings.extend([
             self.network_of_the_engine().await,
             forwarding(&info),
@@ -73,61 +74,26 @@ impl DockerProvider {
         findings
     }
 
-    /// How seats are reached, and whether they can be.
-    async fn network_of_the_engine(&self) -> Finding {
-        let code = "engine_network";
-        let ground = match self.ground().await {
-            Ok(ground) => ground,
-            Err(error) => return bad(code, error.to_string(), "ask again when the engine answers"),
-        };
-        match (ground.reach, ground.place.why()) {
-            (Reach::Bridge, None) => good(
-                code,
-                "the engine's network is this machine's: seats are reached at their addresses",
-            ),
-            (Reach::Bridge, Some(why)) => bad(
-                code,
+    /// Networks of workshops that are over; nothing else tells of one that the engine keeps.
+    async fn kept_networks(&self, engine: &Engine) -> Option<Finding> {
+        let instance = &self.config.instance;
+        let mut kept = network::workshops(engine, instance).await.ok()?;
+        let mut present = self.disks.workshops();
+        present.extend(observe::workshops(engine, instance).await.ok()?);
+        let tables = firewall::workshops(self.keeper().await.ok()?, instance).await;
+        present.extend(tables.unwrap_or_default());
+        kept.retain(|workshop| !present.contains(workshop));
+        let names: Vec<String> = kept.iter().map(names::network).collect();
+        (!names.is_empty()).then(|| {
+            weak(
+                "kept_networks",
                 format!(
-                    "seats can be neither reached nor isolated from here, told to reach them at their addresses: {why}"
+                    "the engine keeps networks of workshops that are over, though nobody is in them: {}",
+                    names.join(", ")
                 ),
-                "leave out --docker-reach bridge",
-            ),
-            (Reach::Published, why) => {
-                let why = why.unwrap_or("as it was told (--docker-reach)");
-                match self.ports_answer().await {
-                    Ok(()) => good(
-                        code,
-                        format!("seats are reached by ports published on 127.0.0.1: {why}"),
-                    ),
-                    Err(error) => bad(code, format!("{error} ({why})"), REMEDY),
-                }
-            }
-        }
-    }
-
-    async fn firewall(&self) -> Finding {
-        let code = "firewall";
-        let keeper = match self.keeper().await {
-            Ok(keeper) => keeper,
-            Err(error) => return bad(code, error.to_string(), "see to the engine first"),
-        };
-        let by = match keeper {
-            Keeper::Own => "nftables",
-            Keeper::Helper(_) => "nftables, by a helper container in the engine's network",
-        };
-        let probed = firewall::probe(keeper, &self.config.instance).await;
-        // It is made again for the first workshop; a report leaves nothing behind.
-        let _ = self.rest_helper().await;
-        match probed {
-            Ok(()) => good(code, format!("firewall rules can be set ({by})")),
-            Err(error) => bad(
-                code,
-                format!(
-                    "firewall rules can't be set, so seats could reach the engine's machine and each other: {error}"
-                ),
-                error.hint(),
-            ),
-        }
+                "restart the engine (`systemctl restart docker`); the server removes them then",
+            )
+        })
     }
 
     async fn disks_with_a_size(&self) -> Finding {

@@ -26,21 +26,23 @@ impl DockerProvider {
 
     async fn ground_and_keeper(&self) -> Result<&(Ground, Keeper), ProviderError> {
         // Boxed: it is awaited once, and every call that may be the first would hold its room.
-        let find = async {
-            let ground = Ground::find(self.engine().await?, self.config.reach).await?;
-            if let Place::Elsewhere(why) = &ground.place {
-                self.disks.have_no_size(why);
-            }
-            let keeper = match ground.reach {
-                Reach::Bridge => Keeper::Own,
-                Reach::Published => {
-                    let instance = self.config.instance.clone();
-                    Keeper::Helper(Helper::new(self.connector.clone(), instance))
+        let find = || {
+            Box::pin(async {
+                let ground = Ground::find(self.engine().await?, self.config.reach).await?;
+                if let Place::Elsewhere(why) = &ground.place {
+                    self.disks.have_no_size(why);
                 }
-            };
-            Ok((ground, keeper))
+                let keeper = match ground.reach {
+                    Reach::Bridge => Keeper::Own,
+                    Reach::Published => {
+                        let instance = self.config.instance.clone();
+                        Keeper::Helper(Helper::new(self.connector.clone(), instance))
+                    }
+                };
+                Ok((ground, keeper))
+            })
         };
-        self.ground.get_or_try_init(|| Box::pin(find)).await
+        self.ground.get_or_try_init(find).await
     }
 
     /// An error where seats would be made that nobody here can reach.
@@ -48,16 +50,17 @@ impl DockerProvider {
         if self.ground().await?.reach == Reach::Bridge {
             return Ok(());
         }
-        let prove = async {
-            let (engine, config) = (self.engine().await?, &self.config);
-            let tried = trial::try_ports(engine, &config.instance, &config.runtime_dir);
-            tried.await?.map_err(|detail| ProviderError::Unreached {
-                detail: format!("a port that the engine published does not answer: {detail}"),
-                hint: REMEDY.to_owned(),
+        let prove = || {
+            Box::pin(async {
+                let (engine, config) = (self.engine().await?, &self.config);
+                let tried = trial::try_ports(engine, &config.instance, &config.runtime_dir);
+                tried.await?.map_err(|detail| ProviderError::Unreached {
+                    detail: format!("a port that the engine published does not answer: {detail}"),
+                    hint: REMEDY.to_owned(),
+                })
             })
         };
-        let proven = self.ports_proven.get_or_try_init(|| Box::pin(prove));
-        proven.await.copied()
+        self.ports_proven.get_or_try_init(prove).await.copied()
     }
 
     /// Keeps a workshop's seats from seeing each other.

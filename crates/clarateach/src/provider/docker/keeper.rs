@@ -71,7 +71,7 @@ impl Keeper {
     pub(super) async fn set_rules(&self, rules: &str) -> Result<(), KeeperError> {
         match self {
             Self::Own => nft(&["-f", "-"], rules).await?,
-            Self::Helper(helper) => helper.run(&["sh", "-c", SET_RULES], rules).await?,
+            Self::Helper(helper) => Box::pin(helper.run(&["sh", "-c", SET_RULES], rules)).await?,
         };
         Ok(())
     }
@@ -84,7 +84,9 @@ impl Keeper {
             // It goes after the last table, and not before.
             Self::Helper(helper) => {
                 let words = [&["nft"][..], &arguments].concat();
-                helper.run_if_there(&words).await?.unwrap_or_default()
+                Box::pin(helper.run_if_there(&words))
+                    .await?
+                    .unwrap_or_default()
             }
         })
     }
@@ -96,7 +98,7 @@ impl Keeper {
             Self::Own => isolate_ports(&bridge)?,
             Self::Helper(helper) => {
                 let words = ["sh", "-c", ISOLATE, "sh", &bridge];
-                helper.run(&words, "").await?;
+                Box::pin(helper.run(&words, "")).await?;
             }
         }
         Ok(())

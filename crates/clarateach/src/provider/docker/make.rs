@@ -6,12 +6,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::DockerProvider;
 use super::connect::{Engine, refused};
 use super::container::{self, Plan};
 use super::image::Image;
 use super::observe::{self, Found};
 use super::reach::Place;
+use super::{DockerProvider, lock};
 use crate::provider::{Instance, Phase, Progress, ProviderError, SeatSpec};
 
 impl DockerProvider {
@@ -44,7 +44,7 @@ impl DockerProvider {
         progress.begin(Phase::Start);
         if let Err(refusal) = container::start(engine, &container).await? {
             // Its network may be gone; asserting it again is the next call's first step.
-            self.lock_subnets().remove(&key.workshop);
+            lock(&self.subnets).remove(&key.workshop);
             container::remove(engine, &container).await?;
             return Err(refused("start the container", key, refusal));
         }
@@ -69,7 +69,7 @@ impl DockerProvider {
             // The network that it was made for is another one now, say: its files are not in it.
             Err(refusal) => {
                 tracing::warn!(seat = %stopped.instance.key(), %refusal, "a stopped seat cannot start and is made anew");
-                self.lock_subnets().remove(&seat.workshop.id);
+                lock(&self.subnets).remove(&seat.workshop.id);
                 self.remake(seat, stopped, progress).await
             }
         }
@@ -83,7 +83,8 @@ impl DockerProvider {
     ) -> Result<Instance, ProviderError> {
         let engine = self.engine().await?;
         remove_sidecar(engine, useless).await?;
-        container::remove(engine, &useless.instance.id).await?;
+        self.remove_container(engine, &seat.workshop.id, &useless.instance.id)
+            .await?;
         self.make(seat, progress).await
     }
 

@@ -3,10 +3,11 @@
 //! Addresses are fixed: gateway base + 1, seat n base + 9 + n. Those given by start order swap between
 //! seats.
 
+mod removal;
+
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::Ipv4Addr;
-use std::path::Path;
 use std::time::Duration;
 
 use bollard::models::{Ipam, IpamConfig, Network, NetworkCreateRequest};
@@ -17,6 +18,7 @@ use super::connect::{Engine, READ, Refusal, WRITE, refused};
 use super::names::{self, InstanceId};
 use crate::model::Cidr;
 use crate::provider::ProviderError;
+pub(super) use removal::{Making, remove, unplug};
 
 /// Prefix length of one workshop's subnet: 200 seats fit.
 const PREFIX: u8 = 24;
@@ -26,9 +28,6 @@ const FIRST_SEAT: u32 = 9;
 const ATTEMPTS: usize = 8;
 /// Pause before looking again for what the engine is making.
 const UNDER_WAY: Duration = Duration::from_millis(300);
-
-/// After so many looks nothing is being made: the call never arrived, or the engine crashed in it.
-const LOOKS: usize = 5;
 
 /// The subnet of one workshop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,44 +135,6 @@ pub(super) async fn names_of(
         .into_iter()
         .filter_map(|network| network.name.or(network.id))
         .collect())
-}
-
-/// Whether the engine may be making a network for whoever asked before and was cut off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Making {
-    No,
-    Perhaps,
-}
-
-/// Removes a workshop's network; an absent one is fine, and one that is being made is waited for.
-pub(super) async fn remove(
-    engine: &Engine,
-    instance: &InstanceId,
-    workshop: &WorkshopId,
-    making: Making,
-) -> Result<(), ProviderError> {
-    let bridge = Path::new("/sys/class/net").join(names::bridge(workshop));
-    let mut awaited = making == Making::Perhaps;
-    for _ in 0..LOOKS {
-        for network in list(engine, Some((instance, Some(workshop)))).await? {
-            awaited = false;
-            let Some(id) = network.id else { continue };
-            engine
-                .find(
-                    "remove the network",
-                    names::network(workshop),
-                    WRITE,
-                    engine.docker().remove_network(&id),
-                )
-                .await?;
-        }
-        // The bridge is there before the network is listed.
-        if !awaited && !bridge.exists() {
-            break;
-        }
-        tokio::time::sleep(UNDER_WAY).await;
-    }
-    Ok(())
 }
 
 /// Networks of the pool that something else on this machine uses already.

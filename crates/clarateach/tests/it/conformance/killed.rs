@@ -64,7 +64,7 @@ impl Installation {
             "remove_browser" => self.set_browser(BrowserState::Absent).await,
             "stop" => provider.stop(&key).await,
             "destroy" => provider.destroy(&key).await,
-            "destroy_workshop" => provider.destroy_workshop(&key.workshop).await,
+            "destroy_workshop" => provider.destroy_workshop(&key.workshop).await.map(drop),
             other => panic!("no such call: {other}"),
         }
         .unwrap();

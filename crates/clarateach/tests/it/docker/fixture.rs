@@ -45,7 +45,8 @@ pub(super) async fn scene_with<F: Future<Output = ()>>(
     test: impl FnOnce(std::sync::Arc<World>) -> F,
 ) {
     let world = std::sync::Arc::new(World::new(change).await);
-    let result = AssertUnwindSafe(test(world.clone())).catch_unwind().await;
+    let played = AssertUnwindSafe(Box::pin(test(world.clone())));
+    let result = played.catch_unwind().await;
     let left = world.provider.list_workshops().await.unwrap();
     for workshop in &left {
         world.provider.destroy_workshop(workshop).await.unwrap();

@@ -1,9 +1,9 @@
 //! What `clarateach status` sees of an installation, without its server.
 
-use clarateach::provider::Provider;
 use clarateach::provider::docker::residue;
+use clarateach::provider::{Provider, Removal};
 
-use super::fixture::{scene, workshop};
+use super::fixture::{IMAGE, host, scene, workshop};
 
 #[tokio::test]
 async fn everything_of_an_installation_is_seen_and_nothing_of_another() {
@@ -33,6 +33,43 @@ async fn everything_of_an_installation_is_seen_and_nothing_of_another() {
         world.provider.destroy_workshop(&spec.id).await.unwrap();
         let left = residue(Some(instance), world.data()).await;
         assert!(left.is_nothing(), "{left:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_container_that_somebody_plugged_in_outlives_the_workshops_network() {
+    scene(|world| async move {
+        let spec = workshop();
+        world.prepared(&spec).await;
+        let network = format!("clarateach-{}", spec.id);
+        let name = format!("guest-{}", spec.id);
+        let run = [
+            "run",
+            "--detach",
+            "--rm",
+            "--name",
+            &name,
+            "--network",
+            &network,
+        ];
+        host(
+            "docker",
+            &[&run[..], &["--entrypoint", "sleep", IMAGE, "600"]].concat(),
+        );
+        let removal = world.provider.destroy_workshop(&spec.id).await;
+        let running = host(
+            "docker",
+            &[
+                "inspect",
+                "--format",
+                "{{.State.Running}} {{json .NetworkSettings.Networks}}",
+                &name,
+            ],
+        );
+        host("docker", &["rm", "--force", &name]);
+        assert_eq!(removal.unwrap(), Removal::Whole);
+        assert_eq!(running.trim(), "true {}");
     })
     .await;
 }

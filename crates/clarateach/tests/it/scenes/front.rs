@@ -1,4 +1,5 @@
-//! A socket in front of the machine's engine that passes everything on, or hangs, or answers that it failed.
+//! A socket in front of the machine's engine that passes everything on, or hangs, or answers that it failed, or that a
+//! network is in use.
 
 use std::path::PathBuf;
 
@@ -10,6 +11,8 @@ use tokio::task::JoinSet;
 
 const ENGINE: &str = "/var/run/docker.sock";
 const FAILURE: &str = r#"{"message":"no space left on device"}"#;
+/// What an engine says whose count of a network's endpoints is off by one, until it is restarted (moby 20.10).
+const IN_USE: &str = r#"{"message":"error while removing network: network has active endpoints"}"#;
 
 /// What becomes of what the server asks of its engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +22,8 @@ pub(super) enum Engine {
     Hangs,
     /// 500, whatever is asked.
     Fails,
+    /// Works, but removes no network: each is in use, by nobody.
+    KeepsNetworks,
 }
 
 /// The socket; it goes when it is dropped.
@@ -74,12 +79,12 @@ async fn accept(listener: UnixListener, modes: watch::Receiver<Engine>) {
 async fn serve(mut client: UnixStream, mut modes: watch::Receiver<Engine>) {
     let mode = *modes.borrow_and_update();
     match mode {
-        Engine::Works => {
+        Engine::Works | Engine::KeepsNetworks => {
             let Ok(mut engine) = UnixStream::connect(ENGINE).await else {
                 return;
             };
             let next = tokio::select! {
-                _ = copy_bidirectional(&mut client, &mut engine) => return,
+                () = pass_on(&mut client, &mut engine, mode) => return,
                 _ = modes.changed() => *modes.borrow(),
             };
             drop(engine);
@@ -92,15 +97,55 @@ async fn serve(mut client: UnixStream, mut modes: watch::Receiver<Engine>) {
             let mut asked = [0; 16 * 1024];
             // Whoever hangs up gets no answer.
             let _ = client.read(&mut asked).await;
-            let length = FAILURE.len();
-            let answer = format!(
-                "HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/json\r\n\
-                 Content-Length: {length}\r\nConnection: close\r\n\r\n{FAILURE}"
-            );
-            let _ = client.write_all(answer.as_bytes()).await;
+            let _ = client
+                .write_all(answer("500 Internal Server Error", FAILURE).as_bytes())
+                .await;
             let _ = client.shutdown().await;
         }
     }
+}
+
+/// Until either hangs up, or the answer was ours.
+async fn pass_on(client: &mut UnixStream, engine: &mut UnixStream, mode: Engine) {
+    if mode == Engine::Works {
+        let _ = copy_bidirectional(client, engine).await;
+        return;
+    }
+    let (mut asked, mut answered) = ([0; 16 * 1024], [0; 16 * 1024]);
+    loop {
+        let passed = tokio::select! {
+            read = client.read(&mut asked) => match read {
+                // A request without a body is one write, and the next one waits for its answer.
+                Ok(length @ 1..) if removes_a_network(&asked[..length]) => {
+                    let _ = client.write_all(answer("403 Forbidden", IN_USE).as_bytes()).await;
+                    return;
+                }
+                Ok(length @ 1..) => engine.write_all(&asked[..length]).await,
+                _ => return,
+            },
+            read = engine.read(&mut answered) => match read {
+                Ok(length @ 1..) => client.write_all(&answered[..length]).await,
+                _ => return,
+            },
+        };
+        if passed.is_err() {
+            return;
+        }
+    }
+}
+
+fn removes_a_network(request: &[u8]) -> bool {
+    let line = request.split(|byte| *byte == b'\r').next();
+    let line = line.and_then(|line| std::str::from_utf8(line).ok());
+    line.is_some_and(|line| line.starts_with("DELETE ") && line.contains("/networks/"))
+}
+
+fn answer(status: &str, body: &str) -> String {
+    let length = body.len();
+    format!(
+        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    )
 }
 
 /// Until the engine is another, or the client has gone.

@@ -15,7 +15,7 @@ use super::served::Served;
 use super::wait::within;
 
 /// Runs an offline command on a server's data.
-async fn offline(data: &Path, arguments: &[&str]) -> std::process::Output {
+pub(super) async fn offline(data: &Path, arguments: &[&str]) -> std::process::Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_clarateach"));
     command
         .args(arguments)

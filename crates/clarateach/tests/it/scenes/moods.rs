@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 use http::StatusCode;
 use serde_json::json;
 
+use super::super::docker::host;
 use super::classroom::{self, Classroom, scene_of};
 use super::front::{Engine, Front};
 use super::learner::Learner;
+use super::lost::offline;
 use super::served::Served;
 use super::wait::until;
 
@@ -142,6 +144,56 @@ async fn a_workshop_that_is_made_while_the_engine_fails_is_made_once_it_works() 
         eprintln!("made {:?} after the engine worked again", began.elapsed());
         let removed = class.instructor.delete(&path).await;
         assert_eq!(removed.status, StatusCode::NO_CONTENT, "{removed:?}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_workshop_ends_though_its_engine_keeps_the_network() {
+    scene(async |class, front| {
+        let body =
+            json!({"name": "Another", "seats": 1, "resources": {"memory_mb": 128, "disk_mb": 64}});
+        let made = class.instructor.post("/api/workshops", body).await;
+        assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
+        let id = made.json()["id"].as_str().unwrap().to_owned();
+        let path = format!("/api/workshops/{id}");
+        front.now(Engine::KeepsNetworks);
+        let began = Instant::now();
+        let removed = class.instructor.delete(&path).await;
+        assert_eq!(removed.status, StatusCode::NO_CONTENT, "{removed:?}");
+        assert!(began.elapsed() < ANSWERED_WITHIN, "{:?}", began.elapsed());
+        let view = class.instructor.get(&path).await;
+        assert_eq!(view.status, StatusCode::NOT_FOUND, "{view:?}");
+        // The network is there, and who operates this is told what to do.
+        let label = format!("label=clarateach.workshop={id}");
+        let left = |what: &[&str]| {
+            class
+                .engine
+                .docker(&[what, &["-q", "--filter", &label]].concat())
+        };
+        assert_eq!(left(&["ps", "--all"]), "");
+        assert_ne!(left(&["network", "ls"]), "");
+        assert!(class.served.log().contains("restart the engine"));
+        let doctor = offline(&class.served.data(), &["doctor"]).await;
+        let found = String::from_utf8_lossy(&doctor.stdout).into_owned();
+        let kept = found
+            .lines()
+            .find(|line| line.contains("over, though nobody is in them"));
+        let own = class.workshop["id"].as_str().unwrap();
+        assert!(
+            kept.is_some_and(|line| line.contains(&id) && !line.contains(own)),
+            "{found}"
+        );
+        class.terminal.answers("echo $((40 + 2))", "42").await;
+        front.now(Engine::Works);
+        until("a network that goes once it can", async || {
+            left(&["network", "ls"]).is_empty().then_some(())
+        })
+        .await;
+        let short = id.strip_prefix("ws-").unwrap();
+        for (program, arguments) in [("nft", ["list", "tables"]), ("ip", ["link", "show"])] {
+            assert!(!host(program, &arguments).contains(short), "{program}");
+        }
     })
     .await;
 }

@@ -78,6 +78,11 @@ impl Served {
         Self::start(arguments, vec![("DOCKER_HOST", host)]).await
     }
 
+    /// Seats of the machine's own engine, and a variable of its environment.
+    pub(super) async fn docker_told(variable: (&'static str, String)) -> Self {
+        Self::start(&[], vec![variable]).await
+    }
+
     /// Seats of the machine's own engine, and more arguments of `clarateach serve`.
     pub(super) async fn docker_with(arguments: &[&str]) -> Self {
         Self::start(arguments, Vec::new()).await
