@@ -46,6 +46,8 @@ const SHM_MIB: u32 = 64;
 /// Where the machine itself runs out of memory the kernel takes a seat's program before the server and
 /// the engine (proc_pid_oom_score_adj(5)).
 const OOM_SCORE: i64 = 300;
+/// Starts of a container whose ports the engine chose badly.
+const PORT_ATTEMPTS: usize = 8;
 /// The in-seat server saves nothing when it stops.
 const STOP_SECONDS: i32 = 2;
 
@@ -363,16 +365,26 @@ pub(super) async fn start(
     engine: &Engine,
     container: &str,
 ) -> Result<Result<(), Refusal>, ProviderError> {
-    engine
-        .attempt(
-            "start the container",
-            container,
-            WRITE,
-            engine
-                .docker()
-                .start_container(container, None::<StartContainerOptions>),
-        )
-        .await
+    let start = || {
+        let options = None::<StartContainerOptions>;
+        let call = engine.docker().start_container(container, options);
+        engine.attempt("start the container", container, WRITE, call)
+    };
+    for _ in 1..PORT_ATTEMPTS {
+        match start().await? {
+            // The engine chose a number that somebody else had; the next time it chooses another.
+            Err(refusal) if is_about_a_port(&refusal) => {
+                tracing::debug!(container, %refusal, "a published port was taken");
+            }
+            answer => return Ok(answer),
+        }
+    }
+    start().await
+}
+
+fn is_about_a_port(refusal: &Refusal) -> bool {
+    let words = ["address already in use", "port is already allocated"];
+    words.iter().any(|words| refusal.message.contains(words))
 }
 
 /// Stops a container; a stopped or absent one is fine.
