@@ -26,10 +26,11 @@ scene.step('setup_link_and_a_password_lead_to_an_empty_dashboard', async () => {
 
 scene.step('creating_a_workshop_shows_progress_until_every_seat_is_ready', async () => {
   observer.keepSecret('API key', API_KEY)
-  await instructor.createWorkshop({ name: 'Python basics', seats: NAMES.length, apiKey: API_KEY })
+  await instructor.createWorkshop({ name: 'Python basics', seats: NAMES.length, apiKey: API_KEY, idleHours: '12' })
   await instructor.seesProgress()
   await instructor.seesStatus('ready')
   await instructor.page.locator('[data-testid="seat-card"][data-status="ready"]').nth(NAMES.length - 1).waitFor()
+  await instructor.seesIdleRule('Ends when nobody used it for 12 hours')
   workshop = instructor.workshopId
 })
 

@@ -19,15 +19,15 @@ export class Instructor {
     await this.page.getByRole('heading', { name: 'Workshops', exact: true }).waitFor()
   }
 
-  async createWorkshop(workshop: { name: string; seats: number; apiKey?: string }): Promise<void> {
+  async createWorkshop(workshop: { name: string; seats: number; apiKey?: string; idleHours?: string }): Promise<void> {
     await this.page.getByTestId('create-workshop').click()
     const form = this.page.getByTestId('create-form')
     await form.getByLabel('Name', { exact: true }).fill(workshop.name)
     await form.getByLabel('Seats').fill(String(workshop.seats))
-    if (workshop.apiKey !== undefined) {
-      await form.getByText('More options').click()
-      await form.getByLabel('API key').fill(workshop.apiKey)
-    }
+    const { apiKey, idleHours } = workshop
+    if (apiKey !== undefined || idleHours !== undefined) await form.getByText('More options').click()
+    if (apiKey !== undefined) await form.getByLabel('API key').fill(apiKey)
+    if (idleHours !== undefined) await form.getByLabel('Ends after hours without use').fill(idleHours)
     await form.getByRole('button', { name: 'Create workshop' }).click()
   }
 
@@ -39,6 +39,11 @@ export class Instructor {
     await this.page
       .locator(`[data-testid="workshop"][data-status="${status}"]`)
       .waitFor({ timeout: SEATS_PATIENCE_MS })
+  }
+
+  /** What becomes of it when nobody uses it. */
+  async seesIdleRule(words: string): Promise<void> {
+    await this.page.getByTestId('workshop-idle').getByText(words).waitFor()
   }
 
   get workshopId(): string {

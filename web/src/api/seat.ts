@@ -14,7 +14,18 @@ export interface SeatSessionAnswer {
   generation: number
   expires_at: string
   /** Of the workshop, where it ends by itself. */
-  ends_at: string | null
+  end: End | null
+}
+
+export interface End {
+  /** RFC 3339. */
+  at: string
+  /** Its time is over, or nobody uses it: then anybody who works keeps it. */
+  cause: 'time' | 'idle'
+}
+
+export function isSameEnd(one: End | null, other: End | null): boolean {
+  return one?.at === other?.at && one?.cause === other?.cause
 }
 
 export function seatUrl({ endpoint, seat }: SeatAddress, path: string): string {
@@ -52,11 +63,12 @@ export async function leaveSeat(address: SeatAddress): Promise<void> {
 
 function parseSession(value: unknown): SeatSessionAnswer {
   if (!isRecord(value)) throw badAnswer()
-  const { mode, generation, expires_at: expiresAt, ends_at: endsAt } = value
+  const { mode, generation, expires_at: expiresAt, ends_at: endsAt, ends_cause: cause } = value
   if ((mode !== 'view' && mode !== 'control') || typeof generation !== 'number' || typeof expiresAt !== 'string') {
     throw badAnswer()
   }
-  return { mode, generation, expires_at: expiresAt, ends_at: typeof endsAt === 'string' ? endsAt : null }
+  const end: End | null = typeof endsAt === 'string' ? { at: endsAt, cause: cause === 'idle' ? 'idle' : 'time' } : null
+  return { mode, generation, expires_at: expiresAt, end }
 }
 
 export interface TerminalInfo {

@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'react'
 import { Link, Navigate, useParams, useSearchParams } from 'react-router'
 import { isSeatPort, type PortWish } from '../api/ports'
+import { isSameEnd, type End } from '../api/seat'
 import { Button } from '../components/Button'
 import { CardPage } from '../components/CardPage'
 import { Spinner } from '../components/Spinner'
@@ -62,12 +63,12 @@ function SeatSessionView({ record, firstPane }: { record: SeatRecord; firstPane:
   const { session, state } = useSeatSession(record)
   const [wasReady, setWasReady] = useState(false)
   const [generation, setGeneration] = useState(0)
-  const [endsAt, setEndsAt] = useState<string | null>(null)
+  const [end, setEnd] = useState<End | null>(null)
   if (state.phase === 'ready' && (!wasReady || generation !== state.generation)) {
     setWasReady(true)
     setGeneration(state.generation)
   }
-  if (state.phase === 'ready' && endsAt !== state.endsAt) setEndsAt(state.endsAt)
+  if (state.phase === 'ready' && !isSameEnd(end, state.end)) setEnd(state.end)
 
   useEffect(() => {
     const root = document.documentElement
@@ -83,7 +84,7 @@ function SeatSessionView({ record, firstPane }: { record: SeatRecord; firstPane:
   if (state.phase === 'gone') return <Gone record={record} why={state.why} />
   // Once it was there it stays: a reconnect must not take an editor or a terminal away.
   if (!wasReady) return <Entering state={state} />
-  return <Workspace record={record} session={session} state={state} generation={generation} endsAt={endsAt} firstPane={firstPane} />
+  return <Workspace record={record} session={session} state={state} generation={generation} end={end} firstPane={firstPane} />
 }
 
 function Entering({ state }: { state: SeatState }) {

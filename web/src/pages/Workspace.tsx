@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from 'react'
 import { Group, Panel, Separator, useDefaultLayout, usePanelRef } from 'react-resizable-panels'
+import type { End } from '../api/seat'
 import { Button } from '../components/Button'
 import { Notice } from '../components/Notice'
 import type { SeatRecord } from '../modules/auth/seatRecords'
@@ -32,12 +33,12 @@ interface Props {
   state: SeatState
   generation: number
   /** Of the workshop, as last told. */
-  endsAt: string | null
+  end: End | null
   /** What is in front first. */
   firstPane?: 'browser' | undefined
 }
 
-export function Workspace({ record, session, state, generation, endsAt, firstPane }: Props) {
+export function Workspace({ record, session, state, generation, end, firstPane }: Props) {
   const canChange = session.mode === 'control'
   // On a narrow screen, the pane that is shown; on a wide one, which of the two shares the centre.
   const [pane, setPane] = useState<PaneName>(firstPane ?? 'terminal')
@@ -139,7 +140,7 @@ export function Workspace({ record, session, state, generation, endsAt, firstPan
 
   return (
     <div ref={root} className={styles.workspace} data-pane={pane} data-testid="workspace" data-generation={generation}>
-      <TopBar record={record} state={state} canChange={canChange} endsAt={endsAt} />
+      <TopBar record={record} state={state} canChange={canChange} end={end} />
       <ActivityBar
         pane={pane}
         centre={centre}
@@ -149,7 +150,7 @@ export function Workspace({ record, session, state, generation, endsAt, firstPan
       />
       <main className={styles.body}>
         <SeatNotice record={record} state={state} canChange={canChange} />
-        {record.role === 'learner' && <EndNotice address={record} endsAt={endsAt} />}
+        {record.role === 'learner' && <EndNotice address={record} end={end} />}
         <KilledNotice kills={killed} onDismiss={dismissKilled} />
         {record.role === 'learner' && <ReconnectNote record={record} />}
         <Group className={styles.group} orientation="horizontal" {...columns}>

@@ -25,6 +25,19 @@ struct SessionView {
     /// When the workshop ends by itself: a page that learns of a later end than its token's renews it.
     #[serde(skip_serializing_if = "Option::is_none")]
     ends_at: Option<String>,
+    /// Why it does then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ends_cause: Option<EndCause>,
+}
+
+/// In the words of a workshop's `warning`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum EndCause {
+    /// Its time is over.
+    Time,
+    /// Nobody uses it.
+    Idle,
 }
 
 impl Gateway {
@@ -109,14 +122,18 @@ fn view(claims: &SeatClaims, token: Option<String>, tenancy: &Tenancy) -> Sessio
     let seconds = i64::try_from(claims.expires_at).unwrap_or(i64::MAX);
     let text = |time: OffsetDateTime| time.format(&Rfc3339).ok();
     let expires_at = OffsetDateTime::from_unix_timestamp(seconds).ok();
-    let ends = [tenancy.ends_at, tenancy.idle_ends_at];
-    let earliest = ends.into_iter().flatten().min();
+    let ends = [
+        tenancy.ends_at.zip(Some(EndCause::Time)),
+        tenancy.idle_ends_at.zip(Some(EndCause::Idle)),
+    ];
+    let (ends_at, ends_cause) = ends.into_iter().flatten().min().unzip();
     let expires_at = expires_at.and_then(text).unwrap_or_default();
     SessionView {
         token,
         mode: claims.mode,
         generation: claims.generation.0,
         expires_at,
-        ends_at: earliest.and_then(text),
+        ends_at: ends_at.and_then(text),
+        ends_cause,
     }
 }

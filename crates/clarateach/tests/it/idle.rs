@@ -132,6 +132,7 @@ async fn a_workshop_that_nobody_uses_is_warned_of_and_ends() {
         // The learner's page is told the same, and its token is not cut for that.
         let session = learner.session().await;
         assert_eq!(time(&session["ends_at"]), ends_at, "{session}");
+        assert_eq!(session["ends_cause"], "idle", "{session}");
         assert!(time(&session["expires_at"]) > ends_at, "{session}");
         page.until(|event| event["type"] == "ended").await;
         assert!(OffsetDateTime::now_utc() >= ends_at);

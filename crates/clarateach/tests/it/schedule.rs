@@ -147,6 +147,7 @@ async fn an_extended_workshop_goes_on_and_tells_its_pages() {
         let auth = [("authorization", bearer.as_str())];
         let told = learner.send(Method::GET, &session, &auth, "").await.json();
         assert_eq!(time(&told["ends_at"]), time(&later["ends_at"]));
+        assert_eq!(told["ends_cause"], "time", "{told}");
         let renewed = learner.send(Method::POST, &session, &auth, "").await.json();
         assert!(
             time(&renewed["expires_at"]) > time(&joined["expires_at"]),

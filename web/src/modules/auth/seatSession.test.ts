@@ -6,7 +6,8 @@ import { SeatSession, type SeatCalls, type SeatState } from './seatSession'
 const NOW = Date.parse('2026-11-22T08:00:00Z')
 
 function answer(generation = 1, expiresAt = '2026-11-22T20:00:00Z', endsAt: string | null = null): SeatSessionAnswer {
-  return { mode: 'control', generation, expires_at: expiresAt, ends_at: endsAt }
+  const end = endsAt === null ? null : ({ at: endsAt, cause: 'time' } as const)
+  return { mode: 'control', generation, expires_at: expiresAt, end }
 }
 
 function refusal(status: number, code: string, retryAfter?: number): ApiError {
@@ -43,7 +44,7 @@ describe('a seat session', () => {
   it('is_ready_when_the_seat_says_so', async () => {
     const { session } = scene({ check: [answer(3)] })
     expect(await session.check()).toBe(true)
-    expect(session.getState()).toEqual({ phase: 'ready', mode: 'control', generation: 3, endsAt: null })
+    expect(session.getState()).toEqual({ phase: 'ready', mode: 'control', generation: 3, end: null })
     session.stop()
   })
 
@@ -69,7 +70,7 @@ describe('a seat session', () => {
     expect(waits).toEqual([2000, 2000])
     expect(seen).toEqual([
       { phase: 'waiting', why: 'locked' },
-      { phase: 'ready', mode: 'control', generation: 1, endsAt: null },
+      { phase: 'ready', mode: 'control', generation: 1, end: null },
     ])
     expect(asked).toEqual(['check', 'check', 'check'])
     session.stop()
@@ -112,9 +113,9 @@ describe('a seat session', () => {
     const [before, after] = ['2026-11-22T09:00:00Z', '2026-11-22T09:15:00Z']
     const { session, asked } = scene({ check: [answer(1, before, before), answer(1, before, after)] })
     await session.check()
-    expect(session.getState()).toMatchObject({ endsAt: before })
+    expect(session.getState()).toMatchObject({ end: { at: before } })
     await vi.advanceTimersByTimeAsync(60_000)
-    expect(session.getState()).toMatchObject({ endsAt: after })
+    expect(session.getState()).toMatchObject({ end: { at: after } })
     session.stop()
     await vi.advanceTimersByTimeAsync(600_000)
     expect(asked).toEqual(['check', 'check'])

@@ -3,14 +3,14 @@
 
 import { backoffDelay, waitOrOnline } from '../../api/backoff'
 import { isApiError, type ApiError } from '../../api/client'
-import type { SeatSessionAnswer } from '../../api/seat'
+import type { End, SeatSessionAnswer } from '../../api/seat'
 import type { SeatMode } from '../../api/workshops'
 
 export type GoneReason = 'signed_out' | 'released' | 'ended'
 
 export type SeatState =
   | { phase: 'opening' }
-  | { phase: 'ready'; mode: SeatMode; generation: number; endsAt: string | null }
+  | { phase: 'ready'; mode: SeatMode; generation: number; end: End | null }
   /** `message` is the server's, where it has one. */
   | { phase: 'waiting'; why: 'offline' | 'recovering' | 'resetting' | 'locked'; message?: string }
   | { phase: 'gone'; why: GoneReason }
@@ -139,7 +139,7 @@ export class SeatSession {
 
   private entered(answer: SeatSessionAnswer): void {
     this.lastMode = answer.mode
-    this.set({ phase: 'ready', mode: answer.mode, generation: answer.generation, endsAt: answer.ends_at })
+    this.set({ phase: 'ready', mode: answer.mode, generation: answer.generation, end: answer.end })
     this.planRenewal(answer.expires_at)
     clearTimeout(this.nextLook)
     this.nextLook = setTimeout(() => void this.check(), LOOK_MS)

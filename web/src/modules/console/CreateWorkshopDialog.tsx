@@ -47,7 +47,7 @@ export function CreateWorkshopDialog({ open, onOpenChange, onCreated }: Props) {
 
   function showErrors(found: FieldErrors) {
     setErrors(found)
-    if (found.startsAt ?? found.endsAt ?? found.image ?? found.browser ?? found.apiKey ?? found.apiKeyName) setMoreOpen(true)
+    if (found.startsAt ?? found.endsAt ?? found.idleHours ?? found.image ?? found.browser ?? found.apiKey ?? found.apiKeyName) setMoreOpen(true)
   }
 
   function submit(event: FormEvent) {
@@ -127,6 +127,12 @@ export function CreateWorkshopDialog({ open, onOpenChange, onCreated }: Props) {
               type="datetime-local"
               hint={form.endsAt === '' ? 'You can change it later.' : `${zoneWords(form.endsAt)}. You can change it later.`}
               {...input('endsAt')}
+            />
+            <Field
+              label="Ends after hours without use"
+              inputMode="decimal"
+              hint="No key typed, no file changed, nothing computed in any seat. Everybody is warned first, and never before an end that you name above. Empty: as this server is set up; 0: never."
+              {...input('idleHours')}
             />
             <Field
               label="Image"

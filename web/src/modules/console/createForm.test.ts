@@ -49,6 +49,16 @@ describe('the create form', () => {
     expect(validate({ ...times, endsAt: '2026-11-22T09:30' }, now)).toHaveProperty('endsAt')
   })
 
+  it('sends_the_hours_without_use_as_minutes', () => {
+    expect(requestOf({ ...GOOD, idleHours: '1,5' })).toMatchObject({ idle_after_minutes: 90 })
+    expect(requestOf({ ...GOOD, idleHours: '0' })).toMatchObject({ idle_after_minutes: 0 })
+    expect(requestOf(GOOD)).not.toHaveProperty('idle_after_minutes')
+    for (const wrong of ['0.4', '721', '-1', 'a day', '1e2']) {
+      expect(validate({ ...GOOD, idleHours: wrong }), wrong).toHaveProperty('idleHours')
+    }
+    expect(validate({ ...GOOD, idleHours: '0.5' })).toEqual({})
+  })
+
   it('puts_server_errors_at_their_field', () => {
     expect([fieldOf('api_key'), fieldOf('resources'), fieldOf(undefined)]).toEqual(['apiKey', null, null])
   })

@@ -11,6 +11,8 @@ export interface CreateForm {
   seats: string
   startsAt: string
   endsAt: string
+  /** Hours without use. */
+  idleHours: string
   image: string
   browser: BrowserChoice
   apiKey: string
@@ -27,6 +29,7 @@ export const EMPTY_FORM: CreateForm = {
   seats: '10',
   startsAt: '',
   endsAt: '',
+  idleHours: '',
   image: '',
   browser: 'on_demand',
   apiKey: '',
@@ -38,6 +41,9 @@ const LONGEST_VARIABLE = 128
 const LONGEST_KEY_BYTES = 8 * 1024
 const LONGEST_IMAGE = 255
 const MOST_SEATS = 200
+/** The server's bounds; 0 is never. */
+const LEAST_IDLE_MINUTES = 30
+const MOST_IDLE_MINUTES = 30 * 24 * 60
 
 /** The API's field names, as errors carry them. */
 const FIELD_OF: Record<string, FormField> = {
@@ -45,6 +51,7 @@ const FIELD_OF: Record<string, FormField> = {
   seats: 'seats',
   starts_at: 'startsAt',
   ends_at: 'endsAt',
+  idle_after_minutes: 'idleHours',
   image: 'image',
   browser: 'browser',
   api_key: 'apiKey',
@@ -72,6 +79,10 @@ export function validate(form: CreateForm, now = Date.now()): FieldErrors {
   const ends = momentOf(form.endsAt)
   if (ends !== null && Date.parse(ends) <= now) errors.endsAt = 'Choose a time that is still to come.'
   else if (starts !== null && ends !== null && ends <= starts) errors.endsAt = 'It ends before it opens.'
+  const idle = idleMinutes(form.idleHours)
+  if (Number.isNaN(idle) || (idle !== null && idle !== 0 && (idle < LEAST_IDLE_MINUTES || idle > MOST_IDLE_MINUTES))) {
+    errors.idleHours = `Choose between half an hour and ${MOST_IDLE_MINUTES / 60} hours, or 0 for never.`
+  }
   const image = form.image.trim()
   if (image !== '' && (image.length > LONGEST_IMAGE || !/^[A-Za-z0-9][A-Za-z0-9._\-/:@]*$/.test(image))) {
     errors.image = 'Write it like python:3.13 or clarateach/workspace:latest.'
@@ -89,6 +100,7 @@ export function validate(form: CreateForm, now = Date.now()): FieldErrors {
 export function requestOf(form: CreateForm): CreateWorkshop {
   const startsAt = momentOf(form.startsAt)
   const endsAt = momentOf(form.endsAt)
+  const idle = idleMinutes(form.idleHours)
   const image = form.image.trim()
   const apiKey = form.apiKey.trim()
   const apiKeyName = form.apiKeyName.trim()
@@ -97,11 +109,19 @@ export function requestOf(form: CreateForm): CreateWorkshop {
     seats: Number(form.seats),
     ...(startsAt === null ? {} : { starts_at: startsAt }),
     ...(endsAt === null ? {} : { ends_at: endsAt }),
+    ...(idle === null ? {} : { idle_after_minutes: idle }),
     ...(image === '' ? {} : { image }),
     ...(form.browser === EMPTY_FORM.browser ? {} : { browser: form.browser }),
     ...(apiKey === '' ? {} : { api_key: apiKey }),
     ...(apiKey === '' || apiKeyName === '' ? {} : { api_key_name: apiKeyName }),
   }
+}
+
+/** `null` for an empty field, NaN for what is no number of hours. */
+function idleMinutes(hours: string): number | null {
+  const text = hours.trim().replace(',', '.')
+  if (text === '') return null
+  return /^\d+(\.\d+)?$/.test(text) ? Math.round(Number(text) * 60) : Number.NaN
 }
 
 /** What a seat's browser uses: docs/performance.md. */

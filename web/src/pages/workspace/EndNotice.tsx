@@ -1,19 +1,19 @@
 import { useState } from 'react'
 import { archiveUrl } from '../../api/archive'
-import type { SeatAddress } from '../../api/seat'
+import type { End, SeatAddress } from '../../api/seat'
 import { Button } from '../../components/Button'
 import { Notice } from '../../components/Notice'
 import { useMinutesLeft } from '../../components/useMinutesLeft'
-import { warningAt } from './endWarning'
+import { endWords, warningAt } from './endWarning'
 import styles from './workspace.module.css'
 
 /** Tells a learner 15, 5 and 1 minutes before the workshop ends, each once, with the way to keep what is theirs. */
-export function EndNotice({ address, endsAt }: { address: SeatAddress; endsAt: string | null }) {
-  const left = useMinutesLeft(endsAt)
+export function EndNotice({ address, end }: { address: SeatAddress; end: End | null }) {
+  const left = useMinutesLeft(end?.at)
   const warning = warningAt(left)
   const [seen, setSeen] = useState<string | null>(null)
-  const key = `${endsAt} ${warning}`
-  if (left === null || warning === null || seen === key) return null
+  const key = `${end?.at} ${warning}`
+  if (end === null || left === null || warning === null || seen === key) return null
   return (
     <Notice
       tone="warn"
@@ -29,15 +29,14 @@ export function EndNotice({ address, endsAt }: { address: SeatAddress; endsAt: s
         </>
       }
     >
-      The workshop ends in {left <= 1 ? 'a minute' : `${left} minutes`}. Your seat and its files go then: download what you
-      want to keep.
+      {endWords(left, end.cause)}
     </Notice>
   )
 }
 
 /** Stays for the last quarter of an hour. */
-export function EndsIn({ endsAt }: { endsAt: string | null }) {
-  const left = useMinutesLeft(endsAt)
+export function EndsIn({ end }: { end: End | null }) {
+  const left = useMinutesLeft(end?.at)
   if (left === null || warningAt(left) === null) return null
   return (
     <span className={styles.endsIn} role="timer" data-testid="ends-in">

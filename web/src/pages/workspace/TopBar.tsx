@@ -1,4 +1,5 @@
 import { Link } from 'react-router'
+import type { End } from '../../api/seat'
 import { Icon } from '../../components/Icon'
 import { Wordmark } from '../../components/Wordmark'
 import type { SeatRecord } from '../../modules/auth/seatRecords'
@@ -18,10 +19,10 @@ interface Props {
   record: SeatRecord
   state: SeatState
   canChange: boolean
-  endsAt: string | null
+  end: End | null
 }
 
-export function TopBar({ record, state, canChange, endsAt }: Props) {
+export function TopBar({ record, state, canChange, end }: Props) {
   const isInstructor = record.role === 'instructor'
   return (
     <header className={styles.top}>
@@ -37,7 +38,7 @@ export function TopBar({ record, state, canChange, endsAt }: Props) {
           {state.phase === 'waiting' && state.why === 'locked' ? 'Locked' : CONNECTION[state.phase]}
         </span>
       </span>
-      <EndsIn endsAt={endsAt} />
+      <EndsIn end={end} />
       <span className={styles.spacer} />
       {isInstructor && (
         <Link className={styles.back} to={`/workshops/${record.workshop}`}>

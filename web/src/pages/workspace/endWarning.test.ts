@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { minutesLeft } from '../../components/useMinutesLeft'
-import { warningAt } from './endWarning'
+import { endWords, warningAt } from './endWarning'
 
 const END = '2026-11-22T16:00:00Z'
 const before = (seconds: number) => minutesLeft(END, Date.parse(END) - seconds * 1000)
@@ -24,5 +24,10 @@ describe('a workshop’s end', () => {
       1,
     ])
     expect(warningAt(null)).toBeNull()
+  })
+
+  it('can_be_put_off_by_whoever_works_where_nobody_does', () => {
+    expect(endWords(15, 'idle')).toMatch(/^Nobody uses this workshop, so it ends in 15 minutes\. Type anything/)
+    expect(endWords(1, 'time')).toMatch(/^The workshop ends in a minute\. .*download/)
   })
 })

@@ -2,6 +2,8 @@
 //! network is in use.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
@@ -30,6 +32,7 @@ pub(super) enum Engine {
 pub(super) struct Front {
     folder: TempDir,
     mode: watch::Sender<Engine>,
+    leaving: Arc<Leaving>,
     _tasks: JoinSet<()>,
 }
 
@@ -39,10 +42,12 @@ impl Front {
         let listener = UnixListener::bind(folder.path().join("engine.sock")).unwrap();
         let (mode, modes) = watch::channel(Engine::Works);
         let mut tasks = JoinSet::new();
-        tasks.spawn(accept(listener, modes));
+        let leaving = Arc::<Leaving>::default();
+        tasks.spawn(accept(listener, modes, leaving.clone()));
         Self {
             folder,
             mode,
+            leaving,
             _tasks: tasks,
         }
     }
@@ -50,6 +55,11 @@ impl Front {
     /// From now on; what was under way is cut, but a hanging engine keeps whoever waits waiting.
     pub(super) fn now(&self, mode: Engine) {
         self.mode.send_replace(mode);
+    }
+
+    /// The most containers that were ever leaving networks together, while it kept those.
+    pub(super) fn most_leaving_at_once(&self) -> usize {
+        self.leaving.most.load(Ordering::SeqCst)
     }
 
     /// As `DOCKER_HOST` takes it.
@@ -62,13 +72,31 @@ impl Front {
     }
 }
 
-async fn accept(listener: UnixListener, modes: watch::Receiver<Engine>) {
+/// Containers that are leaving a network: asked for, and not answered yet.
+#[derive(Default)]
+struct Leaving {
+    now: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl Leaving {
+    fn begin(&self) {
+        let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(now, Ordering::SeqCst);
+    }
+
+    fn end(&self) {
+        self.now.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+async fn accept(listener: UnixListener, modes: watch::Receiver<Engine>, leaving: Arc<Leaving>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => {
                 if let Ok((stream, _)) = accepted {
-                    connections.spawn(serve(stream, modes.clone()));
+                    connections.spawn(serve(stream, modes.clone(), leaving.clone()));
                 }
             }
             Some(_) = connections.join_next() => {}
@@ -76,7 +104,7 @@ async fn accept(listener: UnixListener, modes: watch::Receiver<Engine>) {
     }
 }
 
-async fn serve(mut client: UnixStream, mut modes: watch::Receiver<Engine>) {
+async fn serve(mut client: UnixStream, mut modes: watch::Receiver<Engine>, leaving: Arc<Leaving>) {
     let mode = *modes.borrow_and_update();
     match mode {
         Engine::Works | Engine::KeepsNetworks => {
@@ -84,7 +112,7 @@ async fn serve(mut client: UnixStream, mut modes: watch::Receiver<Engine>) {
                 return;
             };
             let next = tokio::select! {
-                () = pass_on(&mut client, &mut engine, mode) => return,
+                () = pass_on(&mut client, &mut engine, mode, &leaving) => return,
                 _ = modes.changed() => *modes.borrow(),
             };
             drop(engine);
@@ -106,25 +134,44 @@ async fn serve(mut client: UnixStream, mut modes: watch::Receiver<Engine>) {
 }
 
 /// Until either hangs up, or the answer was ours.
-async fn pass_on(client: &mut UnixStream, engine: &mut UnixStream, mode: Engine) {
+async fn pass_on(
+    client: &mut UnixStream,
+    engine: &mut UnixStream,
+    mode: Engine,
+    leaving: &Leaving,
+) {
     if mode == Engine::Works {
         let _ = copy_bidirectional(client, engine).await;
         return;
     }
     let (mut asked, mut answered) = ([0; 16 * 1024], [0; 16 * 1024]);
+    let mut leaves = false;
     loop {
+        // A request here is one write, and the next one waits for its answer.
         let passed = tokio::select! {
             read = client.read(&mut asked) => match read {
-                // A request without a body is one write, and the next one waits for its answer.
-                Ok(length @ 1..) if removes_a_network(&asked[..length]) => {
-                    let _ = client.write_all(answer("403 Forbidden", IN_USE).as_bytes()).await;
-                    return;
+                Ok(length @ 1..) => {
+                    let line = first_line(&asked[..length]);
+                    if line.starts_with("DELETE ") && line.contains("/networks/") {
+                        let refusal = answer("403 Forbidden", IN_USE);
+                        let _ = client.write_all(refusal.as_bytes()).await;
+                        return;
+                    }
+                    if line.starts_with("POST ") && line.contains("/disconnect") {
+                        leaving.begin();
+                        leaves = true;
+                    }
+                    engine.write_all(&asked[..length]).await
                 }
-                Ok(length @ 1..) => engine.write_all(&asked[..length]).await,
                 _ => return,
             },
             read = engine.read(&mut answered) => match read {
-                Ok(length @ 1..) => client.write_all(&answered[..length]).await,
+                Ok(length @ 1..) => {
+                    if std::mem::take(&mut leaves) {
+                        leaving.end();
+                    }
+                    client.write_all(&answered[..length]).await
+                }
                 _ => return,
             },
         };
@@ -134,10 +181,10 @@ async fn pass_on(client: &mut UnixStream, engine: &mut UnixStream, mode: Engine)
     }
 }
 
-fn removes_a_network(request: &[u8]) -> bool {
+fn first_line(request: &[u8]) -> &str {
     let line = request.split(|byte| *byte == b'\r').next();
-    let line = line.and_then(|line| std::str::from_utf8(line).ok());
-    line.is_some_and(|line| line.starts_with("DELETE ") && line.contains("/networks/"))
+    line.and_then(|line| std::str::from_utf8(line).ok())
+        .unwrap_or_default()
 }
 
 fn answer(status: &str, body: &str) -> String {

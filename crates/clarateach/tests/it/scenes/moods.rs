@@ -152,7 +152,7 @@ async fn a_workshop_that_is_made_while_the_engine_fails_is_made_once_it_works() 
 async fn a_workshop_ends_though_its_engine_keeps_the_network() {
     scene(async |class, front| {
         let body =
-            json!({"name": "Another", "seats": 1, "resources": {"memory_mb": 128, "disk_mb": 64}});
+            json!({"name": "Another", "seats": 4, "resources": {"memory_mb": 128, "disk_mb": 64}});
         let made = class.instructor.post("/api/workshops", body).await;
         assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
         let id = made.json()["id"].as_str().unwrap().to_owned();
@@ -164,6 +164,8 @@ async fn a_workshop_ends_though_its_engine_keeps_the_network() {
         assert!(began.elapsed() < ANSWERED_WITHIN, "{:?}", began.elapsed());
         let view = class.instructor.get(&path).await;
         assert_eq!(view.status, StatusCode::NOT_FOUND, "{view:?}");
+        // An engine loses count of those that leave together.
+        assert_eq!(front.most_leaving_at_once(), 1);
         // The network is there, and who operates this is told what to do.
         let label = format!("label=clarateach.workshop={id}");
         let left = |what: &[&str]| {
