@@ -173,7 +173,7 @@ async fn shells_go_on_by_published_ports_while_their_engine_is_away() {
 }
 
 /// What `clarateach doctor` says of an engine's network.
-async fn diagnosed(engine: &SecondEngine, data: &std::path::Path) -> Value {
+async fn diagnosed(engine: &SecondEngine, data: &std::path::Path, reach: &str) -> Value {
     let mut doctor = Command::new(env!("CARGO_BIN_EXE_clarateach"));
     let doctor = doctor
         .args(["doctor", "--json", "--data-dir"])
@@ -181,6 +181,7 @@ async fn diagnosed(engine: &SecondEngine, data: &std::path::Path) -> Value {
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .env("DOCKER_HOST", engine.host())
+        .env("CLARATEACH_DOCKER_REACH", reach)
         .env("CLARATEACH_SEAT_SERVER", in_seat::server());
     let said = within("the doctor", doctor.output()).await.unwrap();
     let said: Value = serde_json::from_slice(&said.stdout).unwrap();
@@ -204,7 +205,7 @@ async fn an_engine_that_nobody_here_can_reach_is_refused_in_words() {
     );
 
     engine.load_image(HELPER);
-    let refused = instructor.post("/api/workshops", class).await;
+    let refused = instructor.post("/api/workshops", class.clone()).await;
     assert_eq!(
         refused.status,
         StatusCode::SERVICE_UNAVAILABLE,
@@ -217,7 +218,7 @@ async fn an_engine_that_nobody_here_can_reach_is_refused_in_words() {
             .contains("run the server where the engine runs"),
         "{refused:?}"
     );
-    let said = diagnosed(&engine, &served.data().with_file_name("other")).await;
+    let said = diagnosed(&engine, &served.data().with_file_name("other"), "auto").await;
     assert_eq!(said["level"], "error", "{said}");
     assert!(
         said["message"]
@@ -228,6 +229,22 @@ async fn an_engine_that_nobody_here_can_reach_is_refused_in_words() {
     );
     let workshops = instructor.get("/api/workshops").await.json();
     assert_eq!(workshops["workshops"], json!([]), "{workshops}");
+
+    // Told to reach seats at their addresses all the same, it says why it can't.
+    let said = diagnosed(&engine, &served.data().with_file_name("other"), "bridge").await;
+    assert_eq!(said["level"], "error", "{said}");
+    assert_eq!(said["remedy"], "leave out --docker-reach bridge", "{said}");
+    let stubborn = Served::docker_at_with(engine.host(), &["--docker-reach", "bridge"]).await;
+    let play = stubborn.play(async |served| {
+        let made = served
+            .instructor()
+            .await
+            .post("/api/workshops", class)
+            .await;
+        assert!(made.text.contains("is not on this machine"), "{made:?}");
+        assert!(made.text.contains("--docker-reach published"), "{made:?}");
+    });
+    play.await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -237,7 +254,7 @@ async fn a_class_works_on_an_engine_whose_network_is_elsewhere() {
     engine.load_image(HELPER);
     let _forwarder = Forwarder::start(engine.namespace(), engine.client());
     let served = Served::docker_at_with(engine.host(), &[]).await;
-    let said = diagnosed(&engine, &served.data().with_file_name("other")).await;
+    let said = diagnosed(&engine, &served.data().with_file_name("other"), "auto").await;
     assert_eq!(said["level"], "good", "{said}");
     let client = engine.client();
     served
