@@ -14,6 +14,10 @@ use crate::model::{BrowserPolicy, EgressPolicy, Reason, Resources, WorkshopSpec}
 use crate::provider::Endpoints;
 use world::{World, any_hold, any_liveness, any_observation, seat_of};
 
+fn plan(desired: &DesiredWorkshop, observed: &Observation) -> Vec<Action> {
+    super::plan(&Desired::new(desired.clone()), observed)
+}
+
 const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
 
 fn number(seat: u16) -> SeatNumber {
