@@ -8,13 +8,13 @@ mod hub;
 mod many;
 mod standby;
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
+use crate::arguments::{Common, Parts, Rounds};
 use crate::machine::Machine;
 use crate::report::{self, Report};
 use crate::served::{self, Api, Programs, Served, milliseconds};
@@ -27,21 +27,12 @@ const QUICK_LIMIT: Duration = Duration::from_secs(300);
 pub(crate) struct Arguments {
     #[command(flatten)]
     programs: Programs,
-    /// Folder with the peers, as xtask installs them; without it only ours and the engine itself run.
-    #[arg(long)]
-    peers: Option<PathBuf>,
-    /// Folder for the results; they are not kept without it, nor when this is quick or only a part.
-    #[arg(long)]
-    results: Option<PathBuf>,
-    /// Only whether everything works: one round, few seats, figures that mean nothing.
-    #[arg(long)]
-    quick: bool,
-    /// Only these parts.
-    #[arg(long, value_delimiter = ',')]
-    only: Vec<Part>,
-    /// How often every contender has its turn.
-    #[arg(long)]
-    rounds: Option<usize>,
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    parts: Parts<Part>,
+    #[command(flatten)]
+    rounds: Rounds,
 }
 
 /// One thing that is measured.
@@ -77,11 +68,19 @@ impl Bench<'_> {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    report::end_after(if arguments.quick { QUICK_LIMIT } else { LIMIT });
+    report::end_after(if arguments.common.quick {
+        QUICK_LIMIT
+    } else {
+        LIMIT
+    });
     let mut report = Report::new("boot");
     let machine = Machine::look();
     let mut missing = None;
-    let peers = arguments.peers.as_deref().map(hub::Installed::in_folder);
+    let peers = arguments
+        .common
+        .peers
+        .as_deref()
+        .map(hub::Installed::in_folder);
     let peers = peers.and_then(|found| match found {
         Ok(found) => Some(found),
         Err(error) => {
@@ -92,12 +91,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let bench = Bench {
         programs: &arguments.programs,
         peers,
-        rounds: arguments
-            .rounds
-            .unwrap_or(if arguments.quick { 1 } else { 5 }),
-        quick: arguments.quick,
+        rounds: arguments.rounds.count(&arguments.common),
+        quick: arguments.common.quick,
     };
-    let wanted = |part: Part| arguments.only.is_empty() || arguments.only.contains(&part);
+    let wanted = |part: Part| arguments.parts.has(part);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -132,8 +129,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     report.set("versions", versions);
     report.set("missing", json!(missing));
     report.set("rounds", json!(bench.rounds));
-    let is_whole = !arguments.quick && arguments.only.is_empty() && arguments.peers.is_some();
-    report.finish(arguments.results.as_deref().filter(|_| is_whole))
+    let results = arguments.common.results();
+    report.finish(results.filter(|_| arguments.parts.are_all()))
 }
 
 /// What one workshop took, in milliseconds.

@@ -5,7 +5,6 @@ mod idle;
 mod memory;
 mod restart;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -13,6 +12,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use crate::arguments::{Common, Parts};
 use crate::gateway::raise_descriptors;
 use crate::machine::Machine;
 use crate::report::{self, Report};
@@ -27,18 +27,10 @@ const QUICK_SEATS: u16 = 2;
 pub(crate) struct Arguments {
     #[command(flatten)]
     programs: Programs,
-    /// There are no peers: taken, so that every bench is called alike.
-    #[arg(long)]
-    peers: Option<PathBuf>,
-    /// Folder for the results; they are not kept without it, nor when this is quick or only a part.
-    #[arg(long)]
-    results: Option<PathBuf>,
-    /// Only whether everything works: few seats, figures that mean nothing.
-    #[arg(long)]
-    quick: bool,
-    /// Only these parts.
-    #[arg(long, value_delimiter = ',')]
-    only: Vec<Part>,
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    parts: Parts<Part>,
 }
 
 /// One thing that is measured.
@@ -57,7 +49,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     raise_descriptors()?;
     let mut report = Report::new("class");
     let machine = Machine::look();
-    let wanted = |part: Part| arguments.only.is_empty() || arguments.only.contains(&part);
+    let wanted = |part: Part| arguments.parts.has(part);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -66,14 +58,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         if wanted(Part::Restart) || wanted(Part::Idle) {
             let mut class = Class::open(arguments).await?;
             if wanted(Part::Idle) {
-                idle::measure(&class, arguments.quick, &mut report).await?;
+                idle::measure(&class, arguments.common.quick, &mut report).await?;
             }
             if wanted(Part::Restart) {
                 restart::measure(&mut class, &mut report).await?;
             }
         }
         if wanted(Part::Memory) {
-            memory::measure(&arguments.programs, arguments.quick, &mut report).await?;
+            memory::measure(&arguments.programs, arguments.common.quick, &mut report).await?;
         }
         anyhow::Ok(())
     });
@@ -83,8 +75,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         "versions",
         json!({"clarateach": arguments.programs.version(), "engine": served::engine_version()}),
     );
-    let is_whole = !arguments.quick && arguments.only.is_empty() && arguments.peers.is_some();
-    report.finish(arguments.results.as_deref().filter(|_| is_whole))
+    let results = arguments.common.results();
+    report.finish(results.filter(|_| arguments.parts.are_all()))
 }
 
 /// A class of real seats with a learner in each.
@@ -96,7 +88,11 @@ struct Class {
 
 impl Class {
     async fn open(arguments: &Arguments) -> Result<Self> {
-        let seats = if arguments.quick { QUICK_SEATS } else { SEATS };
+        let seats = if arguments.common.quick {
+            QUICK_SEATS
+        } else {
+            SEATS
+        };
         eprintln!("  making {seats} seats");
         let served = Served::start(&arguments.programs, &[]).await?;
         let body = json!({"name": "A large class", "seats": seats});

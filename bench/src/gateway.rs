@@ -12,7 +12,6 @@ mod routes;
 mod sockets;
 pub(crate) mod upstream;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -20,6 +19,7 @@ use clap::{Args, ValueEnum};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 
+use crate::arguments::{Common, Parts, Rounds};
 use crate::machine::Machine;
 use crate::report::{self, Report};
 use proxies::{Installed, Proxy};
@@ -32,24 +32,15 @@ const DESCRIPTORS: u64 = 20_000;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Folder with the peers, as xtask installs them; without it only ours runs.
-    #[arg(long)]
-    peers: Option<PathBuf>,
-    /// Folder for the results; they are not kept without it, nor when this is quick or only a part.
-    #[arg(long)]
-    results: Option<PathBuf>,
-    /// Only whether everything works: few samples, figures that mean nothing.
-    #[arg(long)]
-    quick: bool,
-    /// Only these parts.
-    #[arg(long, value_delimiter = ',')]
-    only: Vec<Part>,
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    parts: Parts<Part>,
     /// Only these contenders, by their names.
     #[arg(long, value_delimiter = ',')]
     proxies: Vec<String>,
-    /// How often every contender has its turn.
-    #[arg(long)]
-    rounds: Option<usize>,
+    #[command(flatten)]
+    rounds: Rounds,
 }
 
 /// One thing that is measured.
@@ -77,9 +68,13 @@ struct Bench {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    report::end_after(if arguments.quick { QUICK_LIMIT } else { LIMIT });
+    report::end_after(if arguments.common.quick {
+        QUICK_LIMIT
+    } else {
+        LIMIT
+    });
     let descriptors = raise_descriptors()?;
-    let installed = Installed::in_folder(arguments.peers.as_deref())?;
+    let installed = Installed::in_folder(arguments.common.peers.as_deref())?;
     let mut report = Report::new("gateway");
     let machine = Machine::look();
     let is_wanted = |proxy: &Proxy| {
@@ -99,13 +94,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         installed,
         proxies,
         upstream: upstream::Upstream::start()?,
-        rounds: arguments
-            .rounds
-            .unwrap_or(if arguments.quick { 1 } else { 5 }),
-        turn: Duration::from_millis(if arguments.quick { 50 } else { 400 }),
-        quick: arguments.quick,
+        rounds: arguments.rounds.count(&arguments.common),
+        turn: Duration::from_millis(if arguments.common.quick { 50 } else { 400 }),
+        quick: arguments.common.quick,
     };
-    let wanted = |part: Part| arguments.only.is_empty() || arguments.only.contains(&part);
+    let wanted = |part: Part| arguments.parts.has(part);
     // One thread for the client: two cores are for client, upstream and proxy together.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -129,11 +122,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     report.set("versions", bench.installed.versions());
     report.set("missing", json!(missing));
     report.set("rounds", json!(bench.rounds));
-    let is_whole = !arguments.quick
-        && arguments.only.is_empty()
-        && arguments.proxies.is_empty()
-        && arguments.peers.is_some();
-    report.finish(arguments.results.as_deref().filter(|_| is_whole))
+    let is_whole = arguments.parts.are_all() && arguments.proxies.is_empty();
+    report.finish(arguments.common.results().filter(|_| is_whole))
 }
 
 /// As many file descriptors as wanted, or as the machine gives; children get the same.

@@ -2,7 +2,6 @@
 //! whatever the answers take (open loop), with `synchronous=FULL`. Seats are simulated: a join never waits for one.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -10,6 +9,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use crate::arguments::{Common, Rounds};
 use crate::machine::Machine;
 use crate::report::{self, Report, Table};
 use crate::served::{Api, Programs, Served, milliseconds};
@@ -28,18 +28,10 @@ const ONE_BY_ONE: usize = 50;
 pub(crate) struct Arguments {
     #[command(flatten)]
     programs: Programs,
-    /// Folder for the results; they are not kept without it, nor when this is quick.
-    #[arg(long)]
-    results: Option<PathBuf>,
-    /// Only whether everything works: one round, few learners.
-    #[arg(long)]
-    quick: bool,
-    /// How many bursts.
-    #[arg(long)]
-    rounds: Option<usize>,
-    /// There are no peers: taken, so that every bench is called alike.
-    #[arg(long)]
-    peers: Option<PathBuf>,
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    rounds: Rounds,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
@@ -56,19 +48,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         "versions",
         json!({"clarateach": arguments.programs.version()}),
     );
-    let is_whole = !arguments.quick && arguments.peers.is_some();
-    report.finish(arguments.results.as_deref().filter(|_| is_whole))
+    report.finish(arguments.common.results())
 }
 
 async fn measure(arguments: &Arguments, report: &mut Report) -> Result<()> {
-    let learners = if arguments.quick {
+    let learners = if arguments.common.quick {
         QUICK_LEARNERS
     } else {
         LEARNERS
     };
-    let rounds = arguments
-        .rounds
-        .unwrap_or(if arguments.quick { 1 } else { 5 });
+    let rounds = arguments.rounds.count(&arguments.common);
     let simulated = ["--provider", "simulated", "--insecure-dev"];
     let mut served = Served::start(&arguments.programs, &simulated).await?;
     let (mut p50, mut p99, mut whole, mut single) = (vec![], vec![], vec![], vec![]);

@@ -3,6 +3,7 @@
 //! Start at `seat`, `gateway`, `boot`, `join` or `class`, which are `./x bench seat` and so on. Of the first: `programs` is what runs inside the measured terminals,
 //! `contender` what is measured, `terminal` how each is spoken to.
 
+mod arguments;
 mod boot;
 mod class;
 mod contender;
@@ -24,6 +25,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use arguments::{Common, Parts};
 use work::Work;
 
 /// Benchmarks with peers side by side.
@@ -64,18 +66,10 @@ struct SeatArguments {
     /// The static in-seat server.
     #[arg(long)]
     in_seat_server: PathBuf,
-    /// Folder with the peers, as xtask installs them; without it only ours and the raw baseline run.
-    #[arg(long)]
-    peers: Option<PathBuf>,
-    /// Folder for the results; they are not kept without it, nor when this is quick or only a part.
-    #[arg(long)]
-    results: Option<PathBuf>,
-    /// Only whether everything works: few samples, figures that mean nothing.
-    #[arg(long)]
-    quick: bool,
-    /// Only these parts.
-    #[arg(long, value_delimiter = ',')]
-    only: Vec<seat::Part>,
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    parts: Parts<seat::Part>,
 }
 
 fn main() -> anyhow::Result<()> {

@@ -42,7 +42,7 @@ pub(crate) enum Extent {
 
 impl Extent {
     fn of(arguments: &SeatArguments) -> Self {
-        if arguments.quick {
+        if arguments.common.quick {
             Self::Quick
         } else {
             Self::Full
@@ -63,6 +63,7 @@ pub(crate) fn run(arguments: &SeatArguments) -> Result<()> {
     let programs = Programs {
         in_seat_server: arguments.in_seat_server.clone(),
         peers: arguments
+            .common
             .peers
             .as_deref()
             .map(Peers::in_folder)
@@ -75,7 +76,7 @@ pub(crate) fn run(arguments: &SeatArguments) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let wanted = |part: Part| arguments.only.is_empty() || arguments.only.contains(&part);
+    let wanted = |part: Part| arguments.parts.has(part);
     let bench = Bench {
         programs,
         contenders,
@@ -99,8 +100,8 @@ pub(crate) fn run(arguments: &SeatArguments) -> Result<()> {
     let versions = bench.programs.versions();
     report.set("machine", machine.finish());
     report.set("versions", versions);
-    let is_whole = extent == Extent::Full && arguments.only.is_empty();
-    report.finish(arguments.results.as_deref().filter(|_| is_whole))
+    let results = arguments.common.results();
+    report.finish(results.filter(|_| arguments.parts.are_all()))
 }
 
 /// What every part needs.

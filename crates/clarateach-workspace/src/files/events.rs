@@ -31,11 +31,15 @@ const MAX_QUEUED: usize = 1024;
 /// The watcher needs little: it walks trees without recursion.
 const STACK_BYTES: usize = 256 * 1024;
 
+/// Takes an inotify instance from the kernel; a test's has none left.
+type TakeInstance = fn() -> rustix::io::Result<OwnedFd>;
+
 /// Changes below the root, for any number of listeners.
 pub(crate) struct Events {
     root: Arc<Root>,
     /// `None` where the kernel had none left: then folders are looked at now and then.
     inotify: OnceLock<OwnedFd>,
+    take_instance: TakeInstance,
     /// Folders that may be watched at the most.
     folder_limit: usize,
     /// Tells the watcher that listeners came or went.
@@ -85,9 +89,22 @@ pub(crate) struct Subscription {
 impl Events {
     /// Takes an inotify instance, unless `folder_limit` is 0. When there is none, whoever listens later tries again.
     pub(crate) fn new(root: Arc<Root>, folder_limit: usize) -> io::Result<Self> {
+        let of_kernel = || {
+            use inotify::CreateFlags;
+            inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)
+        };
+        Self::taking(of_kernel, root, folder_limit)
+    }
+
+    fn taking(
+        take_instance: TakeInstance,
+        root: Arc<Root>,
+        folder_limit: usize,
+    ) -> io::Result<Self> {
         let events = Self {
             root,
             inotify: OnceLock::new(),
+            take_instance,
             folder_limit,
             poke: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
             state: Mutex::default(),
@@ -99,8 +116,7 @@ impl Events {
     /// The instance; seats share what the kernel allows a user, so that there may be none for now.
     fn inotify(&self) -> Option<&OwnedFd> {
         if self.inotify.get().is_none() && self.folder_limit > 0 {
-            let flags = inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK;
-            match inotify::init(flags) {
+            match (self.take_instance)() {
                 Ok(instance) => drop(self.inotify.set(instance)),
                 Err(error) => tracing::warn!(%error, "no inotify instance: files are polled"),
             }
@@ -230,7 +246,51 @@ fn rescan(path: &str) -> FileEvent {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
+
     use super::*;
+
+    /// The next events of a listener.
+    async fn told(page: &Subscription) -> Vec<FileEvent> {
+        let events = tokio::time::timeout(Duration::from_secs(20), page.next()).await;
+        events.expect("something is told").into()
+    }
+
+    #[tokio::test]
+    async fn an_instance_that_was_not_to_be_had_is_asked_for_again() {
+        static NONE_LEFT: AtomicBool = AtomicBool::new(true);
+        let take = || match NONE_LEFT.load(Ordering::Relaxed) {
+            true => Err(rustix::io::Errno::MFILE),
+            false => inotify::init(inotify::CreateFlags::NONBLOCK),
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let root = Arc::new(Root::open(folder.path()).unwrap());
+        let events = Arc::new(Events::taking(take, root, 16).unwrap());
+
+        let page = events.listen().unwrap();
+        assert_eq!(told(&page).await, [rescan("")]);
+        std::fs::write(folder.path().join("polled"), "").unwrap();
+        assert_eq!(told(&page).await, [rescan("")], "it is told by looking");
+        drop(page);
+
+        NONE_LEFT.store(false, Ordering::Relaxed);
+        let thread_ended = async {
+            while events.state.lock().watcher != WatcherState::Absent {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let ended = tokio::time::timeout(Duration::from_secs(20), thread_ended).await;
+        ended.expect("nobody listens, so nobody watches");
+        let page = events.listen().unwrap();
+        assert_eq!(told(&page).await, [rescan("")]);
+        std::fs::write(folder.path().join("watched"), "").unwrap();
+        let created = FileEvent {
+            kind: FileEventKind::Created,
+            path: "watched".to_owned(),
+        };
+        assert_eq!(told(&page).await, [created]);
+    }
 
     #[test]
     fn a_slow_listener_gets_one_rescan_for_all_that_it_missed() {

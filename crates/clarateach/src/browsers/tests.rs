@@ -1,10 +1,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use clarateach_protocol::id::{SeatKey, WorkshopId};
+use clarateach_protocol::id::{SeatKey, SeatNumber, WorkshopId};
 use tokio::time::advance;
 
 use super::*;
+use crate::provider::{BrowserState, BrowserStatus};
 
 const PAUSE_AFTER: Duration = Duration::from_secs(300);
 const RUNNING: Option<&BrowserStatus> = Some(&BrowserStatus::Running);

@@ -39,15 +39,7 @@ impl FromStr for Length {
             return Ok(Self::UntilDeleted);
         }
         let wrong = || format!("{text:?} is no length: write 90m, 12h, 7d or none");
-        let unit = text.chars().next_back().ok_or_else(wrong)?;
-        let seconds = match unit {
-            'm' => 60,
-            'h' => 60 * 60,
-            'd' => 24 * 60 * 60,
-            _ => return Err(wrong()),
-        };
-        let number: u32 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
-        let time = Duration::from_secs(u64::from(number) * seconds);
+        let time = time(text, &['m', 'h', 'd']).ok_or_else(wrong)?;
         if time.is_zero() || time > LONGEST {
             return Err(format!("{text:?} is out of range: 1m to 365d, or none"));
         }
@@ -123,20 +115,29 @@ impl FromStr for PauseAfter {
             return Ok(Self::Never);
         }
         let wrong = || format!("{text:?} is no time: write 90s, 5m, 1h or none");
-        let unit = text.chars().next_back().ok_or_else(wrong)?;
-        let seconds = match unit {
-            's' => 1,
-            'm' => 60,
-            'h' => 60 * 60,
-            _ => return Err(wrong()),
-        };
-        let number: u32 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
-        let time = Duration::from_secs(u64::from(number) * seconds);
+        let time = time(text, &['s', 'm', 'h']).ok_or_else(wrong)?;
         if time.is_zero() || time > Duration::from_secs(24 * 60 * 60) {
             return Err(format!("{text:?} is out of range: 1s to 24h, or none"));
         }
         Ok(Self::For(time))
     }
+}
+
+/// A number and one of these units; no overflow, for the number has 32 bits.
+fn time(text: &str, units: &[char]) -> Option<Duration> {
+    let unit = text
+        .chars()
+        .next_back()
+        .filter(|unit| units.contains(unit))?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 60 * 60,
+        'd' => 24 * 60 * 60,
+        _ => return None,
+    };
+    let number: u32 = text[..text.len() - unit.len_utf8()].parse().ok()?;
+    Some(Duration::from_secs(u64::from(number) * seconds))
 }
 
 /// The longest default length of a workshop.

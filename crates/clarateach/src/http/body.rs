@@ -9,6 +9,7 @@ use std::time::Duration;
 use clarateach_protocol::terminal::Mode as TokenMode;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
+use time::serde::rfc3339;
 use utoipa::ToSchema;
 
 use super::error::ApiError;
@@ -49,7 +50,7 @@ struct ErrorDetail {
 #[serde(deny_unknown_fields)]
 pub(super) struct ExtendWorkshop {
     /// When it ends.
-    #[serde(default, with = "time::serde::rfc3339::option")]
+    #[serde(default, with = "rfc3339::option")]
     ends_at: Option<OffsetDateTime>,
     /// So much later than it would; from now on where it has no end. At most a week.
     minutes: Option<u16>,
@@ -100,7 +101,7 @@ pub(super) struct SignInRequest {
 #[derive(Serialize, ToSchema)]
 pub(super) struct Session {
     instructor: Instructor,
-    #[serde(with = "time::serde::rfc3339")]
+    #[serde(with = "rfc3339")]
     expires_at: OffsetDateTime,
 }
 
@@ -243,7 +244,7 @@ pub(super) struct SeatToken {
     pub(super) token: String,
     pub(super) endpoint: String,
     pub(super) seat: u16,
-    #[serde(with = "time::serde::rfc3339")]
+    #[serde(with = "rfc3339")]
     pub(super) expires_at: OffsetDateTime,
 }
 
@@ -272,7 +273,7 @@ pub(super) struct JoinAnswer {
     seat: u16,
     /// Brings the learner back from any device.
     reconnect_code: String,
-    #[serde(with = "time::serde::rfc3339")]
+    #[serde(with = "rfc3339")]
     expires_at: OffsetDateTime,
 }
 
@@ -282,10 +283,7 @@ struct JoinedWorkshop {
     id: String,
     name: String,
     /// When it ends by itself; the seat's session route tells when that changes.
-    #[serde(
-        with = "time::serde::rfc3339::option",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
     ends_at: Option<OffsetDateTime>,
 }
 

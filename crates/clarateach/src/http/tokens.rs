@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
+use time::serde::rfc3339;
 use utoipa::ToSchema;
 
 use super::ApiState;
@@ -41,13 +42,10 @@ pub(super) struct TokenList {
 pub(super) struct ApiToken {
     id: String,
     name: String,
-    #[serde(with = "time::serde::rfc3339")]
+    #[serde(with = "rfc3339")]
     created_at: OffsetDateTime,
     /// To about a minute.
-    #[serde(
-        with = "time::serde::rfc3339::option",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
     last_used_at: Option<OffsetDateTime>,
 }
 

@@ -116,8 +116,7 @@ impl Hands {
     /// The provider is asked first: what it has by then, the store knew before.
     pub(super) async fn sweep(&self) -> Result<Vec<WorkshopId>, LookError> {
         let there = self.calls.list_workshops().await;
-        let desired = self.read(self.store.desired_all()).await?;
-        let mut found: Vec<_> = desired.iter().map(|workshop| workshop.spec.id).collect();
+        let mut found = self.wanted().await?;
         match there {
             Ok(there) => found.extend(there),
             // What should exist can still be worked on, once the engine answers.
@@ -126,6 +125,11 @@ impl Hands {
         found.sort_unstable();
         found.dedup();
         Ok(found)
+    }
+
+    /// Workshops that the store wants something of.
+    pub(super) async fn wanted(&self) -> Result<Vec<WorkshopId>, LookError> {
+        self.read(self.store.desired_workshops()).await
     }
 
     /// What should be and what is of one workshop; what was told of it where that is asked for.

@@ -84,8 +84,8 @@ impl ProbeError {
     }
 }
 
-/// Waits for the seat's first answer (and says that it came), binds it where it isn't bound so yet, and
-/// tries its terminal and its files at once.
+/// Waits for the seat's first answer (and says that it came), tries it out, and binds it. One that has a binding was tried
+/// out before, in this start of it: a server that starts again among a hundred seats asks each of them one question.
 ///
 /// # Errors
 /// The first step that failed.
@@ -98,9 +98,21 @@ pub async fn probe(
     let health = wait_for_answer(client, first_answer).await?;
     answered();
     check_generation(client, &health)?;
+    // Who has one was tried out: so this comes first.
+    if health.bound.is_none() {
+        try_out(client).await?;
+    }
     if health.bound.as_deref() != Some(&binding.digest) {
         bind(client, binding).await?;
     }
+    Ok(())
+}
+
+/// Tries a seat's terminal and its files, at once.
+///
+/// # Errors
+/// When the terminal doesn't echo, or a file is not what was written.
+pub async fn try_out(client: &SeatClient) -> Result<(), ProbeError> {
     let (echoed, kept) = tokio::join!(terminal::echo(client), keep_a_file(client));
     echoed?;
     kept
@@ -203,3 +215,6 @@ fn nonce() -> String {
     // Without randomness the probe still tells a dead seat from a live one.
     format!("{:016x}", getrandom::u64().unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests;

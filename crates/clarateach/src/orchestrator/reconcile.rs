@@ -5,11 +5,64 @@
 //! given up is part of the observation ([`Hold`], [`Groundwork`]). Start at [`plan`].
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
 
 use clarateach_protocol::id::{Generation, SeatNumber};
 
 use crate::model::{BrowserPolicy, DesiredSeat, DesiredWorkshop, Wanted};
 use crate::provider::{BrowserState, BrowserStatus, Instance, InstanceStatus, SeatSpec};
+
+/// What should exist of one workshop, with the digests that every plan compares: they cost far more than a plan.
+#[derive(Debug, Clone)]
+pub struct Desired {
+    workshop: DesiredWorkshop,
+    /// In the order of its seats.
+    digests: Vec<Digests>,
+}
+
+#[derive(Debug, Clone)]
+struct Digests {
+    /// [`SeatSpec::digest`] of what the seat is made from.
+    spec: String,
+    /// Of what it is bound to.
+    binding: String,
+}
+
+impl Desired {
+    /// Of what the store says.
+    #[must_use]
+    pub fn new(workshop: DesiredWorkshop) -> Self {
+        let seats = workshop.seats.iter();
+        let digests = seats.map(|seat| Digests {
+            spec: seat_spec(&workshop, seat).digest(),
+            binding: seat.binding.digest(),
+        });
+        Self {
+            digests: digests.collect(),
+            workshop,
+        }
+    }
+
+    fn seats(&self) -> impl Iterator<Item = (&DesiredSeat, &Digests)> {
+        self.workshop.seats.iter().zip(&self.digests)
+    }
+
+    /// The seat of that number, where it has one.
+    #[must_use]
+    pub fn seat(&self, number: SeatNumber) -> Option<&DesiredSeat> {
+        let seats = &self.workshop.seats;
+        let at = seats.binary_search_by_key(&number, |seat| seat.number);
+        at.ok().map(|at| &seats[at])
+    }
+}
+
+impl Deref for Desired {
+    type Target = DesiredWorkshop;
+
+    fn deref(&self) -> &DesiredWorkshop {
+        &self.workshop
+    }
+}
 
 /// One thing to do. At most one a seat in a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -163,7 +216,7 @@ pub enum Hold {
 
 /// What to do next to come from `observed` to `desired`; empty when nothing can or need be done.
 #[must_use]
-pub fn plan(desired: &DesiredWorkshop, observed: &Observation) -> Vec<Action> {
+pub fn plan(desired: &Desired, observed: &Observation) -> Vec<Action> {
     match desired.wanted {
         Wanted::Absent => plan_removal(observed),
         Wanted::Present => plan_presence(desired, observed),
@@ -182,28 +235,24 @@ pub fn plan_removal(observed: &Observation) -> Vec<Action> {
     }
 }
 
-fn plan_presence(desired: &DesiredWorkshop, observed: &Observation) -> Vec<Action> {
+fn plan_presence(desired: &Desired, observed: &Observation) -> Vec<Action> {
     let unseen = SeatObservation::default();
-    let wanted: BTreeMap<_, _> = desired
-        .seats
-        .iter()
-        .map(|seat| (seat.number, seat))
-        .collect();
-    let seen = |number: &SeatNumber| observed.seats.get(number).unwrap_or(&unseen);
+    let seen = |number: SeatNumber| observed.seats.get(&number).unwrap_or(&unseen);
 
-    let given_up = wanted
-        .keys()
-        .all(|number| seen(number).hold == Hold::Failed);
+    let mut wanted = desired.seats.iter();
+    let given_up = wanted.all(|seat| seen(seat.number).hold == Hold::Failed);
     let prepare =
         (observed.groundwork == Groundwork::Missing && !given_up).then_some(Action::Prepare);
 
-    let seats = wanted
-        .values()
-        .filter_map(|seat| plan_seat(desired, seat, seen(&seat.number), observed.groundwork));
+    let browser = desired.spec.browser;
+    let seats = desired.seats().filter_map(|(seat, digests)| {
+        let seen = seen(seat.number);
+        plan_seat((seat, digests), browser, seen, observed.groundwork)
+    });
     let surplus = observed
         .seats
         .iter()
-        .filter(|(number, _)| !wanted.contains_key(number))
+        .filter(|(number, _)| desired.seat(**number).is_none())
         .filter_map(|(number, seat)| plan_surplus(*number, seat));
     prepare.into_iter().chain(surplus).chain(seats).collect()
 }
@@ -217,8 +266,8 @@ fn plan_surplus(number: SeatNumber, seen: &SeatObservation) -> Option<Action> {
 }
 
 fn plan_seat(
-    desired: &DesiredWorkshop,
-    wanted: &DesiredSeat,
+    (wanted, digests): (&DesiredSeat, &Digests),
+    browser: BrowserPolicy,
     seen: &SeatObservation,
     groundwork: Groundwork,
 ) -> Option<Action> {
@@ -230,7 +279,7 @@ fn plan_seat(
     let Some(instance) = &seen.instance else {
         return create;
     };
-    if let Some(why) = misfit(desired, wanted, instance) {
+    if let Some(why) = misfit(wanted, digests, instance) {
         return Some(Action::Destroy { seat, why });
     }
     match &instance.status {
@@ -239,10 +288,13 @@ fn plan_seat(
             why: DestroyReason::Damaged,
         }),
         InstanceStatus::Stopped { .. } => create,
-        InstanceStatus::Running => plan_running(desired, wanted, instance, seen).or_else(|| {
-            let useless = !instance.files.is_subset(&files_kept(wanted));
-            useless.then_some(Action::Discard { seat })
-        }),
+        InstanceStatus::Running => {
+            plan_running(&digests.binding, browser, instance, seen).or_else(|| {
+                let is_kept = |it: &Generation| *it == wanted.disk || wanted.kept.contains(it);
+                let useless = !instance.files.iter().all(is_kept);
+                useless.then_some(Action::Discard { seat })
+            })
+        }
     }
 }
 
@@ -255,32 +307,27 @@ pub fn files_kept(seat: &DesiredSeat) -> BTreeSet<Generation> {
 }
 
 /// Why an instance can't become the wanted seat, however often it is started.
-fn misfit(
-    desired: &DesiredWorkshop,
-    wanted: &DesiredSeat,
-    instance: &Instance,
-) -> Option<DestroyReason> {
+fn misfit(wanted: &DesiredSeat, digests: &Digests, instance: &Instance) -> Option<DestroyReason> {
     if instance.generation != wanted.generation {
         return Some(DestroyReason::OtherGeneration);
     }
-    let spec = seat_spec(desired, wanted);
-    (instance.spec_digest != spec.digest()).then_some(DestroyReason::OtherSpec)
+    (instance.spec_digest != digests.spec).then_some(DestroyReason::OtherSpec)
 }
 
 fn plan_running(
-    desired: &DesiredWorkshop,
-    wanted: &DesiredSeat,
+    binding: &str,
+    browser: BrowserPolicy,
     instance: &Instance,
     seen: &SeatObservation,
 ) -> Option<Action> {
-    let seat = wanted.number;
+    let seat = instance.seat;
     match &seen.liveness {
         Liveness::Silent => Some(Action::Stop { seat }),
         Liveness::Proven { incarnation, bound } if *incarnation == instance.incarnation => {
-            if *bound != wanted.binding.digest() {
+            if bound != binding {
                 return Some(Action::Bind { seat });
             }
-            plan_browser(desired.spec.browser, instance, seen)
+            plan_browser(browser, instance, seen)
         }
         Liveness::Proven { .. } | Liveness::Unproven => Some(Action::Probe { seat }),
     }

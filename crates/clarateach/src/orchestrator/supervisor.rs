@@ -52,6 +52,8 @@ pub(super) struct Supervisor {
     tasks: JoinSet<()>,
     sweeps: JoinSet<Result<Vec<WorkshopId>, LookError>>,
     sweep_failures: u32,
+    /// A sweep found what there is.
+    has_swept: bool,
     next_sweep: Instant,
     hints: BoxStream<'static, SeatKey>,
 }
@@ -75,6 +77,7 @@ impl Supervisor {
             tasks: JoinSet::new(),
             sweeps: JoinSet::new(),
             sweep_failures: 0,
+            has_swept: false,
             next_sweep: Instant::now(),
             hints,
         }
@@ -82,6 +85,11 @@ impl Supervisor {
 
     /// Runs until cancelled, and then until every workshop's loop has ended.
     pub(super) async fn run(mut self) {
+        let cancel = self.cancel.clone();
+        tokio::select! {
+            () = cancel.cancelled() => {}
+            () = self.begin_wanted() => {}
+        }
         loop {
             let cancel = self.cancel.clone();
             let event = tokio::select! {
@@ -92,6 +100,13 @@ impl Supervisor {
         }
         self.sweeps.shutdown().await;
         while self.tasks.join_next().await.is_some() {}
+    }
+
+    /// What the store wants doesn't wait for the provider to tell what else there is. Where it can't be read, the sweep tells.
+    async fn begin_wanted(&mut self) {
+        for id in self.hands.wanted().await.unwrap_or_default() {
+            self.mail_of(id);
+        }
     }
 
     async fn next_event(&mut self) -> Event {
@@ -160,8 +175,14 @@ impl Supervisor {
         match found {
             Ok(found) => {
                 self.sweep_failures = 0;
+                let is_first = !std::mem::replace(&mut self.has_swept, true);
                 for id in found {
-                    self.mail_of(id).put(Letter::Reconcile);
+                    // One that has begun just now looks and asserts all by itself.
+                    let has_begun = is_first && self.loops.contains_key(&id);
+                    let mail = self.mail_of(id);
+                    if !has_begun {
+                        mail.put(Letter::Reconcile);
+                    }
                 }
             }
             Err(error) => {

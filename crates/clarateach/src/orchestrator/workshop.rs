@@ -20,11 +20,11 @@ use tokio_util::sync::CancellationToken;
 use super::hands::{Hands, Outcome};
 use super::mailbox::Mailbox;
 use super::progress::Board;
-use super::reconcile::{self, Groundwork, Observation};
+use super::reconcile::{self, Desired, Groundwork, Observation};
 use super::seat::SeatTrack;
 use super::stage::Stage;
 use crate::directory::{Directory, Reach};
-use crate::model::{DesiredWorkshop, ObservedSeat, Wanted};
+use crate::model::{ObservedSeat, Wanted};
 
 /// What a workshop's loop can be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,9 +44,13 @@ pub(super) enum Letter {
 /// What a workshop's loop reacts to.
 enum Event {
     Letters(BTreeSet<Letter>),
-    Done(Id, Result<Box<Outcome>, JoinError>),
+    /// These ended, one at least.
+    Done(Vec<Ended>),
     Due,
 }
+
+/// A task that ended, and what came of it.
+type Ended = (Id, Result<Box<Outcome>, JoinError>);
 
 /// What a task is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +68,7 @@ enum Goal {
     /// Nobody looked yet.
     Unseen,
     /// The store says.
-    Desired(Box<DesiredWorkshop>),
+    Desired(Box<Desired>),
     /// The store was read and wants nothing of it: what is there is left behind.
     Orphaned,
 }
@@ -114,6 +118,8 @@ pub(super) struct WorkshopLoop {
     /// When hints that were gathered are looked after.
     look_at: Option<Instant>,
     look_attempts: Attempts,
+    /// When the last look began.
+    looked_at: Option<Instant>,
     /// When the look under way began, by [`WorkshopLoop::clock`].
     look_began: u64,
     /// Orders looks and actions: what was looked at before an action says nothing about after it.
@@ -147,6 +153,7 @@ impl WorkshopLoop {
             look_wanted: true,
             look_at: None,
             look_attempts: Attempts::default(),
+            looked_at: None,
             look_began: 0,
             clock: 0,
             tasks: JoinSet::new(),
@@ -170,7 +177,11 @@ impl WorkshopLoop {
             };
             match event {
                 Event::Letters(letters) => letters.into_iter().for_each(|it| self.read(it)),
-                Event::Done(id, outcome) => self.done(id, outcome).await,
+                Event::Done(ended) => {
+                    for (id, outcome) in ended {
+                        self.done(id, outcome).await;
+                    }
+                }
                 Event::Due => {}
             }
         }
@@ -180,10 +191,11 @@ impl WorkshopLoop {
         let due = self.next_due();
         tokio::select! {
             letters = self.mail.take() => Event::Letters(letters),
-            Some(done) = self.tasks.join_next_with_id() => match done {
-                Ok((id, outcome)) => Event::Done(id, Ok(outcome)),
-                Err(error) => Event::Done(error.id(), Err(error)),
-            },
+            Some(first) = self.tasks.join_next_with_id() => {
+                // A plan looks at every seat: one for all that came of a burst.
+                let others = std::iter::from_fn(|| self.tasks.try_join_next_with_id());
+                Event::Done(std::iter::once(first).chain(others).map(ended).collect())
+            }
             () = sleep_until(due) => Event::Due,
         }
     }
@@ -212,7 +224,7 @@ impl WorkshopLoop {
             }
             // Whoever looks at the workshop sees how its browsers are.
             Letter::Browsers => return self.board.announce(self.id),
-            Letter::Wake => {}
+            Letter::Wake => return self.look_again(),
             Letter::Reconcile => {
                 self.groundwork_is_stale();
                 // The directory is told again: it takes nothing of a generation that it doesn't know.
@@ -290,7 +302,7 @@ impl WorkshopLoop {
     }
 
     /// What the store wants, while it wants the workshop at all.
-    fn present(&self) -> Option<&DesiredWorkshop> {
+    fn present(&self) -> Option<&Desired> {
         match &self.goal {
             Goal::Desired(desired) if desired.wanted == Wanted::Present => Some(desired),
             Goal::Desired(_) | Goal::Orphaned | Goal::Unseen => None,
@@ -316,5 +328,12 @@ impl WorkshopLoop {
     fn spawn(&mut self, work: Work, task: impl Future<Output = Outcome> + Send + 'static) {
         let handle = self.tasks.spawn(async move { Box::new(task.await) });
         self.works.insert(handle.id(), (work, handle));
+    }
+}
+
+fn ended(task: Result<(Id, Box<Outcome>), JoinError>) -> Ended {
+    match task {
+        Ok((id, outcome)) => (id, Ok(outcome)),
+        Err(error) => (error.id(), Err(error)),
     }
 }

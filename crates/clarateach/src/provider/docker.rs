@@ -21,6 +21,7 @@ mod ground;
 mod helper;
 mod image;
 mod image_report;
+mod inspections;
 mod keeper;
 mod locks;
 mod make;
@@ -54,6 +55,7 @@ pub use self::config::{BrowserConfig, DockerConfig, ReachChoice, WeakIsolation};
 use self::connect::{Connector, Engine};
 use self::disk::Disks;
 use self::image::Images;
+use self::inspections::Inspections;
 use self::keeper::Keeper;
 use self::locks::{SeatLocks, WorkshopLocks};
 pub use self::names::{InstanceId, InstanceIdError};
@@ -81,6 +83,7 @@ pub struct DockerProvider {
     connector: Arc<Connector>,
     disks: Disks,
     images: Images,
+    inspections: Arc<Inspections>,
     /// Held while a subnet is chosen and taken.
     choosing_network: tokio::sync::Mutex<()>,
     /// Workshops whose network was asked for, and no answer came yet: who asked may have been cut off.
@@ -110,6 +113,7 @@ impl DockerProvider {
             connector: Arc::default(),
             disks: Disks::new(&config.data_dir),
             images: Images::new(&config.data_dir),
+            inspections: Arc::new(Inspections::new(config.instance.clone())),
             config,
             choosing_network: tokio::sync::Mutex::default(),
             networks_begun: Mutex::default(),
@@ -339,8 +343,7 @@ impl Provider for DockerProvider {
         image.is_usable(&workshop.image)?;
         progress.begin(Phase::Network);
         self.assert_network(workshop).await?;
-        self.mend_drift(workshop).await?;
-        self.remove_orphans(&workshop.id).await
+        self.mend_drift(workshop).await
     }
 
     async fn create_telling(
@@ -453,7 +456,8 @@ impl Provider for DockerProvider {
 
     async fn list(&self, workshop: Option<&WorkshopId>) -> Result<Vec<Instance>, ProviderError> {
         let engine = self.engine().await?;
-        let seats = observe::seats(engine, &self.config.instance, workshop).await?;
+        let seats =
+            observe::seats(engine, &self.inspections, &self.config.instance, workshop).await?;
         Ok(seats.into_iter().map(|it| self.with_files(it)).collect())
     }
 
@@ -483,7 +487,8 @@ impl Provider for DockerProvider {
     }
 
     fn changes(&self) -> BoxStream<'static, SeatKey> {
-        observe::changes(self.connector.clone(), self.config.instance.clone())
+        let instance = self.config.instance.clone();
+        observe::changes(self.connector.clone(), self.inspections.clone(), instance)
     }
 
     async fn capacity(&self) -> Result<Option<Capacity>, ProviderError> {

@@ -19,28 +19,29 @@ impl Store {
         }
     }
 
-    /// What should exist in all.
+    /// The workshops of which [`Store::desired`] knows something.
     ///
     /// # Errors
-    /// When a read fails.
-    pub async fn desired_all(&self) -> Result<Vec<DesiredWorkshop>, StoreError> {
-        let mut all = Vec::new();
-        for workshop in self.all_workshops().await? {
-            let seats = self.seats(workshop.spec.id).await?;
-            all.extend(desired(workshop, seats));
+    /// When the read fails.
+    pub async fn desired_workshops(&self) -> Result<Vec<WorkshopId>, StoreError> {
+        let workshops = self.all_workshops().await?.into_iter();
+        let ids = workshops.map(|workshop| (wanted(workshop.status), workshop.spec.id));
+        Ok(ids.filter_map(|(wanted, id)| wanted.map(|_| id)).collect())
+    }
+}
+
+fn wanted(status: WorkshopStatus) -> Option<Wanted> {
+    match status {
+        WorkshopStatus::Scheduled | WorkshopStatus::Ended => None,
+        WorkshopStatus::Ending => Some(Wanted::Absent),
+        WorkshopStatus::Provisioning | WorkshopStatus::Ready | WorkshopStatus::Failed => {
+            Some(Wanted::Present)
         }
-        Ok(all)
     }
 }
 
 fn desired(workshop: Workshop, seats: Vec<Seat>) -> Option<DesiredWorkshop> {
-    let wanted = match workshop.status {
-        WorkshopStatus::Scheduled | WorkshopStatus::Ended => return None,
-        WorkshopStatus::Ending => Wanted::Absent,
-        WorkshopStatus::Provisioning | WorkshopStatus::Ready | WorkshopStatus::Failed => {
-            Wanted::Present
-        }
-    };
+    let wanted = wanted(workshop.status)?;
     let env = &workshop.env.0;
     let seats = seats.into_iter().map(|seat| DesiredSeat {
         number: seat.key.seat,

@@ -7,6 +7,7 @@ mod entering;
 mod matrix;
 mod neko;
 mod numbers;
+mod other_sites;
 mod pages;
 mod programs;
 mod restart;

@@ -2,6 +2,7 @@
 
 mod audit;
 pub(crate) mod client;
+mod credentials;
 mod ends;
 mod faults;
 mod fields;

@@ -21,6 +21,7 @@ mod idle;
 mod internal;
 mod kills;
 mod lost;
+mod memory;
 mod moods;
 mod outages;
 mod partial;

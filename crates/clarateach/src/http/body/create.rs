@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
+use time::serde::rfc3339;
 use utoipa::ToSchema;
 
 use crate::model;
@@ -36,10 +37,10 @@ pub(in crate::http) struct CreateWorkshop {
     #[serde(default)]
     pub(in crate::http) egress: Egress,
     /// When it should be there (RFC 3339).
-    #[serde(default, with = "time::serde::rfc3339::option")]
+    #[serde(default, with = "rfc3339::option")]
     pub(in crate::http) starts_at: Option<OffsetDateTime>,
     /// When it ends by itself (RFC 3339).
-    #[serde(default, with = "time::serde::rfc3339::option")]
+    #[serde(default, with = "rfc3339::option")]
     pub(in crate::http) ends_at: Option<OffsetDateTime>,
     /// It ends when nobody used it for so long: no key, no file changed, no processor time. It is warned
     /// of, and never before an `ends_at` that was named. 30 to 43200; 0: never; absent: as configured.

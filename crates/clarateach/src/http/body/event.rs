@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use time::OffsetDateTime;
+use time::serde::rfc3339;
 use utoipa::ToSchema;
 
 use super::workshop::{EndCause, Progress, Reason, Seat, Workshop, WorkshopStatus};
@@ -51,7 +52,7 @@ pub(in crate::http) enum Event {
         minutes: u16,
         /// Why it ends then.
         cause: EndCause,
-        #[serde(with = "time::serde::rfc3339")]
+        #[serde(with = "rfc3339")]
         ends_at: OffsetDateTime,
     },
     /// Nothing of a workshop is left; its own stream ends after this.
@@ -70,11 +71,11 @@ pub(in crate::http) enum Event {
 #[derive(Serialize, ToSchema)]
 pub(in crate::http) struct Reach {
     /// When one first got the join page.
-    #[serde(with = "time::serde::rfc3339::option")]
+    #[serde(with = "rfc3339::option")]
     #[schema(required)]
     page_at: Option<OffsetDateTime>,
     /// When one first had a WebSocket.
-    #[serde(with = "time::serde::rfc3339::option")]
+    #[serde(with = "rfc3339::option")]
     #[schema(required)]
     websocket_at: Option<OffsetDateTime>,
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use time::OffsetDateTime;
+use time::serde::rfc3339;
 use utoipa::ToSchema;
 
 use super::create::{Browser, Resources};
@@ -35,17 +36,11 @@ pub(in crate::http) struct Workshop {
     image: String,
     browser: Browser,
     resources: Resources,
-    #[serde(with = "time::serde::rfc3339")]
+    #[serde(with = "rfc3339")]
     created_at: OffsetDateTime,
-    #[serde(
-        with = "time::serde::rfc3339::option",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
     starts_at: Option<OffsetDateTime>,
-    #[serde(
-        with = "time::serde::rfc3339::option",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
     ends_at: Option<OffsetDateTime>,
     #[serde(skip_serializing_if = "Option::is_none")]
     progress: Option<Progress>,
@@ -63,16 +58,10 @@ struct Idle {
     /// For how long nobody must have used it.
     after_minutes: u64,
     /// Until then a class is on (its start, or an end that was named), and it doesn't end for that.
-    #[serde(
-        with = "time::serde::rfc3339::option",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
     kept_until: Option<OffsetDateTime>,
     /// When it ends if nobody uses it until then; absent while somebody does.
-    #[serde(
-        with = "time::serde::rfc3339::option",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
     ends_at: Option<OffsetDateTime>,
 }
 
@@ -183,16 +172,10 @@ pub(in crate::http) struct Seat {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Reason>,
     /// Since when nobody is seated here and its learner is shut out; absent while it is open.
-    #[serde(
-        with = "time::serde::rfc3339::option",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
     locked_at: Option<OffsetDateTime>,
     /// Until when its last reset can be undone; absent when there is none.
-    #[serde(
-        with = "time::serde::rfc3339::option",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
     undo_reset_until: Option<OffsetDateTime>,
     #[serde(skip_serializing_if = "Option::is_none")]
     learner: Option<Learner>,
@@ -247,14 +230,11 @@ enum SeatStatus {
 #[derive(Serialize, ToSchema)]
 struct Learner {
     name: String,
-    #[serde(with = "time::serde::rfc3339")]
+    #[serde(with = "rfc3339")]
     joined_at: OffsetDateTime,
     presence: Presence,
     /// Since when; not said before they ever opened the seat.
-    #[serde(
-        with = "time::serde::rfc3339::option",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
     presence_since: Option<OffsetDateTime>,
 }
 

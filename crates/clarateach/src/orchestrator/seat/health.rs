@@ -52,9 +52,14 @@ impl SeatTrack {
         self.trouble = Some(reason);
     }
 
-    /// Whether its health is to be asked now; the caller asks then.
-    pub(in crate::orchestrator) fn question_due(&mut self, now: Instant) -> bool {
-        let due = !self.busy && self.is_live() && self.next_question.is_some_and(|at| at <= now);
+    /// Whether its health is to be asked by then.
+    pub(in crate::orchestrator) fn is_question_due(&self, by: Instant) -> bool {
+        !self.busy && self.is_live() && self.next_question.is_some_and(|at| at <= by)
+    }
+
+    /// The same; the caller asks then.
+    pub(in crate::orchestrator) fn take_question(&mut self, by: Instant) -> bool {
+        let due = self.is_question_due(by);
         if due {
             // Nobody asks again before this one is answered.
             self.next_question = None;

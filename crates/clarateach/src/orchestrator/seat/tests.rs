@@ -237,10 +237,10 @@ fn three_misses_in_a_row_are_a_death() {
 #[test]
 fn health_is_asked_once_a_period() {
     let mut scene = Scene::ready();
-    assert!(!scene.track.question_due(scene.now));
+    assert!(!scene.track.take_question(scene.now));
     scene.now += scene.settings.health.every;
-    assert!(scene.track.question_due(scene.now));
-    assert!(!scene.track.question_due(scene.now), "asked already");
+    assert!(scene.track.take_question(scene.now));
+    assert!(!scene.track.take_question(scene.now), "asked already");
     scene.track.answered(scene.now, &scene.settings);
     assert_eq!(
         scene.track.due(),
@@ -289,9 +289,9 @@ fn nothing_is_due_while_something_is_done() {
     scene.now += scene.settings.health.every;
     scene.track.begin();
     assert_eq!(scene.track.due(), None);
-    assert!(!scene.track.question_due(scene.now));
+    assert!(!scene.track.take_question(scene.now));
     scene.track.end();
-    assert!(scene.track.question_due(scene.now));
+    assert!(scene.track.take_question(scene.now));
 }
 
 #[test]

@@ -125,8 +125,7 @@ impl WorkshopLoop {
     }
 
     fn wanted_seat(&self, number: SeatNumber) -> Option<&DesiredSeat> {
-        let mut seats = self.present()?.seats.iter();
-        seats.find(|seat| seat.number == number)
+        self.present()?.seat(number)
     }
 
     fn begin_on_seat<F>(&mut self, number: SeatNumber, act: impl FnOnce(Hands) -> F)
@@ -147,13 +146,16 @@ impl WorkshopLoop {
         });
     }
 
-    /// Asks the ready seats whose time has come for their health.
+    /// Asks the ready seats whose time has come for their health, and those with them whose time comes soon: a loop that
+    /// wakes for each looks at all of them each time.
     pub(super) fn begin_questions(&mut self, now: Instant) {
-        if self.present().is_none() {
+        let mut tracks = self.seats.values().map(|entry| &entry.track);
+        if self.present().is_none() || !tracks.any(|track| track.is_question_due(now)) {
             return;
         }
+        let soon = now + self.hands.calls.settings.health.every / TOGETHER;
         let due = |(number, entry): (&SeatNumber, &mut super::SeatEntry)| {
-            let due = entry.track.question_due(now);
+            let due = entry.track.take_question(soon);
             due.then(|| Some((*number, entry.track.instance()?.clone())))?
         };
         let due: Vec<(SeatNumber, Instance)> = self.seats.iter_mut().filter_map(due).collect();
@@ -384,6 +386,9 @@ impl WorkshopLoop {
         Ok(())
     }
 }
+
+/// This share of the time between two questions is one moment.
+const TOGETHER: u32 = 10;
 
 /// How a seat is asked.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -21,7 +21,7 @@ impl WorkshopLoop {
         observed: &SeatObservation,
     ) -> Option<BrowserState> {
         let desired = self.present()?;
-        desired.seats.iter().find(|seat| seat.number == number)?;
+        desired.seat(number)?;
         let status = observed.instance.as_ref().map(|it| &it.browser);
         let browsers = &self.hands.browsers;
         Some(browsers.wanted(self.key(number), desired.spec.browser, status))
@@ -99,9 +99,7 @@ impl WorkshopLoop {
             let progress = entry.track.browser_progress(browsers.is_wanted(key));
             news |= browsers.tell(key, progress);
         }
-        browsers.keep_seats(self.id, |number| {
-            desired.seats.iter().any(|seat| seat.number == number)
-        });
+        browsers.keep_seats(self.id, |number| desired.seat(number).is_some());
         news
     }
 }

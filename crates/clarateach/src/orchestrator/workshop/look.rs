@@ -7,13 +7,16 @@ use clarateach_protocol::id::SeatNumber;
 use tokio::time::Instant;
 
 use super::super::hands::{Look, LookError, Memory, Outcome, Told};
-use super::super::reconcile::Groundwork;
+use super::super::reconcile::{Desired, Groundwork};
 use super::super::seat::{Past, SeatTrack};
 use super::super::stage::Stage;
 use super::{Attempts, Goal, SeatEntry, Work, WorkshopLoop};
 use crate::model::{DesiredWorkshop, Reason, Wanted};
 use crate::provider::{Instance, InstanceStatus};
 
+/// Between two looks because something is wanted otherwise: the first is at once, and a class that joins in one burst has
+/// its answers before its seats are bound.
+const NOT_SOONER_THAN: Duration = Duration::from_millis(50);
 /// How long hints are gathered before one look at what they are about.
 const GATHER_FOR: Duration = Duration::from_millis(100);
 
@@ -26,6 +29,7 @@ impl WorkshopLoop {
             return;
         }
         self.look_wanted = false;
+        self.looked_at = Some(now);
         self.look_began = self.tick();
         let memory = match self.stage {
             Stage::Unknown => Memory::Stored,
@@ -43,6 +47,15 @@ impl WorkshopLoop {
             .get_or_insert_with(|| Instant::now() + GATHER_FOR);
     }
 
+    /// Looks at once, unless a look began just now: then once for all that happens until the next.
+    pub(super) fn look_again(&mut self) {
+        let earliest = self.looked_at.map(|at| at + NOT_SOONER_THAN);
+        match earliest.filter(|at| *at > Instant::now()) {
+            Some(at) => self.look_at = Some(self.look_at.map_or(at, |soon| soon.min(at))),
+            None => self.look_wanted = true,
+        }
+    }
+
     pub(super) fn looked(&mut self, look: Result<Look, LookError>) {
         let look = match look {
             Ok(look) => look,
@@ -56,7 +69,7 @@ impl WorkshopLoop {
         match look.desired {
             None => self.unwanted(Goal::Orphaned),
             Some(desired) if desired.wanted == Wanted::Absent => {
-                self.unwanted(Goal::Desired(Box::new(desired)));
+                self.unwanted(Goal::Desired(Box::new(Desired::new(desired))));
             }
             Some(desired) => self.wanted(desired, &look.told),
         }
@@ -118,7 +131,7 @@ impl WorkshopLoop {
                 });
             }
         }
-        self.goal = Goal::Desired(Box::new(desired));
+        self.goal = Goal::Desired(Box::new(Desired::new(desired)));
     }
 
     /// Cuts off everything that makes anything.

@@ -111,7 +111,7 @@ impl WorkshopLoop {
     fn news(&self) -> Vec<News> {
         let wanted = |number: &SeatNumber| {
             self.present()
-                .is_some_and(|desired| desired.seats.iter().any(|seat| seat.number == *number))
+                .is_some_and(|desired| desired.seat(*number).is_some())
         };
         let seats = self.seats.iter().filter(|(number, _)| wanted(number));
         seats

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bollard::models::ContainerCreateBody;
-use clarateach_protocol::id::{SeatKey, WorkshopId};
+use clarateach_protocol::id::SeatKey;
 
 use super::config::BrowserConfig;
 use super::connect::Engine;
@@ -139,15 +139,6 @@ impl DockerProvider {
             return Err(failed(&key, refusal.to_string()));
         }
         Ok(id)
-    }
-
-    /// Removes browsers whose seat is gone: somebody removed its container by hand.
-    pub(super) async fn remove_orphans(&self, workshop: &WorkshopId) -> Result<(), ProviderError> {
-        let engine = self.engine().await?;
-        for id in observe::orphans(engine, &self.config.instance, workshop).await? {
-            container::remove(engine, &id).await?;
-        }
-        Ok(())
     }
 }
 

@@ -3,6 +3,8 @@
 //! What can't be changed on a container that runs (system call filter, capabilities, mounts, log limits,
 //! sysctls) can't drift either; bridge ports, firewall and name servers are asserted whole by the caller.
 
+use std::collections::BTreeSet;
+
 use bollard::models::{
     ContainerInspectResponse, ContainerUpdateBody, HostConfig, NetworkDisconnectRequest,
 };
@@ -10,52 +12,73 @@ use bollard::models::{
 use super::DockerProvider;
 use super::connect::{Engine, WRITE};
 use super::container::{self, Limits};
+use super::inspections::Inspected;
 use super::names;
-use super::observe;
 use crate::model::WorkshopSpec;
 use crate::provider::ProviderError;
 
 impl DockerProvider {
-    /// Brings every running seat of a workshop back to what it was made with.
+    /// Brings every running seat of a workshop back to what it was made with, and removes browsers whose seat is gone:
+    /// somebody removed its container.
     pub(super) async fn mend_drift(&self, workshop: &WorkshopSpec) -> Result<(), ProviderError> {
         let engine = self.engine().await?;
         let labels = vec![
             names::filter(names::INSTANCE, &self.config.instance),
             names::filter(names::WORKSHOP, workshop.id),
-            names::filter(names::TYPE, names::TYPE_WORKSPACE),
         ];
+        // One answer tells of seats and browsers, so that a seat made meanwhile is not missed.
+        let containers = self.inspections.of(engine, labels).await?;
         let wanted = Limits::of(workshop.resources, engine.cpus());
         let network = names::network(&workshop.id);
-        for id in container::ids(engine, labels).await? {
-            let Some(seat) = observe::inspect(engine, &id).await? else {
+        let mut seats = BTreeSet::new();
+        for container in &containers {
+            let Some(found) = &container.seat else {
                 continue;
             };
-            let runs = seat.state.as_ref().and_then(|state| state.running);
-            if runs != Some(true) {
-                continue;
+            seats.insert(found.instance.key());
+            if container.runs {
+                self.mend(engine, container, wanted, &network).await?;
             }
-            if Limits::in_force(&seat) != Some(wanted) {
-                tracing::warn!(
-                    container = id,
-                    "a seat's limits were changed by hand and are set again"
-                );
-                set_limits(engine, &id, wanted).await?;
-            }
-            for other in networks(&seat).filter(|name| **name != network) {
-                tracing::warn!(
-                    container = id,
-                    network = other,
-                    "a seat was put into another network by hand and is taken out"
-                );
-                leave(engine, &id, other).await?;
-            }
+        }
+        let sidecars = containers.iter().filter_map(|it| it.sidecar.as_ref());
+        for orphan in sidecars.filter(|it| !seats.contains(&it.seat)) {
+            container::remove(engine, &orphan.id).await?;
+        }
+        Ok(())
+    }
+
+    async fn mend(
+        &self,
+        engine: &Engine,
+        seat: &Inspected,
+        wanted: Limits,
+        network: &str,
+    ) -> Result<(), ProviderError> {
+        let id = &seat.id;
+        if seat.limits != Some(wanted) {
+            tracing::warn!(
+                container = id,
+                "a seat's limits were changed by hand and are set again"
+            );
+            self.inspections.forget(id);
+            set_limits(engine, id, wanted).await?;
+        }
+        for other in seat.networks.iter().filter(|name| *name != network) {
+            tracing::warn!(
+                container = id,
+                network = other,
+                "a seat was put into another network by hand and is taken out"
+            );
+            self.inspections.forget(id);
+            leave(engine, id, other).await?;
         }
         Ok(())
     }
 }
 
 impl Limits {
-    fn in_force(seat: &ContainerInspectResponse) -> Option<Self> {
+    /// Those that the kernel holds a container to.
+    pub(super) fn in_force(seat: &ContainerInspectResponse) -> Option<Self> {
         let HostConfig {
             memory,
             memory_swap,
@@ -71,12 +94,6 @@ impl Limits {
             pids: (*pids_limit)?,
         })
     }
-}
-
-fn networks(seat: &ContainerInspectResponse) -> impl Iterator<Item = &String> {
-    let networks = seat.network_settings.as_ref();
-    let networks = networks.and_then(|settings| settings.networks.as_ref());
-    networks.into_iter().flat_map(|networks| networks.keys())
 }
 
 async fn set_limits(engine: &Engine, container: &str, limits: Limits) -> Result<(), ProviderError> {

@@ -11,11 +11,12 @@ use bollard::models::{
 };
 use bollard::query_parameters::{EventsOptionsBuilder, InspectContainerOptions};
 use clarateach_protocol::id::{SeatKey, SeatNumber, WorkshopId};
+use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
-use futures_util::{StreamExt, TryStreamExt};
 
 use super::connect::{Connector, Engine, READ};
 use super::container;
+use super::inspections::Inspections;
 use super::names::{self, InstanceId, SeatLabels};
 use super::published;
 use super::reach::Reach;
@@ -23,19 +24,19 @@ use super::sidecar::Sidecar;
 use crate::model::Reason;
 use crate::provider::{BrowserStatus, Endpoints, Instance, InstanceStatus, ProviderError};
 
-/// Inspections at once: more only queue up inside the engine.
-const INSPECTIONS: usize = 16;
 /// Pause before asking an engine again that closed its event stream.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// What may change a seat's state; a network is disconnected and destroyed, too.
-const EVENTS: [&str; 7] = [
+/// What may change a seat's state or limits; a network is connected, disconnected and destroyed, too.
+const EVENTS: [&str; 9] = [
     "start",
     "die",
     "oom",
     "destroy",
     "pause",
     "unpause",
+    "update",
+    "connect",
     "disconnect",
 ];
 /// What these happen to.
@@ -122,28 +123,22 @@ pub(super) async fn seat(
 /// All seats of this installation, or of one workshop, ordered.
 pub(super) async fn seats(
     engine: &Engine,
+    inspections: &Inspections,
     instance: &InstanceId,
     workshop: Option<&WorkshopId>,
 ) -> Result<Vec<Instance>, ProviderError> {
     let mut labels = vec![names::filter(names::INSTANCE, instance)];
     labels.extend(workshop.map(|id| names::filter(names::WORKSHOP, id)));
-    let ids = container::ids(engine, labels).await?;
-    let inspected: Vec<ContainerInspectResponse> = stream::iter(ids)
-        .map(|id| async move { inspect(engine, &id).await })
-        .buffer_unordered(INSPECTIONS)
-        // One that was removed meanwhile is none.
-        .try_filter_map(|inspect| async move { Ok(inspect) })
-        .try_collect()
-        .await?;
+    let inspected = inspections.of(engine, labels).await?;
     let sidecars = inspected.iter();
     let mut sidecars: HashMap<SeatKey, Sidecar> = sidecars
-        .filter_map(|inspect| Sidecar::read(inspect, instance))
+        .filter_map(|inspected| inspected.sidecar.clone())
         .map(|sidecar| (sidecar.seat, sidecar))
         .collect();
     // One whose labels are damaged is no seat.
     let seats = inspected.iter();
     let mut seats: Vec<Instance> = seats
-        .filter_map(|inspect| read(inspect, instance))
+        .filter_map(|inspected| inspected.seat.clone())
         .map(|found| {
             let sidecar = sidecars.remove(&found.instance.key());
             found.with(sidecar).instance
@@ -168,32 +163,6 @@ pub(super) async fn apart(
     let (browsers, others): (Vec<_>, Vec<_>) = containers.into_iter().partition(is_browser);
     let ids = |found: Vec<ContainerSummary>| found.into_iter().filter_map(|it| it.id).collect();
     Ok((ids(browsers), ids(others)))
-}
-
-/// Browsers of a workshop whose seats have no container.
-pub(super) async fn orphans(
-    engine: &Engine,
-    instance: &InstanceId,
-    workshop: &WorkshopId,
-) -> Result<Vec<String>, ProviderError> {
-    let labels = vec![
-        names::filter(names::INSTANCE, instance),
-        names::filter(names::WORKSHOP, workshop),
-    ];
-    // One answer tells of both, so that a seat made meanwhile is not missed.
-    let containers = container::list(engine, labels).await?;
-    let of = |wanted: &'static str| {
-        containers.iter().filter_map(move |found| {
-            let labels = found.labels.as_ref()?;
-            let fits = labels.get(names::TYPE)? == wanted;
-            fits.then(|| Some((names::seat(labels)?, found.id.clone()?)))?
-        })
-    };
-    let seats: BTreeSet<SeatKey> = of(names::TYPE_WORKSPACE).map(|(seat, _)| seat).collect();
-    Ok(of(names::TYPE_BROWSER)
-        .filter(|(seat, _)| !seats.contains(seat))
-        .map(|(_, id)| id)
-        .collect())
 }
 
 /// Workshops of this installation that have a container of any kind.
@@ -226,7 +195,7 @@ pub(super) async fn inspect(
 }
 
 /// A container as a seat; `None` when it isn't one of ours.
-fn read(inspect: &ContainerInspectResponse, ours: &InstanceId) -> Option<Found> {
+pub(super) fn read(inspect: &ContainerInspectResponse, ours: &InstanceId) -> Option<Found> {
     let labels = inspect.config.as_ref()?.labels.as_ref()?;
     if *labels.get(names::INSTANCE)? != ours.to_string()
         || *labels.get(names::TYPE)? != names::TYPE_WORKSPACE
@@ -348,6 +317,7 @@ fn exit_reason(key: &SeatKey, state: &ContainerState) -> Reason {
 /// State of the stream of hints: an engine, and how long to wait before asking it again.
 struct Watch {
     connector: Arc<Connector>,
+    inspections: Arc<Inspections>,
     instance: InstanceId,
     pause: Option<Duration>,
 }
@@ -356,10 +326,12 @@ struct Watch {
 /// again, a little less often. What happened meanwhile it doesn't tell, so all seats are hinted at then.
 pub(super) fn changes(
     connector: Arc<Connector>,
+    inspections: Arc<Inspections>,
     instance: InstanceId,
 ) -> BoxStream<'static, SeatKey> {
     let watch = Watch {
         connector,
+        inspections,
         instance,
         pause: None,
     };
@@ -371,8 +343,8 @@ pub(super) fn changes(
         watch.pause = Some(next.min(LONGEST_PAUSE));
         let begins = watch.pause.is_none();
         let keys = match watch.connector.engine().await {
-            Ok(engine) if begins => events(engine, &watch.instance, None),
-            Ok(engine) => missed(engine, &watch.instance).await,
+            Ok(engine) if begins => events(engine, &watch.inspections, &watch.instance),
+            Ok(engine) => missed(engine, &watch.inspections, &watch.instance).await,
             // Whoever calls the provider is told why.
             Err(_) => stream::empty().boxed(),
         };
@@ -383,22 +355,28 @@ pub(super) fn changes(
 }
 
 /// All seats, and hints of what happens from here on; nothing while the engine doesn't answer.
-async fn missed(engine: &Engine, instance: &InstanceId) -> BoxStream<'static, SeatKey> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    match seats(engine, instance, None).await {
+async fn missed(
+    engine: &Engine,
+    inspections: &Arc<Inspections>,
+    instance: &InstanceId,
+) -> BoxStream<'static, SeatKey> {
+    let from_now = events(engine, inspections, instance);
+    match seats(engine, inspections, instance, None).await {
         Ok(seats) => stream::iter(seats.into_iter().map(|seat| seat.key()))
-            .chain(events(engine, instance, now.ok()))
+            .chain(from_now)
             .boxed(),
         Err(_) => stream::empty().boxed(),
     }
 }
 
-/// One connection's worth of hints, from a time on or from now.
+/// One connection's worth of hints, from now on. The engine keeps what happens until it is connected to.
 fn events(
     engine: &Engine,
+    inspections: &Arc<Inspections>,
     instance: &InstanceId,
-    since: Option<Duration>,
 ) -> BoxStream<'static, SeatKey> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let listening = inspections.listen();
     // Not by label: events of networks have none.
     let filters = HashMap::from([
         ("type", SUBJECTS.map(str::to_owned).to_vec()),
@@ -406,14 +384,20 @@ fn events(
     ]);
     let ours = instance.to_string();
     let mut options = EventsOptionsBuilder::new().filters(&filters);
-    if let Some(since) = since {
-        options = options.since(&since.as_secs().to_string());
+    if let Ok(now) = now {
+        options = options.since(&now.as_secs().to_string());
     }
     engine
         .docker()
         .events(Some(options.build()))
         .take_while(|event| std::future::ready(event.is_ok()))
-        .filter_map(move |event| std::future::ready(event.ok().and_then(|it| seat_of(it, &ours))))
+        .filter_map(move |event| {
+            let seat = event.ok().and_then(|event| {
+                listening.heard(&event);
+                seat_of(event, &ours)
+            });
+            std::future::ready(seat)
+        })
         .boxed()
 }
 

@@ -17,50 +17,27 @@ struct Hole {
 }
 
 const HOLES: [Hole; 7] = [
-    Hole {
-        part: "runc",
-        from: [1, 0, 0],
-        fixed: [1, 1, 12],
-        advisory: "CVE-2024-21626 (a leaked descriptor leads out of the container)",
-    },
-    Hole {
-        part: "runc",
-        from: [1, 1, 12],
-        fixed: [1, 2, 8],
-        advisory: "CVE-2025-31133, CVE-2025-52565, CVE-2025-52881 (races while mounting)",
-    },
-    Hole {
-        part: "runc",
-        from: [1, 3, 0],
-        fixed: [1, 3, 3],
-        advisory: "CVE-2025-31133, CVE-2025-52565, CVE-2025-52881 (races while mounting)",
-    },
-    Hole {
-        part: "Engine",
-        from: [0, 0, 0],
-        fixed: [20, 10, 9],
-        advisory: "CVE-2021-41091 (other users enter containers' folders)",
-    },
-    Hole {
-        part: "kernel",
-        from: [5, 8, 0],
-        fixed: [5, 10, 102],
-        advisory: DIRTY_PIPE,
-    },
-    Hole {
-        part: "kernel",
-        from: [5, 11, 0],
-        fixed: [5, 15, 25],
-        advisory: DIRTY_PIPE,
-    },
-    Hole {
-        part: "kernel",
-        from: [5, 16, 0],
-        fixed: [5, 16, 11],
-        advisory: DIRTY_PIPE,
-    },
+    hole("runc", [1, 0, 0], [1, 1, 12], LEAKED_DESCRIPTOR),
+    hole("runc", [1, 1, 12], [1, 2, 8], MOUNT_RACES),
+    hole("runc", [1, 3, 0], [1, 3, 3], MOUNT_RACES),
+    hole("Engine", [0, 0, 0], [20, 10, 9], OPEN_FOLDERS),
+    hole("kernel", [5, 8, 0], [5, 10, 102], DIRTY_PIPE),
+    hole("kernel", [5, 11, 0], [5, 15, 25], DIRTY_PIPE),
+    hole("kernel", [5, 16, 0], [5, 16, 11], DIRTY_PIPE),
 ];
+const LEAKED_DESCRIPTOR: &str = "CVE-2024-21626 (a leaked descriptor leads out of the container)";
+const MOUNT_RACES: &str = "CVE-2025-31133, CVE-2025-52565, CVE-2025-52881 (races while mounting)";
+const OPEN_FOLDERS: &str = "CVE-2021-41091 (other users enter containers' folders)";
 const DIRTY_PIPE: &str = "CVE-2022-0847 (read-only files can be written)";
+
+const fn hole(part: &'static str, from: Version, fixed: Version, advisory: &'static str) -> Hole {
+    Hole {
+        part,
+        from,
+        fixed,
+        advisory,
+    }
+}
 
 /// What is known to be bad of this engine and its machine. Builds of distributions are passed over:
 /// they carry fixes without carrying the number.

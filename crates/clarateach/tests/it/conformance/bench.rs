@@ -86,6 +86,7 @@ impl Room<'_> {
         probe::probe(&client, &request, PATIENCE, || ())
             .await
             .unwrap();
+        probe::try_out(&client).await.unwrap();
         client
     }
 }

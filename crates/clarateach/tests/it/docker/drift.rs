@@ -3,9 +3,13 @@
 use std::path::PathBuf;
 
 use clarateach::model::WorkshopSpec;
+use clarateach::provider::Provider;
+use futures_util::StreamExt;
 use serde_json::Value;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 
-use super::fixture::{host, scene, workshop};
+use super::fixture::{eventually, host, scene, workshop};
 
 fn inspected(id: &str) -> Value {
     let shown: Value = serde_json::from_str(&host("docker", &["inspect", id])).unwrap();
@@ -47,6 +51,66 @@ async fn limits_that_were_raised_by_hand_are_set_again() {
             assert_eq!(limits(&seat.id), before, "{change:?} stayed");
         }
         assert_eq!(world.seat(&spec, 1).await, seat, "the seat was made anew");
+    })
+    .await;
+}
+
+/// With its hints listened to the provider keeps what was inspected.
+#[tokio::test]
+async fn what_was_inspected_before_hides_no_change() {
+    scene(|world| async move {
+        let spec = workshop();
+        world.prepared(&spec).await;
+        let seat = world.seat(&spec, 1).await;
+        let before = limits(&seat.id);
+        let (hints, heard) = watch::channel(0);
+        let mut changes = world.provider.changes();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            while changes.next().await.is_some() {
+                hints.send_modify(|count| *count += 1);
+            }
+        });
+        eventually("the hints are heard", || async {
+            host("docker", &["pause", &seat.id]);
+            host("docker", &["unpause", &seat.id]);
+            let is_heard = heard.has_changed().unwrap();
+            is_heard.then_some(()).ok_or_else(String::new)
+        })
+        .await;
+        let list = || async { world.provider.list(Some(&spec.id)).await.unwrap() };
+        for _ in 0..2 {
+            assert_eq!(list().await, std::slice::from_ref(&seat));
+            world.prepared(&spec).await;
+        }
+
+        host("docker", &["update", "--pids-limit", "4000", &seat.id]);
+        assert_ne!(limits(&seat.id), before);
+        // The listing doesn't show it: it comes as an event.
+        eventually("the limits are set again", || async {
+            world.prepared(&spec).await;
+            let is_mended = limits(&seat.id) == before;
+            is_mended.then_some(()).ok_or_else(String::new)
+        })
+        .await;
+
+        host("docker", &["network", "connect", "bridge", &seat.id]);
+        world.prepared(&spec).await;
+        let shown = inspected(&seat.id);
+        let networks = shown["NetworkSettings"]["Networks"].as_object().unwrap();
+        assert_eq!(networks.len(), 1, "{networks:?}");
+
+        host("docker", &["restart", "--time", "0", &seat.id]);
+        let restarted = list().await;
+        assert_ne!(restarted[0].incarnation, seat.incarnation);
+        assert_eq!(restarted[0].endpoints, seat.endpoints);
+        host("docker", &["pause", &seat.id]);
+        assert_ne!(list().await[0].status, seat.status);
+        host("docker", &["unpause", &seat.id]);
+        host("docker", &["kill", &seat.id]);
+        assert_ne!(list().await[0].status, seat.status);
+        host("docker", &["rm", &seat.id]);
+        assert_eq!(list().await, []);
     })
     .await;
 }

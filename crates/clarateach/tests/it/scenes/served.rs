@@ -227,6 +227,20 @@ impl Served {
         pid.and_then(Pid::from_raw).expect("it runs")
     }
 
+    /// Bytes of its memory that no file backs.
+    pub(super) fn resident(&self) -> u64 {
+        self.status("RssAnon:") * 1024
+    }
+
+    /// A number of proc_pid_status(5).
+    pub(super) fn status(&self, field: &str) -> u64 {
+        let path = format!("/proc/{}/status", self.pid().as_raw_nonzero());
+        let status = std::fs::read_to_string(path).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(field));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        number.unwrap().parse().unwrap()
+    }
+
     /// SIGKILL: nothing is finished, nothing tidied up.
     pub(super) async fn kill(&mut self) {
         self.running

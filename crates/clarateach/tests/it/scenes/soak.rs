@@ -60,17 +60,11 @@ impl Held {
             links.partition(|link| link.starts_with("socket:"));
         files.retain(|file| !file.contains("clarateach.db"));
         files.sort();
-        let status = std::fs::read_to_string(format!("{process}/status")).unwrap();
-        let field = |name: &str| -> u64 {
-            let line = status.lines().find_map(|line| line.strip_prefix(name));
-            let number = line.and_then(|line| line.split_whitespace().next());
-            number.unwrap().parse().unwrap()
-        };
         Self {
             sockets: sockets.len(),
             files,
-            threads: usize::try_from(field("Threads:")).unwrap(),
-            resident: field("RssAnon:") * 1024,
+            threads: usize::try_from(served.status("Threads:")).unwrap(),
+            resident: served.resident(),
             tasks: served.tasks().unwrap_or(u64::MAX),
         }
     }
