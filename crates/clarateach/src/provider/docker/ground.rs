@@ -53,6 +53,12 @@ impl DockerProvider {
         let prove = || {
             Box::pin(async {
                 let (engine, config) = (self.engine().await?, &self.config);
+                if config.weak_isolation == WeakIsolation::Allow && !trial::can_try(engine).await? {
+                    tracing::warn!(
+                        "published ports are not tried: there is no image to try them with"
+                    );
+                    return Ok(());
+                }
                 let tried = trial::try_ports(engine, &config.instance, &config.runtime_dir);
                 tried.await?.map_err(|detail| ProviderError::Unreached {
                     detail: format!("a port that the engine published does not answer: {detail}"),

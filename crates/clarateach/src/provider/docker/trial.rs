@@ -29,6 +29,13 @@ const MOST_BYTES: u64 = 16 << 10;
 const MEMORY_MIB: i64 = 64;
 const RUNTIME: &str = "/.clarateach";
 
+/// Whether there is what they are tried with.
+pub(super) async fn can_try(engine: &Engine) -> Result<bool, ProviderError> {
+    let image = engine.docker().inspect_image(IMAGE);
+    let found = engine.find("look for", IMAGE, READ, image).await?;
+    Ok(found.is_some())
+}
+
 /// Tries it; why not, where it can't be done.
 pub(super) async fn try_ports(
     engine: &Engine,
@@ -36,8 +43,7 @@ pub(super) async fn try_ports(
     runtime: &Path,
 ) -> Result<Result<(), String>, ProviderError> {
     let name = names::trial(instance);
-    let image = engine.docker().inspect_image(IMAGE);
-    if engine.find("look for", IMAGE, READ, image).await?.is_none() {
+    if !can_try(engine).await? {
         return Ok(Err(format!(
             "the image {IMAGE} is not there to try them (`./x images --only firewall`)"
         )));

@@ -232,8 +232,10 @@ impl Drop for SecondEngine {
                 pid.map(|pid| rustix::process::kill_process(pid, rustix::process::Signal::TERM));
             drop((told, daemon.wait()));
         }
-        // It mounts its folder on itself, and leaves that.
-        let root = self.folder.path().join("root");
-        drop(Command::new("umount").arg("--lazy").arg(root).output());
+        // It mounts its folder on itself, and leaves that and the network that its helper shared.
+        for left in ["root", "exec/netns/default"] {
+            let left = self.folder.path().join(left);
+            drop(Command::new("umount").arg("--lazy").arg(left).output());
+        }
     }
 }

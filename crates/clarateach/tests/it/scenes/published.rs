@@ -134,6 +134,7 @@ async fn seats_that_come_back_with_their_engine_are_found_at_other_ports() {
             .heals(
                 watch,
                 &[
+                    "seat_silent",
                     "engine_unreachable",
                     "stopped",
                     "killed",
@@ -251,8 +252,16 @@ async fn an_engine_that_nobody_here_can_reach_is_refused_in_words() {
 async fn a_class_works_on_an_engine_whose_network_is_elsewhere() {
     let name = format!("ct-far-{}", std::process::id());
     let engine = SecondEngine::start_in(Namespace::make(&name)).await;
-    engine.load_image(HELPER);
     let _forwarder = Forwarder::start(engine.namespace(), engine.client());
+    // Whoever accepts it has seats without a helper, too.
+    let weak = Served::docker_at_with(engine.host(), &["--allow-weak-isolation"]).await;
+    let play = weak.play(async |served| {
+        let class = json!({"name": "Class", "seats": 1, "image": engine.image, "resources": {"memory_mb": 128, "disk_mb": 64}});
+        let made = served.instructor().await.post("/api/workshops", class).await;
+        assert_eq!(made.json()["status"], "ready", "{made:?}");
+    });
+    play.await;
+    engine.load_image(HELPER);
     let served = Served::docker_at_with(engine.host(), &[]).await;
     let said = diagnosed(&engine, &served.data().with_file_name("other"), "auto").await;
     assert_eq!(said["level"], "good", "{said}");
