@@ -7,5 +7,5 @@ import { Scene } from '../fixtures/scene.js'
 if (process.env['CLARATEACH_TEST_ALL'] === '1') {
   const scene = await Scene.open('browser', { flags: ['--browser-pause-after', '3s'] })
   const isOwn = (host: string) => /--ws-[a-z0-9]{8}\.localhost:\d+$/.test(host)
-  await playBrowser(scene, { isOwn, takesOver: true })
+  await playBrowser(scene, { isOwn, isSecure: true })
 } else await playNoBrowser(await Scene.open('browser', { flags: WITHOUT_IMAGE }))

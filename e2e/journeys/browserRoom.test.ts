@@ -8,5 +8,5 @@ const device = OtherDevice.plugIn()
 if (process.env['CLARATEACH_TEST_ALL'] === '1') {
   const scene = await Scene.open('browser-room', { device, flags: ['--browser-pause-after', '3s'] })
   const isOwn = (host: string) => host.startsWith(`${device.roomAddress}:20`)
-  await playBrowser(scene, { isOwn, takesOver: false })
+  await playBrowser(scene, { isOwn, isSecure: false })
 } else await playNoBrowser(await Scene.open('browser-room', { device, flags: WITHOUT_IMAGE }))

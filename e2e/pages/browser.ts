@@ -46,6 +46,14 @@ export class BrowserPanel {
     )
   }
 
+  /** How the picture comes: `h264` as video, `jpeg` as single images. */
+  async encoder(): Promise<string> {
+    const handle = await this.frame.elementHandle()
+    const frame = await handle?.contentFrame()
+    assert(frame, 'there is no frame')
+    return frame.evaluate(() => String((window as { stream_client?: { codec?: unknown } }).stream_client?.codec))
+  }
+
   async click(x: number, y: number): Promise<void> {
     const box = await this.frame.boundingBox()
     assert(box, 'there is no frame')

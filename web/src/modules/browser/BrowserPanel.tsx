@@ -7,6 +7,7 @@ import type { SeatRecord } from '../auth/seatRecords'
 import { OWN_ORIGIN_SANDBOX } from '../ports/sandbox'
 import { BrowserBar } from './BrowserBar'
 import type { BrowserSession, BrowserState } from './browserSession'
+import { keepAsRead, wasRead } from './readOnce'
 import { useBridge } from './useBridge'
 import { useBrowser } from './useBrowser'
 import { simplePictureWords, waitWords } from './words'
@@ -98,16 +99,24 @@ export function BrowserPanel({ record, generation, isShown, canChange, onPreview
   )
 }
 
-/** Where the picture can't be video: that, why, and what would help; until it was read. */
+const SIMPLE_PICTURE = 'simple-picture'
+
+/** Where the picture can't be video: that, why, and what would help; until it was read once in this web browser. */
 function SimplePicture() {
-  const [isRead, setRead] = useState(false)
+  const [isRead, setRead] = useState(() => wasRead(SIMPLE_PICTURE))
   const words = simplePictureWords({ isSecure: window.isSecureContext, hasDecoder: 'VideoDecoder' in window })
   if (words === null || isRead) return null
   return (
     <Notice
       testId="browser-simple-picture"
       action={
-        <Button size="small" onClick={() => setRead(true)}>
+        <Button
+          size="small"
+          onClick={() => {
+            keepAsRead(SIMPLE_PICTURE)
+            setRead(true)
+          }}
+        >
           Got it
         </Button>
       }
