@@ -62,7 +62,7 @@ async fn a_standby_workshop_is_given_out_whole_and_the_rest_goes() {
     assert_eq!(deleted.status, StatusCode::NO_CONTENT, "{deleted:?}");
     served.stop().await;
     for id in [&id, &next] {
-        assert_nothing_left(&served, &Engine::default(), id);
+        assert_nothing_left(&served, &Engine::default(), id).await;
     }
 }
 

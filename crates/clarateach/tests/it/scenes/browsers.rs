@@ -100,7 +100,7 @@ async fn scene(arguments: &[&str], play: impl AsyncFnOnce(&Class)) {
         std::panic::resume_unwind(panic);
     }
     assert_eq!(deleted.status, StatusCode::NO_CONTENT, "{deleted:?}");
-    assert_nothing_left(&class.served, &Engine::default(), id);
+    assert_nothing_left(&class.served, &Engine::default(), id).await;
 }
 
 async fn made(instructor: &super::super::app::Client) -> Value {
@@ -285,7 +285,7 @@ async fn workshops_with_browsers_leave_nothing() {
         }
         let deleted = instructor.delete(&format!("/api/workshops/{id}")).await;
         assert_eq!(deleted.status, StatusCode::NO_CONTENT, "{deleted:?}");
-        assert_nothing_left(&served, &Engine::default(), id);
+        assert_nothing_left(&served, &Engine::default(), id).await;
     }
 }
 
@@ -309,7 +309,7 @@ async fn where_only_one_browser_fits_learners_wait_for_it_in_the_order_of_asking
         std::panic::resume_unwind(panic);
     }
     assert_eq!(deleted.status, StatusCode::NO_CONTENT, "{deleted:?}");
-    assert_nothing_left(&served, &Engine::default(), &id);
+    assert_nothing_left(&served, &Engine::default(), &id).await;
 }
 
 async fn one_after_another(

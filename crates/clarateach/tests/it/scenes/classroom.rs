@@ -80,11 +80,11 @@ pub(super) async fn scene_of(
     }
     let removed = removed.expect("the workshop is removed");
     assert_eq!(removed.status, StatusCode::NO_CONTENT, "{removed:?}");
-    assert_nothing_left(&class.served, &class.engine, class.id());
+    assert_nothing_left(&class.served, &class.engine, class.id()).await;
 }
 
 /// Nothing of a workshop is in the engine, the kernel or the data directory.
-pub(super) fn assert_nothing_left(served: &Served, engine: &Engine, id: &str) {
+pub(super) async fn assert_nothing_left(served: &Served, engine: &Engine, id: &str) {
     let label = format!("label=clarateach.workshop={id}");
     let data = served.data().to_string_lossy().into_owned();
     let mut left: Vec<String> = [
@@ -102,12 +102,17 @@ pub(super) fn assert_nothing_left(served: &Served, engine: &Engine, id: &str) {
     let short = id.strip_prefix("ws-").unwrap();
     check(host("nft", &["list", "tables"]), short);
     check(host("ip", &["link"]), short);
-    check(host("losetup", &["--all", "--list"]), &data);
     check(std::fs::read_to_string("/proc/mounts").unwrap(), &data);
     let folders = std::fs::read_dir(served.data().join("seats"));
     let folders = folders.into_iter().flatten().flatten();
     left.extend(folders.map(|folder| folder.path().display().to_string()));
     assert_eq!(left, Vec::<String>::new());
+    // The kernel lets go of them a moment after the last to use them.
+    until("the end of loop devices", async || {
+        let devices = host("losetup", &["--all", "--list"]);
+        (!devices.contains(&data)).then_some(())
+    })
+    .await;
 }
 
 impl Classroom {

@@ -113,7 +113,7 @@ async fn flood(served: &mut Served) {
     let id = workshop["id"].as_str().unwrap();
     let deleted = instructor.delete(&format!("/api/workshops/{id}")).await;
     assert_eq!(deleted.status, StatusCode::NO_CONTENT, "{deleted:?}");
-    assert_nothing_left(served, &Engine::default(), id);
+    assert_nothing_left(served, &Engine::default(), id).await;
 }
 
 /// All seats share one user, and so one allowance of inotify instances.

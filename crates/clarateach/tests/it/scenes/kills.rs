@@ -192,7 +192,7 @@ async fn kill_at(served: &mut Served, boundary: Boundary, round: u32) {
     terminal.answers("echo $((40 + 2))", "42").await;
     let deleted = instructor.delete(&making.path()).await;
     assert_eq!(deleted.status, StatusCode::NO_CONTENT, "{deleted:?}");
-    assert_nothing_left(served, &Engine::default(), &id);
+    assert_nothing_left(served, &Engine::default(), &id).await;
 }
 
 /// Terminals, four in each of five seats.
@@ -238,7 +238,7 @@ async fn kill_under_terminals(served: &mut Served) {
     let id = workshop["id"].as_str().unwrap();
     let deleted = instructor.delete(&format!("/api/workshops/{id}")).await;
     assert_eq!(deleted.status, StatusCode::NO_CONTENT, "{deleted:?}");
-    assert_nothing_left(served, &Engine::default(), id);
+    assert_nothing_left(served, &Engine::default(), id).await;
 }
 
 /// A terminal that counts, and everything that it said.

@@ -232,6 +232,6 @@ async fn seats_deleted_while_they_are_made_leave_nothing() {
         for answer in [one, two] {
             assert_eq!(answer.status, StatusCode::NO_CONTENT, "{answer:?}");
         }
-        assert_nothing_left(&served, &Engine::default(), made["id"].as_str().unwrap());
+        assert_nothing_left(&served, &Engine::default(), made["id"].as_str().unwrap()).await;
     }
 }

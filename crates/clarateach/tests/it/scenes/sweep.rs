@@ -122,7 +122,7 @@ async fn sweep(served: &mut Served) {
         let deleted = instructor.delete(&format!("/api/workshops/{id}")).await;
         assert_eq!(deleted.status, StatusCode::NO_CONTENT, "{deleted:?}");
     }
-    assert_nothing_left(served, &Engine::default(), mine["id"].as_str().unwrap());
+    assert_nothing_left(served, &Engine::default(), mine["id"].as_str().unwrap()).await;
 }
 
 async fn workshop(instructor: &Client) -> Value {

@@ -70,7 +70,7 @@ async fn many_workshops_leave_nothing_behind() {
         let deleted = instructor.delete(&path).await;
         assert_eq!(deleted.status, StatusCode::NO_CONTENT, "{deleted:?}");
         terminal.is_cut().await;
-        assert_nothing_left(&served, &Engine::default(), id);
+        assert_nothing_left(&served, &Engine::default(), id).await;
         drop((terminal, learner));
         // What it once made stays the same from then on: descriptors and threads of the server itself.
         let holds = until("a server that holds no more than before", async || {
