@@ -468,6 +468,7 @@ impl Provider for DockerProvider {
     async fn list_workshops(&self) -> Result<Vec<WorkshopId>, ProviderError> {
         let engine = self.engine().await?;
         let instance = &self.config.instance;
+        self.images.sweep(engine, instance).await?;
         let mut found: BTreeSet<WorkshopId> = self.disks.workshops().into_iter().collect();
         found.extend(observe::workshops(engine, instance).await?);
         found.extend(network::workshops(engine, instance).await?);

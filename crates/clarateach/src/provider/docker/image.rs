@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -69,6 +70,8 @@ pub(super) struct Images {
     folder: PathBuf,
     known: Mutex<HashMap<String, Arc<Image>>>,
     inspecting: tokio::sync::Mutex<()>,
+    /// Nothing of an earlier process is left.
+    is_swept: AtomicBool,
 }
 
 impl Images {
@@ -78,6 +81,7 @@ impl Images {
             folder: data_dir.join("images"),
             known: Mutex::default(),
             inspecting: tokio::sync::Mutex::default(),
+            is_swept: AtomicBool::new(false),
         }
     }
 
@@ -188,6 +192,23 @@ impl Images {
                 .map(|it| it >> 20),
             findings,
         })
+    }
+
+    /// Removes what an earlier process that was killed left of looking into images, once.
+    pub(super) async fn sweep(
+        &self,
+        engine: &Engine,
+        instance: &InstanceId,
+    ) -> Result<(), ProviderError> {
+        if self.is_swept.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        // Whoever looks into an image now may be pulling it for long, and begins by removing what was left.
+        if let Ok(_inspecting) = self.inspecting.try_lock() {
+            remove_inspections(engine, instance).await?;
+            self.is_swept.store(true, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     fn known(&self, reference: &str) -> Option<Arc<Image>> {

@@ -38,6 +38,33 @@ async fn everything_of_an_installation_is_seen_and_nothing_of_another() {
 }
 
 #[tokio::test]
+async fn what_a_killed_server_left_of_looking_into_an_image_goes_at_the_next_start() {
+    scene(|world| async move {
+        let ours = world.config.instance.to_string();
+        let leave = |instance: &str| {
+            let instance = format!("clarateach.instance={instance}");
+            let labels = [
+                "--label",
+                &instance,
+                "--label",
+                "clarateach.type=inspection",
+            ];
+            host(
+                "docker",
+                &[&["create"], &labels[..], &[IMAGE, "true"]].concat(),
+            )
+        };
+        let (mine, others) = (leave(&ours), leave("zzzzzzzz"));
+        world.restarted().list_workshops().await.unwrap();
+        let left = host("docker", &["ps", "--all", "--quiet", "--no-trunc"]);
+        host("docker", &["rm", others.trim()]);
+        assert!(!left.contains(mine.trim()), "it is still there");
+        assert!(left.contains(others.trim()), "it was somebody else's");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_container_that_somebody_plugged_in_outlives_the_workshops_network() {
     scene(|world| async move {
         let spec = workshop();
