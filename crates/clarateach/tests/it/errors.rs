@@ -52,6 +52,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("seat_stopped", "scenes/internal.rs"),
     ("seat_timeout", "proxy/faults.rs"),
     ("seat_unreachable", "proxy/faults.rs"),
+    ("seats_unreachable", "scenes/published.rs"),
     ("stopping", "proxy/load.rs"),
     ("token_expired", "proxy/matrix.rs"),
     ("too_many_ports", "store/tests/origins.rs"),
