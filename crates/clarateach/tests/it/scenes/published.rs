@@ -128,7 +128,10 @@ async fn seats_that_come_back_with_their_engine_are_found_at_other_ports() {
         engine.stop().await;
         class.terminal.is_cut().await;
         // Whoever has it now is nobody's seat.
-        let _taken = std::net::TcpListener::bind(&before).unwrap();
+        let _taken = until("the seat's port to be free", async || {
+            std::net::TcpListener::bind(&before).ok()
+        })
+        .await;
         engine.start_again().await;
         class
             .heals(
