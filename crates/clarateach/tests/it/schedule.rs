@@ -68,6 +68,23 @@ async fn a_workshop_for_tomorrow_holds_nothing_until_shortly_before() {
 }
 
 #[tokio::test]
+async fn a_workshop_for_tomorrow_that_is_deleted_at_once_is_gone_at_once() {
+    scene(|app, instructor| async move {
+        // Whether it holds anything is still being looked after when its end is asked for; nothing is due for 30 s then.
+        for round in 0..20 {
+            let workshop = create(&instructor, json!({"starts_at": in_seconds(86_400)})).await;
+            let path = path(&workshop);
+            let deleted = tokio::time::timeout(Duration::from_secs(10), instructor.delete(&path));
+            let deleted = deleted.await.map(|answer| answer.status);
+            assert_eq!(deleted, Ok(StatusCode::NO_CONTENT), "round {round}");
+            assert_eq!(instructor.get(&path).await.status, StatusCode::NOT_FOUND);
+        }
+        drop(app);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn seats_are_there_before_the_start() {
     LocalSet::new()
         .run_until(async {

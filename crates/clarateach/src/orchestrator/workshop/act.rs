@@ -349,6 +349,10 @@ impl WorkshopLoop {
 
     async fn workshop_destroyed(&mut self, result: Result<(), RemovalError>) {
         self.groundwork = Groundwork::Missing;
+        if matches!(self.goal, Goal::Orphaned) && self.is_look_ahead() {
+            // A letter came meanwhile, and is read: what is wanted by now is in the look to come.
+            self.goal = Goal::Unseen;
+        }
         let forgotten = match (&self.goal, result) {
             (_, Err(error)) => Err(error),
             (Goal::Desired(desired), Ok(())) if desired.wanted == Wanted::Absent => {

@@ -41,6 +41,11 @@ impl WorkshopLoop {
         });
     }
 
+    /// Whether what was seen last is about to be seen anew.
+    pub(super) fn is_look_ahead(&self) -> bool {
+        self.look_wanted || self.look_at.is_some() || self.is_under_way(Work::Look)
+    }
+
     /// Looks in a moment, once for all that happens until then.
     pub(super) fn look_soon(&mut self) {
         self.look_at
