@@ -1,4 +1,4 @@
-"""Selkies, with three things of ours.
+"""Selkies, with four things of ours.
 
 Its health route proves which start of the browser it is. Whoever else listens at the port (everything in a seat is its
 learner's) doesn't know the nonce, and does not learn it here: `?challenge=…` is answered by an HMAC under it.
@@ -7,6 +7,9 @@ A page's message `clarateach_open,8000` opens the learner's own server in a new 
 
 Every visitor comes by the gateway, from one address: connections that follow upon each other are a page that was loaded
 again, or a learner and their instructor, and none of them is turned away for it. How many come at once is the gateway's.
+
+Single images (JPEG), for pages without a video decoder, are several times as large as video: fewer of them are sent, so
+that a class can share a hotel's Wi-Fi.
 """
 
 import asyncio
@@ -24,12 +27,14 @@ without_secrets = {
 
 from selkies.__main__ import main  # noqa: E402  It reads the environment.
 from selkies.input_handler import WebRTCInput  # noqa: E402
+from selkies.settings import codec_for_encoder  # noqa: E402
 from selkies.stream_server import CentralizedStreamServer  # noqa: E402
 from selkies.websockets_mode import DataStreamingServer  # noqa: E402
 
 FIREFOX_PATIENCE = 20  # seconds; a tab takes one or two
 OPEN = "clarateach_open,"
 MOST_OPENING = 8
+IMAGES_A_SECOND = 10.0
 one_at_a_time = asyncio.Lock()
 opening = set()
 
@@ -82,7 +87,14 @@ def begin(self, *arguments, of_selkies=DataStreamingServer.__init__, **named):
     self.RECONNECT_DEBOUNCE_MS = 0
 
 
+def capture_fps(self, display_state, of_selkies=DataStreamingServer._capture_fps):
+    rate = of_selkies(self, display_state)
+    encoder = display_state.get("encoder", self.app.encoder)
+    return min(rate, IMAGES_A_SECOND) if codec_for_encoder(encoder) == "jpeg" else rate
+
+
 DataStreamingServer.__init__ = begin
+DataStreamingServer._capture_fps = capture_fps
 WebRTCInput.on_message = on_message
 CentralizedStreamServer.handle_health = health
 main()
