@@ -114,14 +114,26 @@ pub trait Provider: Send + Sync {
         })
     }
 
-    /// Seats that something happened to: hints only, reconcile decides.
-    fn changes(&self) -> BoxStream<'static, SeatKey>;
+    /// What it says by itself: hints only, reconcile decides.
+    fn changes(&self) -> BoxStream<'static, Change>;
 
     /// What the machine has for seats; `None` where nothing limits them.
     async fn capacity(&self) -> Result<Option<Capacity>, ProviderError>;
 
     /// What works, what doesn't, and what to do.
     async fn check(&self) -> Result<ProviderReport, ProviderError>;
+}
+
+/// What a provider says by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Something happened to a seat.
+    Seat(SeatKey),
+    /// It can't be asked, or could not for a moment: what happened meanwhile it doesn't tell, and seats whose way goes
+    /// through it may not have been reached.
+    Away,
+    /// It can be asked again.
+    Back,
 }
 
 /// What is left of a workshop whose seats and files are gone.

@@ -9,6 +9,7 @@ use std::ops::Deref;
 
 use clarateach_protocol::id::{Generation, SeatNumber};
 
+use super::sight::{Silence, Unanswered};
 use crate::model::{BrowserPolicy, DesiredSeat, DesiredWorkshop, Wanted};
 use crate::provider::{BrowserState, BrowserStatus, Instance, InstanceStatus, SeatSpec};
 
@@ -196,8 +197,10 @@ pub enum Liveness {
         /// Digest of the binding that it has.
         bound: String,
     },
-    /// It runs, and was asked in vain.
-    Silent,
+    /// It runs, and was asked in vain; the next look tells whether that is its own doing.
+    Unanswered(Unanswered),
+    /// It runs, and was asked in vain while its provider was there.
+    Silent(Silence),
 }
 
 /// What stands in the way of acting on a seat.
@@ -322,7 +325,8 @@ fn plan_running(
 ) -> Option<Action> {
     let seat = instance.seat;
     match &seen.liveness {
-        Liveness::Silent => Some(Action::Stop { seat }),
+        Liveness::Silent(_) => Some(Action::Stop { seat }),
+        Liveness::Unanswered(_) => None,
         Liveness::Proven { incarnation, bound } if *incarnation == instance.incarnation => {
             if bound != binding {
                 return Some(Action::Bind { seat });

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use clarateach_protocol::id::WorkshopId;
 
+use super::super::reconcile::Hold;
+use super::super::sight::{Sight, Unanswered};
 use super::*;
 use crate::provider::Endpoints;
 
@@ -45,16 +47,21 @@ fn why() -> Reason {
 /// A seat and a clock that only moves when it is told to.
 struct Scene {
     track: SeatTrack,
+    sight: Sight,
     now: Instant,
     settings: Settings,
+    /// What happens, in order.
+    clock: u64,
 }
 
 impl Scene {
     fn new() -> Self {
         Self {
             track: SeatTrack::new(Generation::FIRST, Past::New),
+            sight: Sight::default(),
             now: Instant::now(),
             settings: Settings::default(),
+            clock: 0,
         }
     }
 
@@ -74,8 +81,40 @@ impl Scene {
             .proven(incarnation.to_owned(), "digest".to_owned(), next);
     }
 
+    /// The provider is asked what there is, and tells.
     fn seen(&mut self, instance: Option<Instance>) {
+        self.clock += 1;
         self.track.seen(instance, self.now, &self.settings);
+        let (began, now) = (self.clock, self.now);
+        self.track.judge(&self.sight, began, now, &self.settings);
+    }
+
+    /// It is probed, in vain.
+    fn probe_in_vain(&mut self) {
+        let since = self.sight.now();
+        self.give_up(since);
+    }
+
+    /// It was probed in vain, since then.
+    fn give_up(&mut self, since: Since) {
+        self.clock += 1;
+        let incarnation = self.track.instance().unwrap().incarnation.clone();
+        let question = Unanswered::new(incarnation, why(), since, self.clock);
+        self.track.not_proven(question);
+    }
+
+    /// The provider is away, and back at once.
+    fn provider_away(&mut self) {
+        self.sight.lost();
+        self.track.provider_was_away();
+    }
+
+    fn liveness(&self) -> Liveness {
+        self.track.observation(self.now).liveness
+    }
+
+    fn is_given_up(&self) -> bool {
+        matches!(self.liveness(), Liveness::Silent(_))
     }
 
     fn fail(&mut self) {
@@ -84,7 +123,9 @@ impl Scene {
     }
 
     fn miss(&mut self) {
-        self.track.missed(why(), self.now, &self.settings);
+        self.clock += 1;
+        let asked = (self.sight.now(), self.clock);
+        self.track.missed(why(), asked, self.now, &self.settings);
     }
 
     fn hold(&mut self) -> Hold {
@@ -230,8 +271,25 @@ fn three_misses_in_a_row_are_a_death() {
     assert_eq!(scene.condition(), Some(SeatCondition::Ready));
     scene.miss();
     assert_eq!(scene.condition(), Some(SeatCondition::Recovering));
-    let seen = scene.track.observation(scene.now);
-    assert_eq!(seen.liveness, Liveness::Silent);
+    assert!(!scene.is_given_up(), "its provider may be away");
+    scene.seen(running("one"));
+    assert!(scene.is_given_up());
+    assert_eq!(scene.track.condition().unwrap().reason, Some(why()));
+}
+
+#[test]
+fn a_look_that_began_before_a_seat_was_given_up_says_nothing_of_its_silence() {
+    let mut scene = Scene::ready();
+    scene.probe_in_vain();
+    let began = scene.clock;
+    let judge = |scene: &mut Scene, began| {
+        let now = scene.now;
+        scene.track.judge(&scene.sight, began, now, &scene.settings);
+    };
+    judge(&mut scene, began);
+    assert!(!scene.is_given_up());
+    judge(&mut scene, began + 1);
+    assert!(scene.is_given_up());
 }
 
 #[test]
@@ -279,7 +337,7 @@ fn what_was_ready_before_this_process_and_is_silent_is_recovering() {
     scene.track = SeatTrack::new(Generation::FIRST, Past::Ready);
     scene.seen(running("one"));
     assert_eq!(scene.condition(), None);
-    scene.track.not_proven(why(), scene.now, &scene.settings);
+    scene.probe_in_vain();
     assert_eq!(scene.condition(), Some(SeatCondition::Recovering));
 }
 
@@ -326,21 +384,80 @@ fn a_ready_seat_survives_that_its_groundwork_fails() {
 }
 
 #[test]
-fn a_seat_that_fell_silent_with_its_engine_is_probed_before_it_is_stopped() {
+fn a_silence_while_the_provider_was_away_is_no_death() {
     let mut scene = Scene::ready();
-    for _ in 0..scene.settings.health.misses {
-        scene.miss();
+    scene.miss();
+    scene.provider_away();
+    scene.miss();
+    scene.miss();
+    scene.seen(running("one"));
+    assert_eq!(scene.liveness(), Liveness::Unproven, "it is probed again");
+    let since = scene.sight.now();
+    scene.provider_away();
+    scene.give_up(since);
+    scene.seen(running("one"));
+    assert_eq!(scene.liveness(), Liveness::Unproven, "it is probed again");
+    assert_eq!(scene.track.deaths.len(), 0);
+    // The same start answers again.
+    scene.start("one");
+    assert_eq!(scene.condition(), Some(SeatCondition::Ready));
+}
+
+#[test]
+fn a_seat_whose_provider_just_came_back_gets_several_probes_and_not_more() {
+    let mut scene = Scene::ready();
+    scene.provider_away();
+    for probe in 1..scene.settings.health.misses {
+        scene.probe_in_vain();
+        scene.seen(running("one"));
+        assert_eq!(scene.liveness(), Liveness::Unproven, "{probe}");
+        assert_eq!(scene.hold(), Hold::Waiting);
+        scene.now += scene.settings.health.again;
+        assert_eq!(scene.hold(), Hold::Free);
     }
-    assert!(!scene.track.is_live());
-    let liveness = |scene: &Scene| scene.track.observation(scene.now).liveness;
-    assert_eq!(liveness(&scene), Liveness::Silent);
-    scene.track.doubt_silence();
-    assert_eq!(liveness(&scene), Liveness::Unproven);
-    // It was the engine's alone: the same start answers again.
-    scene
-        .track
-        .proven("one".to_owned(), "digest".to_owned(), scene.now);
-    assert!(scene.track.is_live());
-    scene.track.doubt_silence();
+    // Each was given up while its provider was there: away again in between, it is no new beginning.
+    scene.provider_away();
+    scene.probe_in_vain();
+    scene.seen(running("one"));
+    assert!(scene.is_given_up());
+    assert_eq!(scene.track.deaths.len(), 1);
+}
+
+#[test]
+fn a_new_seat_is_not_given_up_for_attempts_that_fell_into_an_absence() {
+    let mut scene = Scene::new();
+    scene.seen(None);
+    for attempt in 0..10 {
+        let made = instance("one", InstanceStatus::Running);
+        scene.track.created(made, scene.now, &scene.settings);
+        let since = scene.sight.now();
+        scene.provider_away();
+        scene.give_up(since);
+        scene.seen(running("one"));
+        assert_eq!(scene.liveness(), Liveness::Unproven, "{attempt}");
+    }
+    assert_eq!(scene.condition(), Some(SeatCondition::Provisioning));
+}
+
+#[test]
+fn what_ended_while_it_was_silent_died_of_what_its_provider_says() {
+    let mut scene = Scene::ready();
+    scene.probe_in_vain();
+    scene.seen(stopped());
+    let code = scene.track.condition().unwrap().reason.unwrap().code;
+    assert_eq!(code, "seat_died");
+    assert_eq!(scene.track.deaths.len(), 1);
+}
+
+#[test]
+fn a_silent_seat_whose_provider_goes_is_probed_before_it_is_stopped() {
+    let mut scene = Scene::ready();
+    scene.probe_in_vain();
+    scene.seen(running("one"));
+    assert!(scene.is_given_up());
+    scene.provider_away();
+    assert_eq!(scene.liveness(), Liveness::Unproven);
+    scene.start("one");
+    scene.provider_away();
     assert!(scene.track.is_live(), "one that answers is not doubted");
 }

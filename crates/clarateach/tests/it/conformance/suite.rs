@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clarateach::orchestrator::seat_client::{CallError, SeatClient};
-use clarateach::provider::{InstanceStatus, Level, Progress, ProviderError, SeatSpec};
+use clarateach::provider::{Change, InstanceStatus, Level, Progress, ProviderError, SeatSpec};
 use clarateach_protocol::id::{Generation, WorkshopId};
 use futures_util::StreamExt;
 use http::StatusCode;
@@ -225,7 +225,7 @@ pub(super) async fn changes_are_hinted(room: &Room<'_>) {
     let mut hints = room.bench.provider.changes();
     let hinted = async {
         while let Some(hint) = hints.next().await {
-            if hint == key {
+            if hint == Change::Seat(key) {
                 return;
             }
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clarateach::provider::{InstanceStatus, Level, Progress, Provider, ProviderError};
+use clarateach::provider::{Change, InstanceStatus, Level, Progress, Provider, ProviderError};
 use clarateach_protocol::id::SeatKey;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
@@ -209,7 +209,11 @@ async fn hinted_after(world: &World, happens: impl Fn()) -> SeatKey {
     let hint = async {
         loop {
             tokio::select! {
-                key = changes.next() => return key.unwrap(),
+                change = changes.next() => {
+                    if let Change::Seat(key) = change.unwrap() {
+                        return key;
+                    }
+                }
                 _ = again.tick() => happens(),
             }
         }

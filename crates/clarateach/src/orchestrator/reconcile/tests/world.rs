@@ -15,7 +15,7 @@ fn any_status() -> impl Strategy<Value = InstanceStatus> {
 pub(super) fn any_liveness() -> impl Strategy<Value = Liveness> {
     prop_oneof![
         Just(Liveness::Unproven),
-        Just(Liveness::Silent),
+        Just(Liveness::Silent(Silence::on_order())),
         (prop_oneof!["first", "other"], 0..3_u8).prop_map(|(incarnation, variant)| {
             Liveness::Proven {
                 incarnation,
