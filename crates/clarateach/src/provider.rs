@@ -77,6 +77,10 @@ pub trait Provider: Send + Sync {
     /// again. A stopped or absent one is fine. For a seat that runs and doesn't answer.
     async fn stop(&self, seat: &SeatKey) -> Result<(), ProviderError>;
 
+    /// Makes the way to a running seat anew where that leads through the engine (published ports), which may have lost it
+    /// while it was away: its programs go on, its endpoints may be others. Elsewhere nothing is done.
+    async fn reconnect(&self, seat: &SeatKey) -> Result<Instance, ProviderError>;
+
     /// Removes a seat with all that it holds; an absent one is fine.
     async fn destroy(&self, seat: &SeatKey) -> Result<(), ProviderError>;
 

@@ -59,6 +59,7 @@ pub(super) enum Acted {
     Created(Result<Instance, ProviderError>),
     Stopped(Result<(), ProviderError>),
     BrowserSet(Result<Instance, ProviderError>),
+    Reconnected(Result<Instance, ProviderError>),
     Probed(Answer),
     Bound(Answer),
     Destroyed(Result<(), ProviderError>),
@@ -71,7 +72,7 @@ impl Acted {
         let error = match self {
             Self::Created(Err(error)) | Self::BrowserSet(Err(error)) => error,
             Self::Stopped(Err(error)) | Self::Destroyed(Err(error)) => error,
-            Self::Discarded(Err(error)) => error,
+            Self::Discarded(Err(error)) | Self::Reconnected(Err(error)) => error,
             Self::Probed(answer) => match &answer.result {
                 Err(ProbeError::Open(error)) => error,
                 _ => return false,

@@ -90,6 +90,12 @@ pub enum Action {
         /// Which seat.
         seat: SeatNumber,
     },
+    /// Make the way to a seat anew; its programs go on.
+    /// Legal on a running instance of the wanted generation that is [`Liveness::Unreached`].
+    Reconnect {
+        /// Which seat.
+        seat: SeatNumber,
+    },
     /// Give a seat another binding.
     /// Legal on a running instance that was probed in this incarnation with another binding.
     Bind {
@@ -199,6 +205,8 @@ pub enum Liveness {
     },
     /// It runs, and was asked in vain; the next look tells whether that is its own doing.
     Unanswered(Unanswered),
+    /// It runs, and was asked in vain while its provider was there, which was away before: it may have lost the way.
+    Unreached,
     /// It runs, and was asked in vain while its provider was there.
     Silent(Silence),
 }
@@ -327,6 +335,7 @@ fn plan_running(
     match &seen.liveness {
         Liveness::Silent(_) => Some(Action::Stop { seat }),
         Liveness::Unanswered(_) => None,
+        Liveness::Unreached => Some(Action::Reconnect { seat }),
         Liveness::Proven { incarnation, bound } if *incarnation == instance.incarnation => {
             if bound != binding {
                 return Some(Action::Bind { seat });

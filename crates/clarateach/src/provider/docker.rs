@@ -34,6 +34,7 @@ mod pull;
 mod reach;
 mod recall;
 mod removal;
+mod replug;
 mod residue;
 mod resolvers;
 mod seal;
@@ -278,6 +279,11 @@ impl Provider for DockerProvider {
             }
             None => Ok(()),
         }
+    }
+
+    async fn reconnect(&self, seat: &SeatKey) -> Result<Instance, ProviderError> {
+        let _alone = self.seats.lock(seat).await;
+        self.replug(seat).await
     }
 
     async fn destroy(&self, seat: &SeatKey) -> Result<(), ProviderError> {

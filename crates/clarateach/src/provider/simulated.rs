@@ -215,6 +215,15 @@ impl Provider for SimulatedProvider {
         Ok(())
     }
 
+    async fn reconnect(&self, key: &SeatKey) -> Result<Instance, ProviderError> {
+        self.reach()?;
+        let seat = self.seat(key).ok_or(ProviderError::NoSeat(*key))?;
+        if self.state().lost_ways.remove(key) {
+            seat.answer_again();
+        }
+        Ok(seat.instance())
+    }
+
     async fn destroy(&self, key: &SeatKey) -> Result<(), ProviderError> {
         self.retire(key, &BTreeSet::new()).await
     }

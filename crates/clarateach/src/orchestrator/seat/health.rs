@@ -7,7 +7,7 @@ use super::super::settings::Settings;
 use super::super::sight::{Judgement, Sight, Since, Unanswered};
 use super::{History, Misses, Patience, Retry, SeatTrack};
 use crate::model::Reason;
-use crate::provider::InstanceStatus;
+use crate::provider::{Instance, InstanceStatus};
 
 impl SeatTrack {
     pub(super) fn death_reason(&self) -> Reason {
@@ -132,8 +132,27 @@ impl SeatTrack {
         self.liveness = Liveness::Unanswered(question);
     }
 
+    /// The way to it was made anew.
+    pub(in crate::orchestrator) fn reconnected(
+        &mut self,
+        instance: Instance,
+        now: Instant,
+        settings: &Settings,
+    ) {
+        self.liveness = Liveness::Unproven;
+        self.not_before = Some(now + settings.health.again);
+        self.browser.made_anew();
+        self.seen(Some(instance), now, settings);
+    }
+
+    /// The way to it is what it was.
+    pub(in crate::orchestrator) fn not_reconnected(&mut self, now: Instant, settings: &Settings) {
+        self.liveness = Liveness::Unproven;
+        self.not_before = Some(now + settings.health.again);
+    }
+
     /// What its silence was, by the look that began at `began` and found it as it is now: its own, and it is stopped to
-    /// be started again; its end; or nobody knows, and it is probed once more.
+    /// be started again; its end; or nobody knows, and it is probed once more, perhaps on another way.
     pub(in crate::orchestrator) fn judge(
         &mut self,
         sight: &Sight,
@@ -163,8 +182,8 @@ impl SeatTrack {
                 if times + 1 < settings.health.misses =>
             {
                 self.patience = Patience::Forgave(times + 1);
-                self.liveness = Liveness::Unproven;
-                self.not_before = Some(now + settings.health.again);
+                self.liveness = Liveness::Unreached;
+                self.not_before = None;
             }
             (Judgement::Silent(silence), _) => {
                 self.liveness = Liveness::Silent(silence);

@@ -410,6 +410,10 @@ fn a_seat_whose_provider_just_came_back_gets_several_probes_and_not_more() {
     for probe in 1..scene.settings.health.misses {
         scene.probe_in_vain();
         scene.seen(running("one"));
+        assert_eq!(scene.liveness(), Liveness::Unreached, "{probe}");
+        assert_eq!(scene.hold(), Hold::Free);
+        let found = instance("one", InstanceStatus::Running);
+        scene.track.reconnected(found, scene.now, &scene.settings);
         assert_eq!(scene.liveness(), Liveness::Unproven, "{probe}");
         assert_eq!(scene.hold(), Hold::Waiting);
         scene.now += scene.settings.health.again;

@@ -24,6 +24,12 @@ impl WorkshopLoop {
                     Acted::Stopped(hands.calls.stop(&key).await)
                 });
             }
+            Action::Reconnect { seat } => {
+                let key = self.key(seat);
+                self.begin_on_seat(seat, move |hands| async move {
+                    Acted::Reconnected(hands.calls.reconnect(&key).await)
+                });
+            }
             Action::SetBrowser { seat, want } => {
                 let key = self.key(seat);
                 // What is being asked is not what will be there.

@@ -151,6 +151,12 @@ impl WorkshopLoop {
                 self.look_wanted = true;
                 track.browser().failed(error.reason(), now, &settings);
             }
+            Acted::Reconnected(Ok(instance)) => track.reconnected(instance, now, &settings),
+            Acted::Reconnected(Err(error)) => {
+                tracing::warn!(seat = %key, %error, "cannot make the way to a seat anew");
+                self.look_wanted = true;
+                track.not_reconnected(now, &settings);
+            }
             // A look found that start of it ended, just when it answered or was given up.
             Acted::Probed(_) if probed.is_none() => self.look_wanted = true,
             Acted::Probed(Answer {

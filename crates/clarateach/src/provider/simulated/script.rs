@@ -73,6 +73,12 @@ impl SimulatedProvider {
         }
     }
 
+    /// Lets nobody reach a seat that goes on, until it is reconnected.
+    pub fn lose_way(&self, key: &SeatKey) {
+        self.state().lost_ways.insert(*key);
+        self.hang(key);
+    }
+
     /// Removes a seat behind the orchestrator's back, as `docker rm -f` does.
     pub fn remove_by_hand(&self, key: &SeatKey) {
         self.take(key);

@@ -1,6 +1,6 @@
 //! What there is of simulated seats: workshops, their networks, and files that are no seat's now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -21,6 +21,8 @@ pub(super) struct State {
     pub(super) script: Script,
     pub(super) creations: BTreeMap<SeatKey, u32>,
     pub(super) starts: u64,
+    /// Seats that nobody reaches before they are reconnected.
+    pub(super) lost_ways: BTreeSet<SeatKey>,
     pub(super) capacity: Option<Capacity>,
     /// What the next pull says, and how long it pauses after each.
     pub(super) pull: Vec<(Pulled, Duration)>,

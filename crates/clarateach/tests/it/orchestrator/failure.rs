@@ -269,6 +269,19 @@ async fn a_seat_that_is_reached_only_a_while_after_its_engine_is_back_goes_on() 
 }
 
 #[tokio::test]
+async fn a_way_that_was_lost_with_the_engine_is_made_anew_and_the_seat_goes_on() {
+    let world = World::with(patient());
+    let id = world.create_ready(1).await;
+    let seat = key(id, 1);
+    world.seats.go_down();
+    world.seats.lose_way(&seat);
+    until_reason(&world, seat, "engine_unreachable").await;
+    world.seats.come_back();
+    world.until_condition(seat, SeatCondition::Ready).await;
+    assert_eq!(world.seats.creations(&seat), 1, "it was started again");
+}
+
+#[tokio::test]
 async fn an_absence_of_the_engine_between_two_looks_counts_too() {
     let world = World::with(patient());
     let id = world.create_ready(1).await;
