@@ -179,7 +179,8 @@ async fn a_browser_that_crashed_says_why_and_comes_back() {
         world.prepared(&spec).await;
         let seat = world.seat(&spec, 1).await;
         world.browser(&seat, BrowserState::Running).await;
-        let mut hints = world.provider.changes();
+        let of_seat = |change: &Change| std::future::ready(*change == Change::Seat(seat.key()));
+        let mut hints = world.provider.changes().filter(of_seat);
         let name = format!("{}-browser", seat.key());
         // A stream may begin to listen only once it is polled.
         let crashing = async {
