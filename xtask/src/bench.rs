@@ -207,6 +207,11 @@ fn singleuser_image(peers: &Path) -> Result<()> {
         .text(&base)
         .text(SINGLEUSER_IMAGE);
     let product = folder.join("Dockerfile");
+    let inspect = ["image", "inspect", "--format", "{{.Id}}", SINGLEUSER_IMAGE];
+    if command("docker", inspect).answer().is_none() && product.exists() {
+        // It was made, and taken away since.
+        fs::remove_file(&product)?;
+    }
     step_when_changed(
         "bench: image of JupyterHub's servers",
         inputs,

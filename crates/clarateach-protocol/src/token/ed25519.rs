@@ -1,39 +1,23 @@
-//! The cryptographic provider of `jsonwebtoken`: Ed25519 alone.
+//! The cryptographic provider of `jsonwebtoken`: verifies Ed25519 alone.
 //!
 //! A provider that knows one algorithm can't be talked into another (RFC 8725, section 3.1), and
 //! spares every seat the code of the others.
 
-use ed25519_dalek::pkcs8::DecodePrivateKey;
-use ed25519_dalek::{Signature, SigningKey, VerifyingKey};
+use ed25519_dalek::{Signature, VerifyingKey};
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{Error, ErrorKind};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
-use signature::{Signer, Verifier};
+use signature::Verifier;
 
 /// Makes Ed25519 the algorithm of this process; later calls change nothing.
 pub(super) fn install() {
     static PROVIDER: CryptoProvider = CryptoProvider {
-        signer_factory: new_signer,
+        signer_factory: no_signer,
         verifier_factory: new_verifier,
         key_utils: KeyUtils::new_unimplemented(),
     };
     // An `Err` says that it is installed already.
     let _ = PROVIDER.install_default();
-}
-
-struct Ed25519Signer(SigningKey);
-
-impl Signer<Vec<u8>> for Ed25519Signer {
-    fn try_sign(&self, message: &[u8]) -> Result<Vec<u8>, signature::Error> {
-        let signature: Signature = self.0.try_sign(message)?;
-        Ok(signature.to_bytes().to_vec())
-    }
-}
-
-impl JwtSigner for Ed25519Signer {
-    fn algorithm(&self) -> Algorithm {
-        Algorithm::EdDSA
-    }
 }
 
 struct Ed25519Verifier(VerifyingKey);
@@ -52,10 +36,9 @@ impl JwtVerifier for Ed25519Verifier {
     }
 }
 
-fn new_signer(algorithm: &Algorithm, key: &EncodingKey) -> Result<Box<dyn JwtSigner>, Error> {
-    only_ed25519(algorithm)?;
-    let key = SigningKey::from_pkcs8_der(key.as_bytes()).map_err(|_| ErrorKind::InvalidEddsaKey)?;
-    Ok(Box::new(Ed25519Signer(key)))
+/// Tokens are signed by [`super::SigningKey`], whose key is ready: a signer of this library reads its key anew for each.
+fn no_signer(_: &Algorithm, _: &EncodingKey) -> Result<Box<dyn JwtSigner>, Error> {
+    Err(ErrorKind::InvalidAlgorithm.into())
 }
 
 fn new_verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>, Error> {

@@ -4,8 +4,8 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ed25519_dalek::pkcs8::EncodePrivateKey;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use ed25519_dalek::Signer;
+use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -31,8 +31,9 @@ pub enum KeyError {
 
 /// The platform's private key.
 pub struct SigningKey {
-    encoding: EncodingKey,
-    header: Header,
+    pair: ed25519_dalek::SigningKey,
+    /// The header of every token, encoded.
+    header: String,
     public: PublicKey,
 }
 
@@ -42,15 +43,12 @@ impl SigningKey {
     pub fn from_seed(seed: &[u8; 32]) -> Self {
         ed25519::install();
         let pair = ed25519_dalek::SigningKey::from_bytes(seed);
-        let der = pair
-            .to_pkcs8_der()
-            .expect("an Ed25519 key has a PKCS #8 form");
         let public = PublicKey::new(pair.verifying_key().to_bytes());
         let mut header = Header::new(Algorithm::EdDSA);
         header.kid = Some(public.kid.clone());
         Self {
-            encoding: EncodingKey::from_ed_der(der.as_bytes()),
-            header,
+            pair,
+            header: encoded(&header),
             public,
         }
     }
@@ -63,10 +61,18 @@ impl SigningKey {
         }
     }
 
+    /// A token in the compact serialisation (RFC 7515, section 7.1).
     pub(super) fn sign(&self, claims: &impl Serialize) -> String {
-        jsonwebtoken::encode(&self.header, claims, &self.encoding)
-            .expect("plain claims serialise, and the key was made by us")
+        let mut token = format!("{}.{}", self.header, encoded(claims));
+        let signature = self.pair.sign(token.as_bytes()).to_bytes();
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        token
     }
+}
+
+fn encoded(part: &impl Serialize) -> String {
+    URL_SAFE_NO_PAD.encode(serde_json::to_vec(part).expect("headers and claims serialise"))
 }
 
 /// Shows which key, never the key.

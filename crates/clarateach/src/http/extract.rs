@@ -107,10 +107,29 @@ async fn read_json<T: DeserializeOwned>(request: Request) -> Result<(T, Vec<u8>)
             }
             ApiError::invalid(
                 field,
-                format!("the body is not what this call takes: {detail}"),
+                format!(
+                    "the body is not what this call takes: {}",
+                    in_words(detail)
+                ),
             )
         })?;
     Ok((parsed, bytes))
+}
+
+/// What serde says, without the names that only this program knows.
+fn in_words(detail: &str) -> String {
+    let numbers = [
+        ("expected u8", u64::from(u8::MAX)),
+        ("expected u16", u64::from(u16::MAX)),
+        ("expected u32", u64::from(u32::MAX)),
+    ];
+    let found = numbers.iter().find_map(|(name, most)| {
+        let (before, after) = detail.split_once(&format!("{name} "))?;
+        Some(format!(
+            "{before}expected a whole number from 0 to {most} {after}"
+        ))
+    });
+    found.unwrap_or_else(|| detail.to_owned())
 }
 
 fn is_json(content_type: &HeaderValue) -> bool {

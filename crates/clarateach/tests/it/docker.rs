@@ -17,3 +17,4 @@ mod programs;
 mod published;
 mod registry;
 mod residue;
+mod shells;

@@ -46,6 +46,11 @@ async fn bad_input_is_refused_by_field_with_nothing_half_made() {
             let named = answer.json()["error"]["field"].clone();
             assert_eq!(named, json!(field), "{field} = {value}: {}", answer.text);
             assert!(answer.json()["error"]["request_id"].is_string());
+            assert!(
+                !answer.text.contains("u16"),
+                "our own word: {}",
+                answer.text
+            );
         }
         let huge = instructor
             .post("/api/workshops", with("name", json!("x".repeat(10 << 20))))

@@ -16,7 +16,7 @@ use crate::provider::{Instance, InstanceStatus};
 
 /// Between two looks because something is wanted otherwise: the first is at once, and a class that joins in one burst has
 /// its answers before its seats are bound.
-const NOT_SOONER_THAN: Duration = Duration::from_millis(50);
+const NOT_SOONER_THAN: Duration = Duration::from_millis(100);
 /// How long hints are gathered before one look at what they are about.
 const GATHER_FOR: Duration = Duration::from_millis(100);
 

@@ -21,4 +21,6 @@ alias la='ls -A'
 alias grep='grep --color=auto'
 alias diff='diff --color=auto'
 
-if [ -r /usr/share/bash-completion/bash_completion ]; then . /usr/share/bash-completion/bash_completion; fi
+# Completion, read with the first Tab. Lines of yours that need it sooner read it themselves:
+# . /usr/share/bash-completion/bash_completion
+if [ -r /etc/profile.d/bash_completion.sh ]; then . /etc/profile.d/bash_completion.sh; fi
