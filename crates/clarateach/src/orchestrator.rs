@@ -17,6 +17,7 @@ mod seat;
 mod seat_browser;
 pub mod seat_client;
 mod settings;
+mod sight;
 mod stage;
 mod supervisor;
 mod workshop;

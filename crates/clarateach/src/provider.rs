@@ -77,6 +77,10 @@ pub trait Provider: Send + Sync {
     /// again. A stopped or absent one is fine. For a seat that runs and doesn't answer.
     async fn stop(&self, seat: &SeatKey) -> Result<(), ProviderError>;
 
+    /// Makes the way to a running seat anew where that leads through the engine (published ports), which may have lost it
+    /// while it was away: its programs go on, its endpoints may be others. Elsewhere nothing is done.
+    async fn reconnect(&self, seat: &SeatKey) -> Result<Instance, ProviderError>;
+
     /// Removes a seat with all that it holds; an absent one is fine.
     async fn destroy(&self, seat: &SeatKey) -> Result<(), ProviderError>;
 
@@ -114,14 +118,26 @@ pub trait Provider: Send + Sync {
         })
     }
 
-    /// Seats that something happened to: hints only, reconcile decides.
-    fn changes(&self) -> BoxStream<'static, SeatKey>;
+    /// What it says by itself: hints only, reconcile decides.
+    fn changes(&self) -> BoxStream<'static, Change>;
 
     /// What the machine has for seats; `None` where nothing limits them.
     async fn capacity(&self) -> Result<Option<Capacity>, ProviderError>;
 
     /// What works, what doesn't, and what to do.
     async fn check(&self) -> Result<ProviderReport, ProviderError>;
+}
+
+/// What a provider says by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Something happened to a seat.
+    Seat(SeatKey),
+    /// It can't be asked, or could not for a moment: what happened meanwhile it doesn't tell, and seats whose way goes
+    /// through it may not have been reached.
+    Away,
+    /// It can be asked again.
+    Back,
 }
 
 /// What is left of a workshop whose seats and files are gone.

@@ -51,8 +51,12 @@ pub enum RecoveryError {
 pub struct Adopted {
     /// Which.
     pub id: WorkshopId,
+    /// Its new name.
+    pub name: String,
     /// Its new join code.
     pub code: JoinCode,
+    /// Its new end; `None`: it has none.
+    pub ends_at: Option<OffsetDateTime>,
     /// Its seats.
     pub seats: Vec<Found>,
 }
@@ -161,7 +165,9 @@ async fn write(
         if store.adopt(rows).await? {
             return Ok(Adopted {
                 id: workshop.spec.id,
+                name: workshop.name,
                 code: workshop.code,
+                ends_at: workshop.ends_at,
                 seats: seats
                     .into_iter()
                     .map(|(seat, occupant)| Found {

@@ -1,6 +1,8 @@
 //! `clarateach recover`: offline, after the database was lost and while the seats are still there.
 
 use serde_json::json;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::table::Output;
 use super::{ConfigArgs, print_out};
@@ -47,8 +49,13 @@ pub(super) fn run(args: RecoverArgs) -> anyhow::Result<()> {
     });
     if !args.output.json && !adopted.is_empty() {
         print_out(
-            "\nNot known any more: names and ends of workshops, instructors (the next start prints a set-up link), \
-             API tokens, and the keys in shells that start from now on.",
+            "\nTo be set again, since nobody can tell it any more:\n\
+             - ends: `clarateach workshop extend <workshop> --until <time>`, for each workshop above\n\
+             - instructors and passwords: the next start prints a set-up link\n\
+             - API tokens: `clarateach token create`\n\
+             - keys and variables of workshops: shells that run keep theirs, new ones and new seats have none; \
+             tell them to learners, or make a new workshop for the next class\n\
+             Gone for good: names of workshops, and files kept for an undo.",
         );
     }
     Ok(())
@@ -56,7 +63,17 @@ pub(super) fn run(args: RecoverArgs) -> anyhow::Result<()> {
 
 fn workshop(adopted: &Adopted) -> serde_json::Value {
     let seats: Vec<_> = adopted.seats.iter().map(seat).collect();
-    json!({"id": adopted.id.to_string(), "code": adopted.code.to_string(), "seats": seats})
+    json!({
+        "id": adopted.id.to_string(),
+        "name": adopted.name,
+        "code": adopted.code.to_string(),
+        "ends_at": adopted.ends_at.map(in_text),
+        "seats": seats,
+    })
+}
+
+fn in_text(at: OffsetDateTime) -> String {
+    at.format(&Rfc3339).unwrap_or_else(|_| at.to_string())
 }
 
 fn seat(found: &Found) -> serde_json::Value {
@@ -71,7 +88,13 @@ fn seat(found: &Found) -> serde_json::Value {
 }
 
 fn lines(adopted: &Adopted) -> Vec<String> {
-    let mut lines = vec![format!("{}  new join code {}", adopted.id, adopted.code)];
+    let ends = adopted.ends_at.map_or("no end".to_owned(), |at| {
+        format!("now ends {}", in_text(at))
+    });
+    let mut lines = vec![format!(
+        "{}  now called \"{}\", {ends}, new join code {}",
+        adopted.id, adopted.name, adopted.code
+    )];
     lines.extend(adopted.seats.iter().map(|found| {
         let number = found.number;
         match &found.occupant {

@@ -113,6 +113,17 @@ impl Calls {
         within("stopping the seat", after, self.provider.stop(seat)).await
     }
 
+    pub(super) async fn reconnect(&self, seat: &SeatKey) -> Result<Instance, ProviderError> {
+        let _permit = self.permits.acquire().await;
+        let after = self.settings.deadlines.create;
+        within(
+            "reconnecting the seat",
+            after,
+            self.provider.reconnect(seat),
+        )
+        .await
+    }
+
     pub(super) async fn set_browser(
         &self,
         seat: &SeatKey,

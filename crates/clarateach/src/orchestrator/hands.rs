@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use super::calls::Calls;
 use super::probe::ProbeError;
 use super::probe::browser::BrowserError;
+use super::sight::Since;
 use crate::browser::BrowserDoor;
 use crate::browsers::Browsers;
 use crate::model::{DesiredWorkshop, Seat, Workshop, WorkshopKind};
@@ -31,10 +32,26 @@ pub(super) struct Hands {
 pub(super) enum Outcome {
     Looked(Result<Look, LookError>),
     Prepared(Result<(), ProviderError>),
-    Acted(SeatNumber, Generation, Acted),
-    Asked(SeatNumber, String, Result<Option<String>, ProbeError>),
+    Acted(SeatNumber, Begun, Acted),
+    Asked(SeatNumber, Asked, Result<Option<String>, ProbeError>),
     BrowserProbed(SeatNumber, String, Result<Arc<BrowserDoor>, BrowserError>),
     WorkshopDestroyed(Result<(), RemovalError>),
+}
+
+/// How it was when an action on a seat began.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Begun {
+    /// The generation that it was for.
+    pub(super) generation: Generation,
+    pub(super) since: Since,
+}
+
+/// Whom a question after a seat's health was put to.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    /// The start of the seat.
+    pub(super) incarnation: String,
+    pub(super) since: Since,
 }
 
 /// What came of an action on a seat.
@@ -42,10 +59,28 @@ pub(super) enum Acted {
     Created(Result<Instance, ProviderError>),
     Stopped(Result<(), ProviderError>),
     BrowserSet(Result<Instance, ProviderError>),
+    Reconnected(Result<Instance, ProviderError>),
     Probed(Answer),
     Bound(Answer),
     Destroyed(Result<(), ProviderError>),
     Discarded(Result<(), ProviderError>),
+}
+
+impl Acted {
+    /// Whether the provider was away when it was to be done.
+    pub(super) fn found_nobody(&self) -> bool {
+        let error = match self {
+            Self::Created(Err(error)) | Self::BrowserSet(Err(error)) => error,
+            Self::Stopped(Err(error)) | Self::Destroyed(Err(error)) => error,
+            Self::Discarded(Err(error)) | Self::Reconnected(Err(error)) => error,
+            Self::Probed(answer) => match &answer.result {
+                Err(ProbeError::Open(error)) => error,
+                _ => return false,
+            },
+            _ => return false,
+        };
+        error.is_absence()
+    }
 }
 
 /// What a seat answered to a probe or a binding.

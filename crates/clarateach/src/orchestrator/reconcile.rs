@@ -9,6 +9,7 @@ use std::ops::Deref;
 
 use clarateach_protocol::id::{Generation, SeatNumber};
 
+use super::sight::{Silence, Unanswered};
 use crate::model::{BrowserPolicy, DesiredSeat, DesiredWorkshop, Wanted};
 use crate::provider::{BrowserState, BrowserStatus, Instance, InstanceStatus, SeatSpec};
 
@@ -86,6 +87,12 @@ pub enum Action {
     /// Ask a seat's terminal, files and binding; binds it.
     /// Legal on a running instance of the wanted generation that nobody probed in this incarnation.
     Probe {
+        /// Which seat.
+        seat: SeatNumber,
+    },
+    /// Make the way to a seat anew; its programs go on.
+    /// Legal on a running instance of the wanted generation that is [`Liveness::Unreached`].
+    Reconnect {
         /// Which seat.
         seat: SeatNumber,
     },
@@ -196,8 +203,12 @@ pub enum Liveness {
         /// Digest of the binding that it has.
         bound: String,
     },
-    /// It runs, and was asked in vain.
-    Silent,
+    /// It runs, and was asked in vain; the next look tells whether that is its own doing.
+    Unanswered(Unanswered),
+    /// It runs, and was asked in vain while its provider was there, which was away before: it may have lost the way.
+    Unreached,
+    /// It runs, and was asked in vain while its provider was there.
+    Silent(Silence),
 }
 
 /// What stands in the way of acting on a seat.
@@ -322,7 +333,9 @@ fn plan_running(
 ) -> Option<Action> {
     let seat = instance.seat;
     match &seen.liveness {
-        Liveness::Silent => Some(Action::Stop { seat }),
+        Liveness::Silent(_) => Some(Action::Stop { seat }),
+        Liveness::Unanswered(_) => None,
+        Liveness::Unreached => Some(Action::Reconnect { seat }),
         Liveness::Proven { incarnation, bound } if *incarnation == instance.incarnation => {
             if bound != binding {
                 return Some(Action::Bind { seat });

@@ -1,21 +1,21 @@
 //! What the orchestrator remembers of one seat between two plans: a state machine without I/O.
 //!
-//! Outcomes go in (`created`, `probed`, `answered`, …), [`SeatTrack::observation`] and
-//! [`SeatTrack::condition`] come out. Knows neither provider calls nor the store.
+//! Outcomes go in (`created`, `proven`, here and in `seat/health.rs`), [`SeatTrack::observation`] and
+//! [`SeatTrack::condition`] come out (`seat/shown.rs`). Knows neither provider calls nor the store.
 
 mod health;
+mod shown;
 
 use std::collections::VecDeque;
 
 use clarateach_protocol::id::Generation;
 use tokio::time::Instant;
 
-use super::reconcile::{Hold, Liveness, SeatObservation};
+use super::reconcile::Liveness;
 use super::seat_browser::BrowserTrack;
 use super::settings::Settings;
-use crate::browsers::BrowserProgress;
-use crate::directory::{Live, Reach};
-use crate::model::{ObservedSeat, Reason, SeatCondition};
+use super::sight::{Silence, Since};
+use crate::model::{Reason, SeatCondition};
 use crate::provider::{BrowserStatus, Instance, InstanceStatus};
 
 /// One seat, as remembered.
@@ -34,9 +34,27 @@ pub(super) struct SeatTrack {
     removal_failures: u32,
     history: History,
     deaths: VecDeque<Instant>,
-    misses: u32,
+    misses: Option<Misses>,
+    patience: Patience,
     next_question: Option<Instant>,
     browser: BrowserTrack,
+}
+
+/// Wrong answers in a row to the questions after its health.
+#[derive(Debug, Clone, Copy)]
+struct Misses {
+    count: u32,
+    /// When the first of them was asked for.
+    since: Since,
+}
+
+/// What a silence of its own is met with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    /// Its provider was there ever since it was started or answered: a silence is its end.
+    None,
+    /// Its provider was away since then, or nobody knows, and needs a moment: so many silences were forgiven.
+    Forgave(u32),
 }
 
 /// What is known of this generation's past.
@@ -100,7 +118,8 @@ impl SeatTrack {
             removal_failures: 0,
             history: History::Unproven(past),
             deaths: VecDeque::new(),
-            misses: 0,
+            misses: None,
+            patience: Patience::Forgave(0),
             next_question: None,
             browser: BrowserTrack::new(past),
         }
@@ -136,94 +155,10 @@ impl SeatTrack {
         self.busy = false;
     }
 
-    /// When it wants attention by itself: a pause is over, or a health question is due. Never while
-    /// something is being done to it: that comes to an end by itself.
-    pub(super) fn due(&self) -> Option<Instant> {
-        if self.busy {
-            return None;
-        }
-        let live = [self.next_question, self.browser.due()];
-        let live = live.into_iter().filter(|_| self.is_live());
-        live.chain([self.not_before]).flatten().min()
-    }
-
-    pub(super) fn observation(&self, now: Instant) -> SeatObservation {
-        let hold = if self.busy {
-            Hold::Busy
-        } else if self.failed.is_some() {
-            Hold::Failed
-        } else if self.not_before.is_some_and(|at| at > now) {
-            Hold::Waiting
-        } else {
-            Hold::Free
-        };
-        SeatObservation {
-            instance: self.instance.clone(),
-            liveness: self.liveness.clone(),
-            hold,
-            browser_hold: self.browser.hold(now),
-            browser_asked: None,
-        }
-    }
-
     /// Forgets a pause that is over.
     pub(super) fn wake(&mut self, now: Instant) {
         self.not_before.take_if(|at| *at <= now);
         self.browser.wake(now);
-    }
-
-    /// Whether learners can be let in: probed in this incarnation of the wanted generation.
-    pub(super) fn is_live(&self) -> bool {
-        let Some(instance) = &self.instance else {
-            return false;
-        };
-        let proven = matches!(&self.liveness, Liveness::Proven { incarnation, .. }
-            if *incarnation == instance.incarnation);
-        proven
-            && instance.generation == self.generation
-            && instance.status == InstanceStatus::Running
-    }
-
-    /// Digest of what it is bound to, while it is live.
-    pub(super) fn bound(&self) -> Option<&str> {
-        match &self.liveness {
-            Liveness::Proven { bound, .. } if self.is_live() => Some(bound),
-            _ => None,
-        }
-    }
-
-    /// Whether the gateway can reach it.
-    pub(super) fn reach(&self) -> Reach {
-        let ours = |instance: &&Instance| instance.generation == self.generation;
-        match self.instance.as_ref().filter(ours) {
-            Some(instance) if self.is_live() => Reach::Live(Live {
-                incarnation: instance.incarnation.clone(),
-                endpoints: instance.endpoints,
-            }),
-            Some(instance) if instance.status == InstanceStatus::Running => Reach::Silent,
-            // Before the first look nothing is known of it.
-            None if matches!(self.history, History::Unproven(_)) => Reach::Silent,
-            Some(_) | None => Reach::Gone,
-        }
-    }
-
-    /// What the store should say; `None` while its word stands.
-    pub(super) fn condition(&self) -> Option<ObservedSeat> {
-        let (condition, reason) = if let Some(reason) = &self.failed {
-            (SeatCondition::Failed, Some(reason.clone()))
-        } else if self.is_live() && self.browser.is_awaited() {
-            (SeatCondition::Provisioning, None)
-        } else if self.is_live() {
-            (SeatCondition::Ready, None)
-        } else {
-            let condition = match self.history {
-                History::Unproven(_) => return None,
-                History::New => SeatCondition::Provisioning,
-                History::WasReady => SeatCondition::Recovering,
-            };
-            (condition, self.trouble.clone())
-        };
-        Some(ObservedSeat { condition, reason })
     }
 
     /// What the provider has of it now.
@@ -266,9 +201,10 @@ impl SeatTrack {
             instance.generation == self.generation && instance.status != InstanceStatus::Running;
         self.instance = Some(instance);
         self.liveness = Liveness::Unproven;
+        self.patience = Patience::None;
         self.proved_otherwise();
         if ended {
-            self.not_proven(self.death_reason(), now, settings);
+            self.broke(self.death_reason(), now, settings);
         }
     }
 
@@ -280,8 +216,9 @@ impl SeatTrack {
         settings: &Settings,
     ) {
         self.instance = instance;
-        self.not_proven(self.death_reason(), now, settings);
         self.liveness = Liveness::Unproven;
+        self.proved_otherwise();
+        self.broke(self.death_reason(), now, settings);
     }
 
     /// Its terminal, files and binding answered.
@@ -290,18 +227,9 @@ impl SeatTrack {
         self.history = History::WasReady;
         self.trouble = None;
         self.failures = 0;
-        self.misses = 0;
+        self.misses = None;
+        self.patience = Patience::None;
         self.next_question = Some(next_question);
-    }
-
-    /// It was probed in vain: it is restarted, a few times.
-    pub(super) fn not_proven(&mut self, reason: Reason, now: Instant, settings: &Settings) {
-        self.liveness = Liveness::Silent;
-        self.proved_otherwise();
-        match self.history {
-            History::WasReady => self.died(reason, now, settings),
-            _ => self.attempt_failed(reason, Retry::Later, now, settings),
-        }
     }
 
     /// It was stopped on our word.
@@ -323,22 +251,6 @@ impl SeatTrack {
     /// What is known of its browser.
     pub(super) fn browser(&mut self) -> &mut BrowserTrack {
         &mut self.browser
-    }
-
-    /// The start of the seat whose browser runs and nobody probed yet, if its time has come.
-    pub(super) fn browser_probe_due(&self, now: Instant) -> Option<String> {
-        let instance = self
-            .instance
-            .as_ref()
-            .filter(|_| self.is_live() && !self.busy)?;
-        let due = instance.browser == BrowserStatus::Running && self.browser.is_unproven(now);
-        due.then(|| instance.incarnation.clone())
-    }
-
-    /// What there is of its browser, for whoever wants it.
-    pub(super) fn browser_progress(&self, wanted: bool) -> BrowserProgress {
-        let status = self.instance.as_ref().filter(|_| self.is_live());
-        self.browser.progress(status.map(|it| &it.browser), wanted)
     }
 
     pub(super) fn destroyed(&mut self) {
@@ -411,7 +323,7 @@ impl SeatTrack {
         self.not_before = None;
         if !self.is_live() {
             // Where it runs, it didn't answer: begin with a fresh start.
-            self.liveness = Liveness::Silent;
+            self.liveness = Liveness::Silent(Silence::on_order());
         }
     }
 }

@@ -16,6 +16,7 @@ use super::mailbox::Mailbox;
 use super::progress::Board;
 use super::workshop::{Letter, WorkshopLoop};
 use crate::directory::Directory;
+use crate::provider::Change;
 
 /// What the orchestrator can be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,7 +29,7 @@ pub(super) enum Message {
 
 enum Event {
     Messages(BTreeSet<Message>),
-    Hint(SeatKey),
+    Changed(Change),
     HintsEnded,
     /// Browsers of these workshops may be wanted otherwise.
     Stirred(BTreeSet<WorkshopId>),
@@ -55,7 +56,7 @@ pub(super) struct Supervisor {
     /// A sweep found what there is.
     has_swept: bool,
     next_sweep: Instant,
-    hints: BoxStream<'static, SeatKey>,
+    hints: BoxStream<'static, Change>,
 }
 
 impl Supervisor {
@@ -113,7 +114,7 @@ impl Supervisor {
         tokio::select! {
             messages = self.mail.take() => Event::Messages(messages),
             stirred = self.hands.browsers.stirred() => Event::Stirred(stirred),
-            hint = self.hints.next() => hint.map_or(Event::HintsEnded, Event::Hint),
+            hint = self.hints.next() => hint.map_or(Event::HintsEnded, Event::Changed),
             Some(ended) = self.tasks.join_next_with_id() => match ended {
                 Ok((id, ())) => Event::LoopEnded(id, Ok(())),
                 Err(error) => Event::LoopEnded(error.id(), Err(error)),
@@ -136,12 +137,14 @@ impl Supervisor {
                     }
                 }
             }
-            // One of a workshop without a loop is found by the next sweep, should it be ours.
-            Event::Hint(key) => {
+            Event::Changed(Change::Seat(key)) => {
+                // One of a workshop without a loop is found by the next sweep, should it be ours.
                 if let Some(known) = self.loops.get(&key.workshop) {
                     known.mail.put(Letter::Hint);
                 }
             }
+            Event::Changed(Change::Away) => self.tell_all(Letter::Away),
+            Event::Changed(Change::Back) => self.tell_all(Letter::Hint),
             Event::Stirred(workshops) => {
                 // One without a loop has no seat whose browser anybody could want.
                 for known in workshops.iter().filter_map(|id| self.loops.get(id)) {
@@ -157,6 +160,10 @@ impl Supervisor {
             Event::Swept(found) => self.swept(found),
             Event::SweepDue => self.begin_sweep(),
         }
+    }
+
+    fn tell_all(&self, letter: Letter) {
+        self.loops.values().for_each(|known| known.mail.put(letter));
     }
 
     fn begin_sweep(&mut self) {

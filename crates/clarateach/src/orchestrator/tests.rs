@@ -128,7 +128,7 @@ async fn until(orchestrator: &Orchestrator, holds: impl Fn() -> bool) {
     in_time.expect("waited in vain");
 }
 
-fn workshop(id: WorkshopId) -> Workshop {
+pub(super) fn workshop(id: WorkshopId) -> Workshop {
     Workshop {
         spec: WorkshopSpec {
             id,

@@ -6,6 +6,7 @@
 
 mod act;
 mod browsers;
+mod done;
 mod look;
 mod tell;
 
@@ -22,6 +23,7 @@ use super::mailbox::Mailbox;
 use super::progress::Board;
 use super::reconcile::{self, Desired, Groundwork, Observation};
 use super::seat::SeatTrack;
+use super::sight::Sight;
 use super::stage::Stage;
 use crate::directory::{Directory, Reach};
 use crate::model::{ObservedSeat, Wanted};
@@ -29,6 +31,8 @@ use crate::model::{ObservedSeat, Wanted};
 /// What a workshop's loop can be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Letter {
+    /// The provider can't be asked, or could not for a moment.
+    Away,
     /// What is wanted may have changed.
     Wake,
     /// A browser may be wanted otherwise.
@@ -110,10 +114,13 @@ pub(super) struct WorkshopLoop {
     goal: Goal,
     seats: BTreeMap<SeatNumber, SeatEntry>,
     groundwork: Groundwork,
+    /// Something happened to it while it was being asserted.
+    groundwork_doubted: bool,
     groundwork_attempts: Attempts,
     stage: Stage,
     told_stage: Stage,
     telling: Attempts,
+    sight: Sight,
     look_wanted: bool,
     /// When hints that were gathered are looked after.
     look_at: Option<Instant>,
@@ -146,10 +153,12 @@ impl WorkshopLoop {
             goal: Goal::Unseen,
             seats: BTreeMap::new(),
             groundwork: Groundwork::Missing,
+            groundwork_doubted: false,
             groundwork_attempts: Attempts::default(),
             stage: Stage::Unknown,
             told_stage: Stage::Unknown,
             telling: Attempts::default(),
+            sight: Sight::default(),
             look_wanted: true,
             look_at: None,
             look_attempts: Attempts::default(),
@@ -209,7 +218,7 @@ impl WorkshopLoop {
             self.look_at,
             self.groundwork_attempts.not_before,
             self.telling.not_before,
-            self.look_attempts.not_before.filter(|_| self.look_wanted),
+            self.look_due(),
         ];
         let first = seats.chain(rest.into_iter().flatten()).min();
         first.unwrap_or_else(|| Instant::now() + self.hands.calls.settings.reconcile_every)
@@ -222,6 +231,7 @@ impl WorkshopLoop {
                 self.look_attempts.not_before = None;
                 return self.look_soon();
             }
+            Letter::Away => return self.lose_sight(),
             // Whoever looks at the workshop sees how its browsers are.
             Letter::Browsers => return self.board.announce(self.id),
             Letter::Wake => return self.look_again(),
@@ -276,6 +286,10 @@ impl WorkshopLoop {
     }
 
     fn begin_plan(&mut self, now: Instant) {
+        if self.is_under_way(Work::DestroyWorkshop) {
+            // Wanted again or not: nothing is done to what is being removed.
+            return;
+        }
         let observed = self.observation(now);
         let actions = match &self.goal {
             Goal::Unseen => Vec::new(),
@@ -337,3 +351,6 @@ fn ended(task: Result<(Id, Box<Outcome>), JoinError>) -> Ended {
         Err(error) => (error.id(), Err(error)),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@
 mod accounts;
 mod browser;
 mod capacity;
+mod changes;
 mod check;
 mod command;
 mod config;
@@ -32,8 +33,11 @@ mod published;
 mod pull;
 mod reach;
 mod recall;
+mod removal;
+mod replug;
 mod residue;
 mod resolvers;
+mod seal;
 mod seccomp;
 mod sidecar;
 mod tar;
@@ -41,15 +45,12 @@ mod trial;
 mod versions;
 
 use std::collections::{BTreeSet, HashMap};
-use std::net::Ipv4Addr;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use clarateach_protocol::id::{Generation, SeatKey, WorkshopId};
-use futures_util::StreamExt;
-use futures_util::stream::{self, BoxStream};
+use futures_util::stream::BoxStream;
 
 pub use self::config::{BrowserConfig, DockerConfig, ReachChoice, WeakIsolation};
 use self::connect::{Connector, Engine};
@@ -59,13 +60,13 @@ use self::inspections::Inspections;
 use self::keeper::Keeper;
 use self::locks::{SeatLocks, WorkshopLocks};
 pub use self::names::{InstanceId, InstanceIdError};
-use self::network::{Making, Subnet};
+use self::network::Subnet;
 use self::observe::Phase as ContainerPhase;
 use self::reach::Ground;
 pub use self::residue::residue;
 use super::{
-    BrowserState, ImageReport, Instance, Phase, Progress, Provider, ProviderError, ProviderReport,
-    Removal, SeatSpec,
+    BrowserState, Change, ImageReport, Instance, Phase, Progress, Provider, ProviderError,
+    ProviderReport, Removal, SeatSpec,
 };
 use crate::browser::BrowserDoor;
 use crate::model::{Capacity, WorkshopSpec};
@@ -73,8 +74,6 @@ use crate::model::{Capacity, WorkshopSpec};
 /// Tries at a container's name that a cut-off call is about to use, and the pause between two.
 const NAME_ATTEMPTS: usize = 10;
 const NAME_PAUSE: Duration = Duration::from_millis(300);
-/// Containers removed at once when a workshop ends.
-const REMOVALS: usize = 8;
 
 /// Makes seats with a Docker engine.
 #[derive(Debug)]
@@ -131,38 +130,6 @@ impl DockerProvider {
         self.connector.engine().await
     }
 
-    /// Network, firewall, isolated ports and resolvers of a workshop, all asserted anew.
-    async fn assert_network(&self, workshop: &WorkshopSpec) -> Result<Subnet, ProviderError> {
-        let engine = self.engine().await?;
-        let DockerConfig {
-            instance,
-            seat_networks,
-            ..
-        } = &self.config;
-        let subnet = {
-            let _choosing = self.choosing_network.lock().await;
-            lock(&self.networks_begun).insert(workshop.id);
-            let made = network::ensure(engine, instance, &workshop.id, *seat_networks).await;
-            lock(&self.networks_begun).remove(&workshop.id);
-            made?
-        };
-        let resolvers = self.resolvers();
-        let rules = firewall::Rules {
-            table: names::table(instance, &workshop.id),
-            bridge: names::bridge(&workshop.id),
-            subnet: subnet.cidr(),
-            egress: &workshop.egress,
-            resolvers: &resolvers,
-            seat_networks: *seat_networks,
-        };
-        let asserted = rules.assert(self.keeper().await?).await;
-        self.or_weak("set the firewall", asserted)?;
-        self.isolate_ports(&workshop.id).await?;
-        self.write_resolv_conf(&workshop.id, &resolvers)?;
-        lock(&self.subnets).insert(workshop.id, subnet);
-        Ok(subnet)
-    }
-
     /// A seat as it is wanted, from whatever is there; the caller holds its lock.
     async fn bring(&self, seat: &SeatSpec, progress: &Progress) -> Result<Instance, ProviderError> {
         let engine = self.engine().await?;
@@ -203,95 +170,12 @@ impl DockerProvider {
         }
     }
 
-    async fn remove_containers(&self, seat: &SeatKey) -> Result<(), ProviderError> {
-        let engine = self.engine().await?;
-        let labels = [
-            names::filter(names::INSTANCE, &self.config.instance),
-            names::filter(names::WORKSHOP, seat.workshop),
-            names::filter(names::SEAT, seat.seat),
-        ];
-        let (browsers, others) = observe::apart(engine, labels.to_vec()).await?;
-        for id in browsers {
-            container::remove(engine, &id).await?;
-        }
-        for id in others {
-            self.remove_container(engine, &seat.workshop, &id).await?;
-        }
-        Ok(())
-    }
-
-    /// Removes a seat's container, which leaves its network first, one after the other: of those that leave
-    /// together an engine loses count now and then (moby 20.10), and keeps the network for good.
-    async fn remove_container(
-        &self,
-        engine: &Engine,
-        workshop: &WorkshopId,
-        id: &str,
-    ) -> Result<(), ProviderError> {
-        let leaving = self.leaving.lock(workshop).await;
-        Box::pin(network::unplug(engine, workshop, id)).await?;
-        drop(leaving);
-        container::remove(engine, id).await
-    }
-
-    /// Says once that the engine keeps a workshop's network, and once that it went.
-    fn note(&self, workshop: &WorkshopId, removal: Removal) {
-        let kept = &mut *lock(&self.kept_networks);
-        let network = names::network(workshop);
-        match removal {
-            Removal::EmptyNetwork if kept.insert(*workshop) => tracing::warn!(
-                network,
-                "the workshop is over, but the engine keeps its network: it calls it in use, and names nobody. \
-                 Hint: restart the engine; the network is removed then"
-            ),
-            Removal::Whole if kept.remove(workshop) => {
-                tracing::info!(network, "the engine let go of a network that it kept");
-            }
-            Removal::EmptyNetwork | Removal::Whole => {}
-        }
-    }
-
     /// What the engine doesn't know: which disks there are.
     fn with_files(&self, instance: Instance) -> Instance {
         Instance {
             files: self.disks.generations(&instance.key()),
             ..instance
         }
-    }
-
-    fn write_resolv_conf(
-        &self,
-        workshop: &WorkshopId,
-        resolvers: &[Ipv4Addr],
-    ) -> Result<(), ProviderError> {
-        let path = self.resolv_conf(workshop);
-        files::write_mounted(&path, &resolvers::resolv_conf(resolvers)).map_err(|source| {
-            ProviderError::Engine {
-                operation: "write",
-                subject: path.display().to_string(),
-                source: Box::new(source),
-            }
-        })
-    }
-
-    /// The subnet that this process asserted, or asserts now: no seat starts without rules.
-    async fn subnet(&self, workshop: &WorkshopSpec) -> Result<Subnet, ProviderError> {
-        let known = lock(&self.subnets).get(&workshop.id).copied();
-        match known {
-            Some(subnet) => Ok(subnet),
-            None => self.assert_network(workshop).await,
-        }
-    }
-
-    fn resolvers(&self) -> Vec<Ipv4Addr> {
-        match &self.config.resolvers[..] {
-            [] => resolvers::of_host(),
-            configured => configured.to_vec(),
-        }
-    }
-
-    fn resolv_conf(&self, workshop: &WorkshopId) -> PathBuf {
-        self.disks.workshop_folder(workshop).join("resolv.conf")
     }
 }
 
@@ -397,6 +281,11 @@ impl Provider for DockerProvider {
         }
     }
 
+    async fn reconnect(&self, seat: &SeatKey) -> Result<Instance, ProviderError> {
+        let _alone = self.seats.lock(seat).await;
+        self.replug(seat).await
+    }
+
     async fn destroy(&self, seat: &SeatKey) -> Result<(), ProviderError> {
         let _alone = self.seats.lock(seat).await;
         self.remove_containers(seat).await?;
@@ -424,34 +313,7 @@ impl Provider for DockerProvider {
     }
 
     async fn destroy_workshop(&self, workshop: &WorkshopId) -> Result<Removal, ProviderError> {
-        let engine = self.engine().await?;
-        let instance = &self.config.instance;
-        let labels = [
-            names::filter(names::INSTANCE, instance),
-            names::filter(names::WORKSHOP, workshop),
-        ];
-        let (browsers, others) = observe::apart(engine, labels.to_vec()).await?;
-        // All of one kind are tried before the first error counts.
-        let removals: Vec<_> = stream::iter(browsers)
-            .map(|id| async move { container::remove(engine, &id).await })
-            .buffer_unordered(REMOVALS)
-            .collect()
-            .await;
-        removals.into_iter().collect::<Result<(), _>>()?;
-        let removals: Vec<_> = stream::iter(others)
-            .map(|id| async move { self.remove_container(engine, workshop, &id).await })
-            .buffer_unordered(REMOVALS)
-            .collect()
-            .await;
-        removals.into_iter().collect::<Result<(), _>>()?;
-        let begun = lock(&self.networks_begun).remove(workshop);
-        let making = if begun { Making::Perhaps } else { Making::No };
-        let removal = network::remove(engine, instance, workshop, making).await?;
-        self.remove_firewall(workshop).await?;
-        lock(&self.subnets).remove(workshop);
-        self.disks.remove_workshop(workshop).await?;
-        self.note(workshop, removal);
-        Ok(removal)
+        self.remove_workshop(workshop).await
     }
 
     async fn list(&self, workshop: Option<&WorkshopId>) -> Result<Vec<Instance>, ProviderError> {
@@ -487,9 +349,9 @@ impl Provider for DockerProvider {
         recall::seats(engine, &self.config.instance, workshop, &self.disks).await
     }
 
-    fn changes(&self) -> BoxStream<'static, SeatKey> {
+    fn changes(&self) -> BoxStream<'static, Change> {
         let instance = self.config.instance.clone();
-        observe::changes(self.connector.clone(), self.inspections.clone(), instance)
+        changes::changes(self.connector.clone(), self.inspections.clone(), instance)
     }
 
     async fn capacity(&self) -> Result<Option<Capacity>, ProviderError> {

@@ -133,6 +133,12 @@ impl ProviderError {
         }
     }
 
+    /// Whether nobody answered at all: it says nothing of what was asked about.
+    #[must_use]
+    pub fn is_absence(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Deadline { .. })
+    }
+
     /// Whether the same call may go through a little later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {

@@ -14,32 +14,31 @@ mod script;
 mod search;
 mod seat;
 mod socket;
+mod state;
 mod terminal;
 mod tunnel;
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
-use clarateach_protocol::id::{Generation, SeatKey, SeatNumber, WorkshopId};
+use clarateach_protocol::id::{Generation, SeatKey, WorkshopId};
 use clarateach_protocol::token::VerifyingKeys;
 use futures_util::stream::{BoxStream, StreamExt, unfold};
 use tokio::sync::broadcast;
 
 use super::{
-    BrowserState, Finding, ImageReport, Instance, Level, Phase, Progress, Provider, ProviderError,
-    ProviderReport, Pulled, Removal, SeatSpec,
+    BrowserState, Change, Finding, ImageReport, Instance, Level, Phase, Progress, Provider,
+    ProviderError, ProviderReport, Removal, SeatSpec,
 };
 use crate::browser::BrowserDoor;
 use crate::model::{Capacity, WorkshopSpec};
+use fault::Step;
 pub use fault::{Failure, Fault};
-use fault::{Script, Step};
-use files::FileTree;
 use network::Network;
-use seat::Seat;
+use state::{Creating, State, Workshop};
 
 /// Hints that a slow listener can be behind before it misses some.
 const BEHIND_AT_MOST: usize = 1024;
@@ -48,46 +47,12 @@ const BEHIND_AT_MOST: usize = 1024;
 pub struct SimulatedProvider {
     keys: VerifyingKeys,
     state: Mutex<State>,
-    changes: broadcast::Sender<SeatKey>,
+    changes: broadcast::Sender<Change>,
     /// Set while no call gets through.
     down: AtomicBool,
     refused: AtomicUsize,
     creating: AtomicUsize,
     most_creating: AtomicUsize,
-}
-
-#[derive(Default)]
-struct State {
-    workshops: BTreeMap<WorkshopId, Workshop>,
-    script: Script,
-    creations: BTreeMap<SeatKey, u32>,
-    starts: u64,
-    capacity: Option<Capacity>,
-    /// What the next pull says, and how long it pauses after each.
-    pull: Vec<(Pulled, Duration)>,
-    /// What every image lacks.
-    image_lacks: Vec<Finding>,
-}
-
-struct Workshop {
-    network: Network,
-    seats: BTreeMap<SeatNumber, Arc<Seat>>,
-    /// Files of generations that are no seat's now.
-    kept: BTreeMap<(SeatNumber, Generation), FileTree>,
-}
-
-impl Workshop {
-    fn instance(&self, seat: &Seat) -> Instance {
-        let mut instance = seat.instance();
-        let of_seat = self
-            .kept
-            .keys()
-            .filter(|(number, _)| *number == instance.seat);
-        instance
-            .files
-            .extend(of_seat.map(|(_, generation)| *generation));
-        instance
-    }
 }
 
 impl SimulatedProvider {
@@ -118,104 +83,13 @@ impl SimulatedProvider {
         })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn seat(&self, key: &SeatKey) -> Option<Arc<Seat>> {
-        let state = self.state();
-        let workshop = state.workshops.get(&key.workshop)?;
-        workshop.seats.get(&key.seat).cloned()
-    }
-
-    fn all_seats(&self) -> Vec<Arc<Seat>> {
-        let state = self.state();
-        let workshops = state.workshops.values();
-        workshops
-            .flat_map(|workshop| workshop.seats.values().cloned())
-            .collect()
-    }
-
-    /// Takes a seat out and ends it; its files are what is left.
-    fn take(&self, key: &SeatKey) -> Option<(Generation, FileTree)> {
-        let taken = {
-            let mut state = self.state();
-            let workshop = state.workshops.get_mut(&key.workshop);
-            workshop.and_then(|workshop| workshop.seats.remove(&key.seat))
-        };
-        let seat = taken?;
-        seat.stop(None);
-        let files = std::mem::take(&mut *seat.files.lock().unwrap_or_else(PoisonError::into_inner));
-        Some((seat.disk, files))
-    }
-
     fn changed(&self, key: SeatKey) {
+        self.say(Change::Seat(key));
+    }
+
+    fn say(&self, change: Change) {
         // An error says that nobody listens.
-        let _ = self.changes.send(key);
-    }
-
-    /// Makes or starts a seat; everything of it that takes no time.
-    fn make(&self, spec: &SeatSpec, never_answers: bool) -> Result<Instance, ProviderError> {
-        let key = spec.key();
-        let mut state = self.state();
-        state.starts += 1;
-        let incarnation = format!("start-{}", state.starts);
-        let workshop = state
-            .workshops
-            .get_mut(&key.workshop)
-            .ok_or_else(|| engine_error(&key, "the workshop has no network: prepare it first"))?;
-        let seat = match workshop.seats.get(&key.seat) {
-            Some(seat) if seat.is_of(spec) => Arc::clone(seat),
-            Some(other) => {
-                return Err(ProviderError::Conflict(Box::new(workshop.instance(other))));
-            }
-            None => {
-                let address = workshop.network.address(key.seat);
-                let kept = workshop.kept.remove(&(key.seat, spec.disk));
-                let seat = Seat::new(spec, address, self.keys.clone(), kept.unwrap_or_default());
-                workshop.seats.insert(key.seat, Arc::clone(&seat));
-                seat
-            }
-        };
-        let started = seat
-            .start(incarnation)
-            .map_err(|error| engine_error(&key, error))?;
-        if never_answers {
-            seat.hang();
-        }
-        let instance = workshop.instance(&seat);
-        if started {
-            *state.creations.entry(key).or_default() += 1;
-        }
-        Ok(instance)
-    }
-}
-
-fn engine_error(
-    key: &SeatKey,
-    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-) -> ProviderError {
-    ProviderError::Engine {
-        operation: "create",
-        subject: key.to_string(),
-        source: source.into(),
-    }
-}
-
-/// Counts a creation while it lasts, cut off or not.
-struct Creating<'a>(&'a SimulatedProvider);
-
-impl<'a> Creating<'a> {
-    fn begin(simulated: &'a SimulatedProvider) -> Self {
-        let now = simulated.creating.fetch_add(1, Ordering::Relaxed) + 1;
-        simulated.most_creating.fetch_max(now, Ordering::Relaxed);
-        Self(simulated)
-    }
-}
-
-impl Drop for Creating<'_> {
-    fn drop(&mut self) {
-        self.0.creating.fetch_sub(1, Ordering::Relaxed);
+        let _ = self.changes.send(change);
     }
 }
 
@@ -341,6 +215,15 @@ impl Provider for SimulatedProvider {
         Ok(())
     }
 
+    async fn reconnect(&self, key: &SeatKey) -> Result<Instance, ProviderError> {
+        self.reach()?;
+        let seat = self.seat(key).ok_or(ProviderError::NoSeat(*key))?;
+        if self.state().lost_ways.remove(key) {
+            seat.answer_again();
+        }
+        Ok(seat.instance())
+    }
+
     async fn destroy(&self, key: &SeatKey) -> Result<(), ProviderError> {
         self.retire(key, &BTreeSet::new()).await
     }
@@ -408,12 +291,12 @@ impl Provider for SimulatedProvider {
         Ok(self.state().workshops.keys().copied().collect())
     }
 
-    fn changes(&self) -> BoxStream<'static, SeatKey> {
+    fn changes(&self) -> BoxStream<'static, Change> {
         let hints = self.changes.subscribe();
         unfold(hints, async |mut hints| {
             loop {
                 match hints.recv().await {
-                    Ok(key) => return Some((key, hints)),
+                    Ok(change) => return Some((change, hints)),
                     Err(broadcast::error::RecvError::Lagged(_)) => {}
                     Err(broadcast::error::RecvError::Closed) => return None,
                 }

@@ -52,14 +52,20 @@ impl Service {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut ends = Ends::new(self.inner.schedule);
+        let mut undone = Vec::new();
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-            if let Err(error) = self.look_at_the_clock(&mut ends).await {
+            if let Err(error) = self.look_at_the_clock(&mut ends, &mut undone).await {
                 tracing::error!(%error, "cannot look for workshops that start or end");
             }
         }
     }
 
-    async fn look_at_the_clock(&self, ends: &mut Ends) -> Result<(), Error> {
+    /// What can't be done for one workshop keeps no other waiting, and is tried again.
+    async fn look_at_the_clock(
+        &self,
+        ends: &mut Ends,
+        undone: &mut Vec<Deed>,
+    ) -> Result<(), Error> {
         let (wall, now) = (OffsetDateTime::now_utc(), Instant::now());
         let store = &self.inner.store;
         for (id, overcommit) in store
@@ -71,12 +77,20 @@ impl Service {
             } else {
                 Overcommit::Refuse
             };
-            self.start_scheduled(id, overcommit).await?;
+            if let Err(error) = self.start_scheduled(id, overcommit).await {
+                tracing::error!(workshop = %id, %error, "cannot start a scheduled workshop; trying again");
+            }
         }
         let stored = store.ends().await?;
         let idle = self.inner.idle.ends(now);
-        for deed in ends.look((wall, now), &stored, &idle) {
-            self.follow(deed).await?;
+        let called_for = ends.look((wall, now), &stored, &idle);
+        let deeds: Vec<_> = undone.drain(..).chain(called_for).collect();
+        for deed in deeds {
+            if let Err(error) = self.follow(&deed).await {
+                tracing::error!(?deed, %error, "cannot do what the schedule calls for; trying again");
+                // An end is called for at every look.
+                undone.extend(Some(deed).filter(|it| !matches!(it, Deed::End(..))));
+            }
         }
         if !ends.is_doubtful(now) {
             for id in store.forget_kept(wall).await? {
@@ -119,14 +133,15 @@ impl Service {
         Ok(())
     }
 
-    async fn follow(&self, deed: Deed) -> Result<(), Error> {
-        let id = match deed {
+    async fn follow(&self, deed: &Deed) -> Result<(), Error> {
+        let id = match *deed {
             Deed::End(id, cause) => {
                 if cause == EndCause::Idle {
                     tracing::info!(workshop = %id, "nobody used the workshop for as long as it allows: it ends");
                 }
+                self.end_workshop(id).await?;
                 self.forget_schedule(id);
-                return self.end_workshop(id).await;
+                return Ok(());
             }
             Deed::Forget(id) => {
                 self.forget_schedule(id);

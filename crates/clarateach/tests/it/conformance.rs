@@ -21,6 +21,7 @@ macro_rules! suite {
             suite::another_spec_conflicts,
             suite::a_restart_keeps_files_and_address,
             suite::stopping_again_is_fine,
+            suite::reconnecting_again_keeps_what_runs,
             suite::destroying_takes_the_files_too,
             suite::seats_have_addresses_of_their_own,
             suite::lists_tell_what_is_there,
@@ -71,10 +72,11 @@ macro_rules! conforms_as_well {
 suite!(conforms, simulated, super::bench::simulated_bench());
 suite!(conforms, docker, super::bench::docker_bench());
 
-const OF_PUBLISHED_PORTS: [&str; 5] = [
+const OF_PUBLISHED_PORTS: [&str; 6] = [
     "it_works_at_all",
     "calls_that_were_cut_off_can_be_made_again",
     "a_restart_keeps_files_and_address",
+    "reconnecting_again_keeps_what_runs",
     "a_workshop_goes_with_all_its_seats",
     "a_browser_belongs_to_one_start_of_its_seat",
 ];

@@ -135,6 +135,50 @@ async fn an_end_is_warned_of_and_comes() {
 }
 
 #[tokio::test]
+async fn a_database_that_is_held_while_a_workshop_should_end_costs_no_other_its_warning() {
+    LocalSet::new()
+        .run_until(async {
+            let dir = tempfile::tempdir().unwrap();
+            let app = TestApp::start_with(hasty(config(dir.path()))).await;
+            let instructor = app.instructor().await;
+            let first = create(&instructor, json!({"ends_at": in_seconds(10)})).await;
+            let ends_at = time(&first["ends_at"]);
+            // They are warned a minute before, which is when that one ends.
+            let later = ends_at + time::Duration::minutes(1);
+            let later = json!({"ends_at": later.format(&Rfc3339).unwrap()});
+            let mut others = Vec::new();
+            for _ in 0..6 {
+                others.push(create(&instructor, later.clone()).await);
+            }
+            let database = rusqlite::Connection::open(dir.path().join("clarateach.db")).unwrap();
+            database.execute_batch("BEGIN IMMEDIATE").unwrap();
+            let left = ends_at - OffsetDateTime::now_utc();
+            let past = left.max(time::Duration::ZERO) + time::Duration::seconds(2);
+            tokio::time::sleep(past.try_into().unwrap()).await;
+            // Refused after the end was.
+            let refused = app.client().join(&others[0], "Ada").await;
+            assert_eq!(refused.code(), "database_busy", "{refused:?}");
+            database.execute_batch("ROLLBACK").unwrap();
+            let is_warned = |shown: &Value| shown["warning"]["minutes"] == 1;
+            for other in &others {
+                let path = path(other);
+                let warned = instructor.until(&path, is_warned);
+                let warned = tokio::time::timeout(Duration::from_secs(20), warned).await;
+                warned.expect("its warning was lost");
+            }
+            let is_over = async {
+                while instructor.get(&path(&first)).await.status != StatusCode::NOT_FOUND {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            };
+            let is_over = tokio::time::timeout(Duration::from_secs(20), is_over).await;
+            is_over.expect("it never ended");
+            app.stop().await;
+        })
+        .await;
+}
+
+#[tokio::test]
 async fn an_extended_workshop_goes_on_and_tells_its_pages() {
     scene_with(hasty, |app, instructor| async move {
         let workshop = create(&instructor, json!({"ends_at": in_seconds(600)})).await;

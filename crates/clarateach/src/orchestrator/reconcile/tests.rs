@@ -124,7 +124,8 @@ proptest! {
                     prop_assert!(instance.is_some_and(|it| it.browser != BrowserStatus::Absent));
                     prop_assert_eq!(seen.unwrap().browser_hold, BrowserHold::Free);
                 }
-                Action::Stop { .. } | Action::Probe { .. } | Action::Bind { .. } | Action::Discard { .. } => {
+                Action::Stop { .. } | Action::Probe { .. } | Action::Reconnect { .. } | Action::Bind { .. }
+                | Action::Discard { .. } => {
                     prop_assert_eq!(&instance.unwrap().status, &InstanceStatus::Running);
                     prop_assert_eq!(instance.unwrap().generation, Generation(2));
                 }

@@ -4,9 +4,10 @@ use tokio::time::Instant;
 
 use super::super::reconcile::Liveness;
 use super::super::settings::Settings;
-use super::SeatTrack;
+use super::super::sight::{Judgement, Sight, Since, Unanswered};
+use super::{History, Misses, Patience, Retry, SeatTrack};
 use crate::model::Reason;
-use crate::provider::InstanceStatus;
+use crate::provider::{Instance, InstanceStatus};
 
 impl SeatTrack {
     pub(super) fn death_reason(&self) -> Reason {
@@ -69,7 +70,13 @@ impl SeatTrack {
 
     /// It answered as it should.
     pub(in crate::orchestrator) fn answered(&mut self, now: Instant, settings: &Settings) {
-        self.misses = 0;
+        self.patience = Patience::None;
+        self.asked_for_nothing(now, settings);
+    }
+
+    /// Whatever it answered says nothing of it as it is now.
+    pub(in crate::orchestrator) fn asked_for_nothing(&mut self, now: Instant, settings: &Settings) {
+        self.misses = None;
         self.next_question = Some(now + settings.health.every);
     }
 
@@ -84,36 +91,128 @@ impl SeatTrack {
     pub(in crate::orchestrator) fn not_bound(
         &mut self,
         reason: Reason,
+        (since, until): (Since, u64),
         now: Instant,
         settings: &Settings,
     ) {
         self.not_before = Some(now + settings.health.again);
-        self.missed(reason, now, settings);
+        self.missed(reason, (since, until), now, settings);
     }
 
-    /// It gave no answer or a wrong one; several in a row count as its death.
+    /// It gave no answer or a wrong one, asked since then until now; after several in a row the next look tells whether
+    /// that is its own doing.
     pub(in crate::orchestrator) fn missed(
         &mut self,
         reason: Reason,
+        (since, until): (Since, u64),
         now: Instant,
         settings: &Settings,
     ) {
         if !self.is_live() {
             return;
         }
-        self.misses += 1;
-        if self.misses < settings.health.misses {
+        let misses = self.misses.get_or_insert(Misses { count: 0, since });
+        misses.count += 1;
+        if misses.count < settings.health.misses {
             self.next_question = Some(now + settings.health.again);
             return;
         }
-        self.liveness = Liveness::Silent;
-        self.died(reason, now, settings);
+        let since = misses.since;
+        if let Liveness::Proven { incarnation, .. } = &self.liveness {
+            let incarnation = incarnation.clone();
+            self.not_proven(Unanswered::new(incarnation, reason, since, until));
+        }
     }
 
-    /// Its silence may have been its engine's, which was away: the way to published ports goes through it, and its
-    /// programs go on. It is probed before it is taken for dead.
-    pub(in crate::orchestrator) fn doubt_silence(&mut self) {
-        if self.liveness == Liveness::Silent {
+    /// It was asked or probed in vain: the next look tells what that means.
+    pub(in crate::orchestrator) fn not_proven(&mut self, question: Unanswered) {
+        self.misses = None;
+        self.proved_otherwise();
+        self.trouble = Some(question.reason().clone());
+        self.liveness = Liveness::Unanswered(question);
+    }
+
+    /// The way to it was made anew.
+    pub(in crate::orchestrator) fn reconnected(
+        &mut self,
+        instance: Instance,
+        now: Instant,
+        settings: &Settings,
+    ) {
+        self.liveness = Liveness::Unproven;
+        self.not_before = Some(now + settings.health.again);
+        self.browser.made_anew();
+        self.seen(Some(instance), now, settings);
+    }
+
+    /// The way to it is what it was.
+    pub(in crate::orchestrator) fn not_reconnected(&mut self, now: Instant, settings: &Settings) {
+        self.liveness = Liveness::Unproven;
+        self.not_before = Some(now + settings.health.again);
+    }
+
+    /// What its silence was, by the look that began at `began` and found it as it is now: its own, and it is stopped to
+    /// be started again; its end; or nobody knows, and it is probed once more, perhaps on another way.
+    pub(in crate::orchestrator) fn judge(
+        &mut self,
+        sight: &Sight,
+        began: u64,
+        now: Instant,
+        settings: &Settings,
+    ) {
+        let Liveness::Unanswered(question) = &self.liveness else {
+            return;
+        };
+        let judgement = sight.judge(question, began);
+        if judgement == Judgement::NotYet {
+            return;
+        }
+        let runs = self.instance.as_ref().is_some_and(|instance| {
+            instance.status == InstanceStatus::Running
+                && instance.incarnation == question.incarnation()
+        });
+        if !runs {
+            // The provider knows why it said nothing.
+            self.liveness = Liveness::Unproven;
+            return self.broke(self.death_reason(), now, settings);
+        }
+        let reason = question.reason().clone();
+        match (judgement, self.patience) {
+            (Judgement::Silent(_), Patience::Forgave(times))
+                if times + 1 < settings.health.misses =>
+            {
+                self.patience = Patience::Forgave(times + 1);
+                self.liveness = Liveness::Unreached;
+                self.not_before = None;
+            }
+            (Judgement::Silent(silence), _) => {
+                self.liveness = Liveness::Silent(silence);
+                self.broke(reason, now, settings);
+            }
+            (Judgement::Doubtful | Judgement::NotYet, _) => {
+                self.liveness = Liveness::Unproven;
+                self.not_before = None;
+            }
+        }
+    }
+
+    /// It does not work: what was ready once died, what never was is another failed attempt.
+    pub(super) fn broke(&mut self, reason: Reason, now: Instant, settings: &Settings) {
+        match self.history {
+            History::WasReady => self.died(reason, now, settings),
+            History::New | History::Unproven(_) => {
+                self.attempt_failed(reason, Retry::Later, now, settings);
+            }
+        }
+    }
+
+    /// Its provider was lost from sight, and the way to it may go through there: what it says from here on is met with
+    /// patience, and a silence before may have been the provider's.
+    pub(in crate::orchestrator) fn provider_was_away(&mut self) {
+        if self.patience == Patience::None {
+            self.patience = Patience::Forgave(0);
+        }
+        if matches!(self.liveness, Liveness::Silent(_)) {
             self.liveness = Liveness::Unproven;
             self.not_before = None;
         }

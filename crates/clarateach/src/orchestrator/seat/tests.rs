@@ -1,9 +1,13 @@
 //! A seat's states, without a clock or an engine.
 
+mod silence;
+
 use std::time::Duration;
 
 use clarateach_protocol::id::WorkshopId;
 
+use super::super::reconcile::Hold;
+use super::super::sight::{Sight, Unanswered};
 use super::*;
 use crate::provider::Endpoints;
 
@@ -45,16 +49,21 @@ fn why() -> Reason {
 /// A seat and a clock that only moves when it is told to.
 struct Scene {
     track: SeatTrack,
+    sight: Sight,
     now: Instant,
     settings: Settings,
+    /// What happens, in order.
+    clock: u64,
 }
 
 impl Scene {
     fn new() -> Self {
         Self {
             track: SeatTrack::new(Generation::FIRST, Past::New),
+            sight: Sight::default(),
             now: Instant::now(),
             settings: Settings::default(),
+            clock: 0,
         }
     }
 
@@ -74,8 +83,40 @@ impl Scene {
             .proven(incarnation.to_owned(), "digest".to_owned(), next);
     }
 
+    /// The provider is asked what there is, and tells.
     fn seen(&mut self, instance: Option<Instance>) {
+        self.clock += 1;
         self.track.seen(instance, self.now, &self.settings);
+        let (began, now) = (self.clock, self.now);
+        self.track.judge(&self.sight, began, now, &self.settings);
+    }
+
+    /// It is probed, in vain.
+    fn probe_in_vain(&mut self) {
+        let since = self.sight.now();
+        self.give_up(since);
+    }
+
+    /// It was probed in vain, since then.
+    fn give_up(&mut self, since: Since) {
+        self.clock += 1;
+        let incarnation = self.track.instance().unwrap().incarnation.clone();
+        let question = Unanswered::new(incarnation, why(), since, self.clock);
+        self.track.not_proven(question);
+    }
+
+    /// The provider is away, and back at once.
+    fn provider_away(&mut self) {
+        self.sight.lost();
+        self.track.provider_was_away();
+    }
+
+    fn liveness(&self) -> Liveness {
+        self.track.observation(self.now).liveness
+    }
+
+    fn is_given_up(&self) -> bool {
+        matches!(self.liveness(), Liveness::Silent(_))
     }
 
     fn fail(&mut self) {
@@ -84,7 +125,9 @@ impl Scene {
     }
 
     fn miss(&mut self) {
-        self.track.missed(why(), self.now, &self.settings);
+        self.clock += 1;
+        let asked = (self.sight.now(), self.clock);
+        self.track.missed(why(), asked, self.now, &self.settings);
     }
 
     fn hold(&mut self) -> Hold {
@@ -230,8 +273,10 @@ fn three_misses_in_a_row_are_a_death() {
     assert_eq!(scene.condition(), Some(SeatCondition::Ready));
     scene.miss();
     assert_eq!(scene.condition(), Some(SeatCondition::Recovering));
-    let seen = scene.track.observation(scene.now);
-    assert_eq!(seen.liveness, Liveness::Silent);
+    assert!(!scene.is_given_up(), "its provider may be away");
+    scene.seen(running("one"));
+    assert!(scene.is_given_up());
+    assert_eq!(scene.track.condition().unwrap().reason, Some(why()));
 }
 
 #[test]
@@ -279,7 +324,7 @@ fn what_was_ready_before_this_process_and_is_silent_is_recovering() {
     scene.track = SeatTrack::new(Generation::FIRST, Past::Ready);
     scene.seen(running("one"));
     assert_eq!(scene.condition(), None);
-    scene.track.not_proven(why(), scene.now, &scene.settings);
+    scene.probe_in_vain();
     assert_eq!(scene.condition(), Some(SeatCondition::Recovering));
 }
 
@@ -323,24 +368,4 @@ fn a_ready_seat_survives_that_its_groundwork_fails() {
     scene.seen(None);
     scene.track.groundwork_failed(&why());
     assert_eq!(scene.condition(), Some(SeatCondition::Recovering));
-}
-
-#[test]
-fn a_seat_that_fell_silent_with_its_engine_is_probed_before_it_is_stopped() {
-    let mut scene = Scene::ready();
-    for _ in 0..scene.settings.health.misses {
-        scene.miss();
-    }
-    assert!(!scene.track.is_live());
-    let liveness = |scene: &Scene| scene.track.observation(scene.now).liveness;
-    assert_eq!(liveness(&scene), Liveness::Silent);
-    scene.track.doubt_silence();
-    assert_eq!(liveness(&scene), Liveness::Unproven);
-    // It was the engine's alone: the same start answers again.
-    scene
-        .track
-        .proven("one".to_owned(), "digest".to_owned(), scene.now);
-    assert!(scene.track.is_live());
-    scene.track.doubt_silence();
-    assert!(scene.track.is_live(), "one that answers is not doubted");
 }

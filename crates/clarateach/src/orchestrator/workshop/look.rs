@@ -41,6 +41,12 @@ impl WorkshopLoop {
         });
     }
 
+    /// When a look begins that is wanted already.
+    pub(super) fn look_due(&self) -> Option<Instant> {
+        let begins = self.look_wanted && !self.is_under_way(Work::Look);
+        begins.then(|| self.look_attempts.not_before.unwrap_or_else(Instant::now))
+    }
+
     /// Whether what was seen last is about to be seen anew.
     pub(super) fn is_look_ahead(&self) -> bool {
         self.look_wanted || self.look_at.is_some() || self.is_under_way(Work::Look)
@@ -66,11 +72,7 @@ impl WorkshopLoop {
             Ok(look) => look,
             Err(error) => return self.look_failed(error),
         };
-        let was_blind = std::mem::take(&mut self.look_attempts).failures > 0;
-        if was_blind {
-            let seats = self.seats.values_mut();
-            seats.for_each(|seat| seat.track.doubt_silence());
-        }
+        self.look_attempts = Attempts::default();
         match look.desired {
             None => self.unwanted(Goal::Orphaned),
             Some(desired) if desired.wanted == Wanted::Absent => {
@@ -89,12 +91,20 @@ impl WorkshopLoop {
         attempts.not_before = Some(Instant::now() + pause);
         self.look_wanted = true;
         tracing::warn!(workshop = %self.id, %error, "cannot look at the workshop; trying again");
-        // Once may be chance; from then on it is what stands in the seats' way.
-        if let LookError::Blind(error, stored) = error
-            && self.look_attempts.failures > 1
-        {
-            self.held_up(&error.reason(), *stored);
+        if let LookError::Blind(error, stored) = error {
+            self.lose_sight();
+            // Once may be chance; from then on it is what stands in the seats' way.
+            if self.look_attempts.failures > 1 {
+                self.held_up(&error.reason(), *stored);
+            }
         }
+    }
+
+    /// The provider was away, if only for a moment.
+    pub(super) fn lose_sight(&mut self) {
+        self.sight.lost();
+        let tracks = self.seats.values_mut().map(|entry| &mut entry.track);
+        tracks.for_each(SeatTrack::provider_was_away);
     }
 
     /// The provider says nothing: seats that aren't known to be live are told to wait for it.
@@ -131,6 +141,7 @@ impl WorkshopLoop {
                 entry.track.regenerated(seat.generation);
                 entry.told = None;
                 entry.reach = None;
+                entry.probing = None;
                 self.abort(|work| {
                     [Work::Seat(seat.number), Work::Browser(seat.number)].contains(&work)
                 });
@@ -195,11 +206,16 @@ impl WorkshopLoop {
             }
             let was_live = entry.track.is_live();
             let instance = there.remove(number);
-            entry.track.seen(instance, now, &self.hands.calls.settings);
+            let settings = &self.hands.calls.settings;
+            entry.track.seen(instance, now, settings);
+            entry
+                .track
+                .judge(&self.sight, self.look_began, now, settings);
             died |= was_live && !entry.track.is_live();
         }
         if died {
             self.groundwork_is_stale();
+            self.groundwork_doubted = true;
         }
         self.abort(|work| matches!(work, Work::Seat(number) if ended.contains(&number)));
         if overlooked {

@@ -1,24 +1,19 @@
-//! A seat's container: what it is made of, and making, starting, stopping and removing it.
+//! A seat's container: what it is made of. Making, starting, stopping and removing one is in `container/life.rs`.
 //!
 //! Nothing personal and nothing secret goes in: learners, keys and files are bound to it later.
 
+mod life;
+
 use std::collections::HashMap;
-use std::convert::Infallible;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use bollard::models::{
-    ContainerCreateBody, ContainerSummary, EndpointIpamConfig, EndpointSettings, HealthConfig,
-    HostConfig, HostConfigCgroupnsModeEnum, HostConfigLogConfig, Mount, MountType,
-    NetworkingConfig, ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum,
-};
-use bollard::query_parameters::{
-    CreateContainerOptionsBuilder, InspectContainerOptions, ListContainersOptionsBuilder,
-    RemoveContainerOptionsBuilder, StartContainerOptions, StopContainerOptionsBuilder,
+    ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HealthConfig, HostConfig,
+    HostConfigCgroupnsModeEnum, HostConfigLogConfig, Mount, MountType, NetworkingConfig,
+    ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum,
 };
 
-use super::connect::{Engine, READ, Refusal, WRITE, refused};
 use super::disk::SEAT_UID;
 use super::image::Image;
 use super::names::{self, InstanceId};
@@ -26,11 +21,10 @@ use super::published;
 use super::reach::Reach;
 use super::seccomp;
 use crate::model::Resources;
-use crate::provider::{ProviderError, SeatSpec, spec_text};
+use crate::provider::{SeatSpec, spec_text};
 use crate::seat_runtime::CA_BUNDLE;
+pub(super) use life::{create, create_as, ids, list, pause, remove, start, stop, unpause};
 
-/// Pause before looking again for what the engine is removing.
-const UNDER_WAY: Duration = Duration::from_millis(50);
 /// Where the in-seat server and the platform's public keys are mounted.
 const RUNTIME: &str = "/.clarateach";
 pub(super) const WORKSPACE: &str = "/workspace";
@@ -46,8 +40,8 @@ const SHM_MIB: u32 = 64;
 /// Where the machine itself runs out of memory the kernel takes a seat's program before the server and
 /// the engine (proc_pid_oom_score_adj(5)).
 const OOM_SCORE: i64 = 300;
-/// Starts of a container whose ports the engine chose badly.
-const PORT_ATTEMPTS: usize = 8;
+/// No program in a container gains what its caller has not (an engine warns of `:` in place of `=`).
+pub(super) const NO_NEW_PRIVILEGES: &str = "no-new-privileges=true";
 /// The in-seat server saves nothing when it stops.
 const STOP_SECONDS: i32 = 2;
 
@@ -189,7 +183,7 @@ impl Plan<'_> {
             privileged: Some(false),
             cap_drop: Some(vec!["ALL".to_owned()]),
             security_opt: Some(vec![
-                "no-new-privileges:true".to_owned(),
+                NO_NEW_PRIVILEGES.to_owned(),
                 format!("seccomp={}", seccomp::profile()),
             ]),
             ipc_mode: Some("private".to_owned()),
@@ -335,173 +329,6 @@ pub(super) fn text_map<const N: usize>(pairs: [(&str, String); N]) -> HashMap<St
         .map(|(key, value)| (key.to_owned(), value))
         .into_iter()
         .collect()
-}
-
-/// Makes a seat's container without starting it; its id.
-pub(super) async fn create(engine: &Engine, plan: &Plan<'_>) -> Result<String, ProviderError> {
-    create_as(engine, &names::container(&plan.seat.key()), plan.body()).await
-}
-
-/// Makes a container of that name without starting it; its id.
-pub(super) async fn create_as(
-    engine: &Engine,
-    name: &str,
-    body: ContainerCreateBody,
-) -> Result<String, ProviderError> {
-    let options = CreateContainerOptionsBuilder::new().name(name).build();
-    let created = engine
-        .call(
-            "create the container",
-            name,
-            WRITE,
-            engine.docker().create_container(Some(options), body),
-        )
-        .await?;
-    Ok(created.id)
-}
-
-/// Starts a container; one that runs is fine. The inner error is the engine's refusal.
-pub(super) async fn start(
-    engine: &Engine,
-    container: &str,
-) -> Result<Result<(), Refusal>, ProviderError> {
-    let start = || {
-        let options = None::<StartContainerOptions>;
-        let call = engine.docker().start_container(container, options);
-        engine.attempt("start the container", container, WRITE, call)
-    };
-    for _ in 1..PORT_ATTEMPTS {
-        match start().await? {
-            // The engine chose a number that somebody else had; the next time it chooses another.
-            Err(refusal) if is_about_a_port(&refusal) => {
-                tracing::debug!(container, %refusal, "a published port was taken");
-            }
-            answer => return Ok(answer),
-        }
-    }
-    start().await
-}
-
-fn is_about_a_port(refusal: &Refusal) -> bool {
-    let words = ["address already in use", "port is already allocated"];
-    words.iter().any(|words| refusal.message.contains(words))
-}
-
-/// Stops a container; a stopped or absent one is fine.
-pub(super) async fn stop(engine: &Engine, container: &str) -> Result<(), ProviderError> {
-    let options = StopContainerOptionsBuilder::new().t(STOP_SECONDS).build();
-    engine
-        .find(
-            "stop the container",
-            container,
-            WRITE,
-            engine.docker().stop_container(container, Some(options)),
-        )
-        .await
-        .map(drop)
-}
-
-/// Freezes a container; one that is frozen already, or doesn't run, is fine.
-pub(super) async fn pause(engine: &Engine, container: &str) -> Result<(), ProviderError> {
-    let call = engine.docker().pause_container(container);
-    let operation = "pause the container";
-    let paused = engine.attempt(operation, container, READ, call).await?;
-    told(operation, container, paused);
-    Ok(())
-}
-
-/// Lets a frozen container go on; one that isn't is fine.
-pub(super) async fn unpause(engine: &Engine, container: &str) -> Result<(), ProviderError> {
-    let call = engine.docker().unpause_container(container);
-    let operation = "unpause the container";
-    let unpaused = engine.attempt(operation, container, READ, call).await?;
-    told(operation, container, unpaused);
-    Ok(())
-}
-
-/// A refusal of what may have been done already: whoever asked looks again.
-fn told(operation: &str, container: &str, answer: Result<(), Refusal>) {
-    if let Err(refusal) = answer {
-        tracing::debug!(container, %refusal, "cannot {operation}");
-    }
-}
-
-/// Kills and removes a container with its anonymous volumes; an absent one is fine.
-pub(super) async fn remove(engine: &Engine, container: &str) -> Result<(), ProviderError> {
-    let options = RemoveContainerOptionsBuilder::new()
-        .force(true)
-        .v(true)
-        .build();
-    let operation = "remove the container";
-    let removed = engine
-        .attempt(
-            operation,
-            container,
-            WRITE,
-            engine.docker().remove_container(container, Some(options)),
-        )
-        .await?;
-    match removed {
-        Ok(()) | Err(Refusal { status: 404, .. }) => Ok(()),
-        // Somebody else's removal of it is under way.
-        Err(Refusal { status: 409, .. }) => wait_until_removed(engine, container).await,
-        Err(refusal) => Err(refused(operation, container, refusal)),
-    }
-}
-
-/// The engine's own wait for a removal never ends when it begins a moment after it.
-async fn wait_until_removed(engine: &Engine, container: &str) -> Result<(), ProviderError> {
-    engine
-        .find(
-            "remove the container",
-            container,
-            WRITE,
-            look_until_absent(engine, container),
-        )
-        .await
-        .map(drop)
-}
-
-async fn look_until_absent(
-    engine: &Engine,
-    container: &str,
-) -> Result<Infallible, bollard::errors::Error> {
-    loop {
-        let look = None::<InspectContainerOptions>;
-        engine.docker().inspect_container(container, look).await?;
-        tokio::time::sleep(UNDER_WAY).await;
-    }
-}
-
-/// Ids of all containers with these labels, running or not.
-pub(super) async fn ids(
-    engine: &Engine,
-    labels: Vec<String>,
-) -> Result<Vec<String>, ProviderError> {
-    let containers = list(engine, labels).await?;
-    Ok(containers
-        .into_iter()
-        .filter_map(|found| found.id)
-        .collect())
-}
-
-/// All containers with these labels, running or not.
-pub(super) async fn list(
-    engine: &Engine,
-    labels: Vec<String>,
-) -> Result<Vec<ContainerSummary>, ProviderError> {
-    let options = ListContainersOptionsBuilder::new()
-        .all(true)
-        .filters(&HashMap::from([("label", labels)]))
-        .build();
-    engine
-        .call(
-            "list",
-            "containers",
-            READ,
-            engine.docker().list_containers(Some(options)),
-        )
-        .await
 }
 
 #[cfg(test)]

@@ -230,7 +230,7 @@ impl Helper {
                 userns_mode: Some("host".to_owned()),
                 cap_drop: Some(vec!["ALL".to_owned()]),
                 cap_add: Some(vec!["NET_ADMIN".to_owned()]),
-                security_opt: Some(vec!["no-new-privileges:true".to_owned()]),
+                security_opt: Some(vec![container::NO_NEW_PRIVILEGES.to_owned()]),
                 readonly_rootfs: Some(true),
                 memory: Some(MEMORY_MIB << 20),
                 memory_swap: Some(MEMORY_MIB << 20),

@@ -3,37 +3,26 @@
 //! Any OCI image will do. Where its `passwd` or `group` has no 1000, a copy with that entry is mounted
 //! over it; both are read from a container that is never started.
 
+mod inspection;
+mod registry;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use bollard::models::{ContainerCreateBody, HostConfig, ImageInspect};
-use bollard::query_parameters::{
-    ContainerArchiveInfoOptionsBuilder, CreateContainerOptions, CreateImageOptionsBuilder,
-    DownloadFromContainerOptionsBuilder,
-};
-use futures_util::{StreamExt, TryStreamExt};
+use bollard::models::ImageInspect;
 
 use super::accounts::{with_group, with_user};
-use super::connect::{Engine, READ, WRITE};
+use super::connect::Engine;
 use super::container;
 use super::files;
 use super::image_report::{self, Shell};
-use super::names::{self, InstanceId};
-use super::pull::Layers;
-use super::tar;
+use super::names::InstanceId;
 use crate::provider::{Finding, ImageReport, Progress, ProviderError};
-
-/// A registry that says nothing for so long has hung.
-const PULL_SILENCE: Duration = Duration::from_secs(120);
-/// How long a registry may take to say whether it has an image: somebody waits for the answer.
-const REGISTRY_LOOKUP: Duration = Duration::from_secs(6);
-/// No account file is larger.
-const MOST_BYTES: usize = 1 << 20;
-/// Images of this name are made here (`./x images`); a registry's of the same name is somebody else's.
-const OWN: &str = "clarateach/";
+pub(super) use inspection::has_file;
+use inspection::{create_inspection, read_file, remove_inspections};
+use registry::{inspect, inspect_or_pull, missing};
 
 /// What seats need to know of their image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,14 +138,7 @@ impl Images {
             let image = self.get(engine, instance, reference).await?;
             return image.is_usable(reference);
         }
-        refuse_own(reference)?;
-        let reference = tagged(reference);
-        let lookup = engine.docker().inspect_registry_image(&reference, None);
-        match tokio::time::timeout(REGISTRY_LOOKUP, lookup).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(missing(&reference, in_words(&error.to_string()))),
-            Err(_) => Err(missing(&reference, "its registry does not answer")),
-        }
+        registry::find(engine, reference).await
     }
 
     /// What an image brings and lacks; pulled where it is missing.
@@ -265,192 +247,6 @@ impl Images {
     }
 }
 
-async fn inspect(engine: &Engine, reference: &str) -> Result<Option<ImageInspect>, ProviderError> {
-    engine
-        .find(
-            "inspect the image",
-            reference,
-            READ,
-            engine.docker().inspect_image(reference),
-        )
-        .await
-}
-
-async fn inspect_or_pull(
-    engine: &Engine,
-    reference: &str,
-    progress: &Progress,
-) -> Result<ImageInspect, ProviderError> {
-    if let Some(inspect) = inspect(engine, reference).await? {
-        return Ok(inspect);
-    }
-    pull(engine, reference, progress).await?;
-    inspect(engine, reference)
-        .await?
-        .ok_or_else(|| missing(reference, "it was pulled, but the engine does not have it"))
-}
-
-async fn pull(engine: &Engine, reference: &str, progress: &Progress) -> Result<(), ProviderError> {
-    refuse_own(reference)?;
-    let options = CreateImageOptionsBuilder::new()
-        .from_image(&tagged(reference))
-        .build();
-    let mut layers = Layers::default();
-    let mut steps = Box::pin(engine.docker().create_image(Some(options), None, None));
-    loop {
-        let step = tokio::time::timeout(PULL_SILENCE, steps.next())
-            .await
-            .map_err(|_| ProviderError::Deadline {
-                operation: format!("pull {reference}"),
-                after: PULL_SILENCE,
-            })?;
-        match step {
-            None => return Ok(()),
-            Some(Err(error)) => return Err(missing(reference, in_words(&error.to_string()))),
-            Some(Ok(said)) => {
-                if let Some(pulled) = layers.take(&said) {
-                    progress.pulled(pulled);
-                }
-            }
-        }
-    }
-}
-
-fn refuse_own(reference: &str) -> Result<(), ProviderError> {
-    if reference.starts_with(OWN) {
-        return Err(missing(reference, "it was not built on this machine yet"));
-    }
-    Ok(())
-}
-
-/// Without a tag the engine would pull every tag that there is.
-fn tagged(reference: &str) -> String {
-    let name = reference.rsplit('/').next().unwrap_or(reference);
-    if name.contains([':', '@']) {
-        reference.to_owned()
-    } else {
-        format!("{reference}:latest")
-    }
-}
-
-fn missing(image: &str, detail: &str) -> ProviderError {
-    ProviderError::ImageMissing {
-        image: image.to_owned(),
-        detail: detail.to_owned(),
-    }
-}
-
-/// What an engine said of a registry, as somebody reads it who has neither in mind.
-fn in_words(said: &str) -> &str {
-    const UNREACHABLE: [&str; 5] = [
-        "no such host",
-        "dial tcp",
-        "i/o timeout",
-        "connection refused",
-        "Client.Timeout",
-    ];
-    const UNKNOWN: [&str; 4] = [
-        "not found",
-        "manifest unknown",
-        "does not exist",
-        "access denied",
-    ];
-    let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
-    if says(&UNREACHABLE) {
-        "it is not on this machine, and its registry cannot be reached from here"
-    } else if says(&UNKNOWN) {
-        "it is not on this machine, and its registry does not have it (or asks for a login)"
-    } else {
-        said
-    }
-}
-
-async fn create_inspection(
-    engine: &Engine,
-    instance: &InstanceId,
-    image: &str,
-) -> Result<String, ProviderError> {
-    let labels = [
-        (names::INSTANCE, instance.to_string()),
-        (names::TYPE, names::TYPE_INSPECTION.to_owned()),
-    ];
-    let body = ContainerCreateBody {
-        image: Some(image.to_owned()),
-        // Never run; an image without a command can't be made a container otherwise.
-        entrypoint: Some(vec!["/-".to_owned()]),
-        network_disabled: Some(true),
-        labels: Some(labels.map(|(key, value)| (key.to_owned(), value)).into()),
-        host_config: Some(HostConfig {
-            network_mode: Some("none".to_owned()),
-            ..HostConfig::default()
-        }),
-        ..ContainerCreateBody::default()
-    };
-    let created = engine
-        .call(
-            "look into the image",
-            image,
-            WRITE,
-            engine
-                .docker()
-                .create_container(None::<CreateContainerOptions>, body),
-        )
-        .await?;
-    Ok(created.id)
-}
-
-/// Removes what a process that was killed left.
-async fn remove_inspections(engine: &Engine, instance: &InstanceId) -> Result<(), ProviderError> {
-    let filters = [
-        names::filter(names::INSTANCE, instance),
-        names::filter(names::TYPE, names::TYPE_INSPECTION),
-    ];
-    for id in container::ids(engine, filters.to_vec()).await? {
-        container::remove(engine, &id).await?;
-    }
-    Ok(())
-}
-
-pub(super) async fn has_file(
-    engine: &Engine,
-    container: &str,
-    path: &str,
-) -> Result<bool, ProviderError> {
-    let options = ContainerArchiveInfoOptionsBuilder::new().path(path).build();
-    let found = engine
-        .find(
-            "look into the image for",
-            path,
-            READ,
-            engine
-                .docker()
-                .get_container_archive_info(container, Some(options)),
-        )
-        .await?;
-    Ok(found.is_some())
-}
-
-/// A small file's text; an absent one is empty.
-async fn read_file(engine: &Engine, container: &str, path: &str) -> Result<String, ProviderError> {
-    let options = DownloadFromContainerOptionsBuilder::new()
-        .path(path)
-        .build();
-    let download = engine
-        .docker()
-        .download_from_container(container, Some(options))
-        .try_fold(Vec::new(), |mut bytes, chunk| async move {
-            let room = MOST_BYTES.saturating_sub(bytes.len());
-            bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
-            Ok(bytes)
-        });
-    let archive = engine
-        .find("read from the image", path, READ, download)
-        .await?
-        .unwrap_or_default();
-    let text = tar::first_file(&archive).unwrap_or_default();
-    Ok(String::from_utf8_lossy(text).into_owned())
-}
-
 async fn write(
     folder: &Path,
     name: &str,
@@ -464,27 +260,4 @@ async fn write(
         source: Box::new(source),
     })?;
     Ok(Some(path))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_registrys_silence_and_its_no_are_told_apart() {
-        let silence =
-            "Get \"https://registry.example/v2/\": dial tcp: lookup registry.example: no such host";
-        assert!(in_words(silence).contains("cannot be reached"));
-        let no = "pull access denied for nonexistent, repository does not exist or may require 'docker login'";
-        assert!(in_words(no).contains("does not have it"));
-        assert_eq!(in_words("toomanyrequests"), "toomanyrequests");
-    }
-
-    #[test]
-    fn an_untagged_reference_means_latest() {
-        assert_eq!(tagged("debian"), "debian:latest");
-        assert_eq!(tagged("debian:12"), "debian:12");
-        assert_eq!(tagged("localhost:5000/x"), "localhost:5000/x:latest");
-        assert_eq!(tagged("x@sha256:00"), "x@sha256:00");
-    }
 }

@@ -1,20 +1,15 @@
-//! What exists, read from the engine's records alone: seats, workshops, and hints of changes.
+//! What exists, read from the engine's records alone: seats and workshops.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bollard::models::{
     ContainerInspectResponse, ContainerState, ContainerStateStatusEnum as State, ContainerSummary,
-    EventMessage, EventMessageTypeEnum,
 };
-use bollard::query_parameters::{EventsOptionsBuilder, InspectContainerOptions};
-use clarateach_protocol::id::{SeatKey, SeatNumber, WorkshopId};
-use futures_util::StreamExt;
-use futures_util::stream::{self, BoxStream};
+use bollard::query_parameters::InspectContainerOptions;
+use clarateach_protocol::id::{SeatKey, WorkshopId};
 
-use super::connect::{Connector, Engine, READ};
+use super::connect::{Engine, READ};
 use super::container;
 use super::inspections::Inspections;
 use super::names::{self, InstanceId, SeatLabels};
@@ -24,23 +19,6 @@ use super::sidecar::Sidecar;
 use crate::model::Reason;
 use crate::provider::{BrowserStatus, Endpoints, Instance, InstanceStatus, ProviderError};
 
-/// Pause before asking an engine again that closed its event stream.
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// What may change a seat's state or limits; a network is connected, disconnected and destroyed, too.
-const EVENTS: [&str; 9] = [
-    "start",
-    "die",
-    "oom",
-    "destroy",
-    "pause",
-    "unpause",
-    "update",
-    "connect",
-    "disconnect",
-];
-/// What these happen to.
-const SUBJECTS: [&str; 2] = ["container", "network"];
 /// Exit code of a process that was killed (128 + SIGKILL).
 const KILLED: i64 = 137;
 /// Exit codes of a seat that was asked to stop: its server obeys, or SIGTERM (128 + 15) ended it.
@@ -312,106 +290,6 @@ fn exit_reason(key: &SeatKey, state: &ContainerState) -> Reason {
             format!("the seat's server ended with code {code}. Hint: `docker logs {key}`"),
         )
     }
-}
-
-/// State of the stream of hints: an engine, and how long to wait before asking it again.
-struct Watch {
-    connector: Arc<Connector>,
-    inspections: Arc<Inspections>,
-    instance: InstanceId,
-    pause: Option<Duration>,
-}
-
-/// Seats that something happened to, for as long as it is listened to: an engine that is away is asked
-/// again, a little less often. What happened meanwhile it doesn't tell, so all seats are hinted at then.
-pub(super) fn changes(
-    connector: Arc<Connector>,
-    inspections: Arc<Inspections>,
-    instance: InstanceId,
-) -> BoxStream<'static, SeatKey> {
-    let watch = Watch {
-        connector,
-        inspections,
-        instance,
-        pause: None,
-    };
-    stream::unfold(watch, |mut watch| async move {
-        if let Some(pause) = watch.pause {
-            tokio::time::sleep(pause).await;
-        }
-        let next = watch.pause.map_or(FIRST_PAUSE, |pause| pause * 2);
-        watch.pause = Some(next.min(LONGEST_PAUSE));
-        let begins = watch.pause.is_none();
-        let keys = match watch.connector.engine().await {
-            Ok(engine) if begins => events(engine, &watch.inspections, &watch.instance),
-            Ok(engine) => missed(engine, &watch.inspections, &watch.instance).await,
-            // Whoever calls the provider is told why.
-            Err(_) => stream::empty().boxed(),
-        };
-        Some((keys, watch))
-    })
-    .flatten()
-    .boxed()
-}
-
-/// All seats, and hints of what happens from here on; nothing while the engine doesn't answer.
-async fn missed(
-    engine: &Engine,
-    inspections: &Arc<Inspections>,
-    instance: &InstanceId,
-) -> BoxStream<'static, SeatKey> {
-    let from_now = events(engine, inspections, instance);
-    match seats(engine, inspections, instance, None).await {
-        Ok(seats) => stream::iter(seats.into_iter().map(|seat| seat.key()))
-            .chain(from_now)
-            .boxed(),
-        Err(_) => stream::empty().boxed(),
-    }
-}
-
-/// One connection's worth of hints, from now on. The engine keeps what happens until it is connected to.
-fn events(
-    engine: &Engine,
-    inspections: &Arc<Inspections>,
-    instance: &InstanceId,
-) -> BoxStream<'static, SeatKey> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let listening = inspections.listen();
-    // Not by label: events of networks have none.
-    let filters = HashMap::from([
-        ("type", SUBJECTS.map(str::to_owned).to_vec()),
-        ("event", EVENTS.map(str::to_owned).to_vec()),
-    ]);
-    let ours = instance.to_string();
-    let mut options = EventsOptionsBuilder::new().filters(&filters);
-    if let Ok(now) = now {
-        options = options.since(&now.as_secs().to_string());
-    }
-    engine
-        .docker()
-        .events(Some(options.build()))
-        .take_while(|event| std::future::ready(event.is_ok()))
-        .filter_map(move |event| {
-            let seat = event.ok().and_then(|event| {
-                listening.heard(&event);
-                seat_of(event, &ours)
-            });
-            std::future::ready(seat)
-        })
-        .boxed()
-}
-
-/// The seat that something happened to; of a network, which may be another installation's, its first
-/// seat: a hint is about the whole workshop.
-fn seat_of(event: EventMessage, ours: &str) -> Option<SeatKey> {
-    let attributes = event.actor?.attributes?;
-    if event.typ == Some(EventMessageTypeEnum::NETWORK) {
-        let workshop = names::workshop_of_network(attributes.get("name")?)?;
-        let seat = SeatNumber::new(1).ok()?;
-        return Some(SeatKey { workshop, seat });
-    }
-    let is_ours = attributes.get(names::INSTANCE).is_some_and(|id| id == ours);
-    names::seat(&attributes).filter(|_| is_ours)
 }
 
 #[cfg(test)]

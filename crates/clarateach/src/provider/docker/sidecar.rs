@@ -12,7 +12,9 @@ use bollard::models::{
 };
 use clarateach_protocol::id::SeatKey;
 
-use super::container::{Access, SYSTEM_CA_BUNDLE, bind, log_config, no_restart, text_map, ulimit};
+use super::container::{
+    self, Access, SYSTEM_CA_BUNDLE, bind, log_config, no_restart, text_map, ulimit,
+};
 use super::disk::SEAT_UID;
 use super::names::{self, InstanceId};
 use super::observe::{self, Phase};
@@ -119,7 +121,7 @@ impl Plan<'_> {
             privileged: Some(false),
             cap_drop: Some(vec!["ALL".to_owned()]),
             security_opt: Some(vec![
-                "no-new-privileges:true".to_owned(),
+                container::NO_NEW_PRIVILEGES.to_owned(),
                 format!("seccomp={}", seccomp::profile()),
             ]),
             ipc_mode: Some("private".to_owned()),

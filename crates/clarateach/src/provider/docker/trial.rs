@@ -135,7 +135,7 @@ fn body(instance: &InstanceId, runtime: &Path, nonce: u32) -> ContainerCreateBod
                 ("/tmp", "rw,size=1m".to_owned()),
             ])),
             cap_drop: Some(vec!["ALL".to_owned()]),
-            security_opt: Some(vec!["no-new-privileges:true".to_owned()]),
+            security_opt: Some(vec![container::NO_NEW_PRIVILEGES.to_owned()]),
             readonly_rootfs: Some(true),
             memory: Some(MEMORY_MIB << 20),
             memory_swap: Some(MEMORY_MIB << 20),

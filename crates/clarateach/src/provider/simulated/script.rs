@@ -8,7 +8,7 @@ use clarateach_protocol::id::{SeatKey, SeatNumber};
 use super::fault::Script;
 use super::{Failure, Fault, SimulatedProvider};
 use crate::model::{Capacity, Reason};
-use crate::provider::{Finding, Progress, Pulled};
+use crate::provider::{Change, Finding, Progress, Pulled};
 
 impl SimulatedProvider {
     /// Lets something go wrong with a seat number, in every workshop.
@@ -42,11 +42,13 @@ impl SimulatedProvider {
     /// Lets no call through, as while an engine is down; its seats go on running.
     pub fn go_down(&self) {
         self.down.store(true, Ordering::Relaxed);
+        self.say(Change::Away);
     }
 
     /// Lets calls through again.
     pub fn come_back(&self) {
         self.down.store(false, Ordering::Relaxed);
+        self.say(Change::Back);
     }
 
     /// How many calls were not let through.
@@ -69,6 +71,12 @@ impl SimulatedProvider {
         if let Some(seat) = self.seat(key) {
             seat.hang();
         }
+    }
+
+    /// Lets nobody reach a seat that goes on, until it is reconnected.
+    pub fn lose_way(&self, key: &SeatKey) {
+        self.state().lost_ways.insert(*key);
+        self.hang(key);
     }
 
     /// Removes a seat behind the orchestrator's back, as `docker rm -f` does.

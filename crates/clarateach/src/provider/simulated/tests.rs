@@ -1,6 +1,6 @@
 //! SimulatedProvider seats as a client sees them: the parts of the protocols that a probe doesn't touch.
 
-use clarateach_protocol::id::Generation;
+use clarateach_protocol::id::{Generation, SeatNumber};
 use clarateach_protocol::terminal::{ServerFrame, WINDOW_BYTES};
 use clarateach_protocol::token::{
     Mode, Scope, SigningKey, WORKSPACE_TOKEN_SECONDS, WorkspaceClaims,

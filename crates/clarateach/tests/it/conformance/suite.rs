@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clarateach::orchestrator::seat_client::{CallError, SeatClient};
-use clarateach::provider::{InstanceStatus, Level, Progress, ProviderError, SeatSpec};
+use clarateach::provider::{Change, InstanceStatus, Level, Progress, ProviderError, SeatSpec};
 use clarateach_protocol::id::{Generation, WorkshopId};
 use futures_util::StreamExt;
 use http::StatusCode;
@@ -157,6 +157,21 @@ pub(super) async fn stopping_again_is_fine(room: &Room<'_>) {
     assert_eq!(room.list().await.len(), 1);
 }
 
+pub(super) async fn reconnecting_again_keeps_what_runs(room: &Room<'_>) {
+    let made = room.create(1).await;
+    for _twice in 0..2 {
+        let found = room.bench.provider.reconnect(&made.key()).await.unwrap();
+        assert_eq!(found.incarnation, made.incarnation);
+        assert_eq!(room.list().await, std::slice::from_ref(&found));
+        room.working(&found).await;
+    }
+    let absent = room.bench.provider.reconnect(&room.seat(2).key()).await;
+    assert!(
+        matches!(absent, Err(ProviderError::NoSeat(_))),
+        "{absent:?}"
+    );
+}
+
 pub(super) async fn destroying_takes_the_files_too(room: &Room<'_>) {
     let provider = &room.bench.provider;
     let first = room.create(1).await;
@@ -225,7 +240,7 @@ pub(super) async fn changes_are_hinted(room: &Room<'_>) {
     let mut hints = room.bench.provider.changes();
     let hinted = async {
         while let Some(hint) = hints.next().await {
-            if hint == key {
+            if hint == Change::Seat(key) {
                 return;
             }
         }

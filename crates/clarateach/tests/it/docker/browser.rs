@@ -4,7 +4,7 @@ use bollard::models::ContainerInspectResponse;
 use bollard::query_parameters::InspectContainerOptions;
 use clarateach::model::{BrowserPolicy, EgressPolicy, WorkshopSpec};
 use clarateach::provider::{
-    BrowserState, BrowserStatus, Instance, Progress, Provider, ProviderError,
+    BrowserState, BrowserStatus, Change, Instance, Progress, Provider, ProviderError,
 };
 
 use futures_util::StreamExt;
@@ -179,7 +179,8 @@ async fn a_browser_that_crashed_says_why_and_comes_back() {
         world.prepared(&spec).await;
         let seat = world.seat(&spec, 1).await;
         world.browser(&seat, BrowserState::Running).await;
-        let mut hints = world.provider.changes();
+        let of_seat = |change: &Change| std::future::ready(*change == Change::Seat(seat.key()));
+        let mut hints = world.provider.changes().filter(of_seat);
         let name = format!("{}-browser", seat.key());
         // A stream may begin to listen only once it is polled.
         let crashing = async {
@@ -198,7 +199,7 @@ async fn a_browser_that_crashed_says_why_and_comes_back() {
                 () = crashing => None,
             }
         });
-        assert_eq!(hint.await.unwrap(), Some(seat.key()));
+        assert_eq!(hint.await.unwrap(), Some(Change::Seat(seat.key())));
         // The last crash may still be under way.
         eventually("it can be killed no more", || async {
             let status = world.browser_of(&seat).await;

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use clarateach::model::{SeatCondition, WorkshopStatus};
+use clarateach::orchestrator::{ProgressPhase, Settings};
 use clarateach::provider::Provider;
 use clarateach::provider::simulated::{Failure, Fault};
+use clarateach_protocol::id::SeatKey;
 
-use super::world::{World, key, number};
+use super::world::{World, key, number, quick};
 
 const FOREVER: Fault = Fault::CreateFails {
     times: u32::MAX,
@@ -230,6 +232,94 @@ async fn an_outage_of_the_engine_costs_no_seat() {
     }
     assert_eq!(world.seats.creations(&key(id, 3)), 1);
     assert_eq!(world.status(id).await.0, WorkshopStatus::Ready);
+}
+
+/// What a seat that isn't there yet is told to wait for.
+async fn until_reason(world: &World, seat: SeatKey, code: &str) {
+    world
+        .until(code, async || {
+            let observed = world.seat(seat).await.observed;
+            observed.condition == SeatCondition::Recovering
+                && observed.reason.is_some_and(|reason| reason.code == code)
+        })
+        .await;
+}
+
+/// Settings under which a seat has a while to answer a probe, and its health is asked after as often as elsewhere.
+fn patient() -> Settings {
+    let mut settings = quick();
+    settings.deadlines.first_answer = Duration::from_secs(2);
+    settings
+}
+
+#[tokio::test]
+async fn a_seat_that_is_reached_only_a_while_after_its_engine_is_back_goes_on() {
+    let world = World::with(patient());
+    let id = world.create_ready(1).await;
+    let seat = key(id, 1);
+    world.seats.go_down();
+    world.seats.hang(&seat);
+    until_reason(&world, seat, "engine_unreachable").await;
+    world.seats.come_back();
+    // A whole probe in vain, while the engine is there.
+    until_reason(&world, seat, "seat_silent").await;
+    world.seats.heal();
+    world.until_condition(seat, SeatCondition::Ready).await;
+    assert_eq!(world.seats.creations(&seat), 1, "it was started again");
+}
+
+#[tokio::test]
+async fn a_way_that_was_lost_with_the_engine_is_made_anew_and_the_seat_goes_on() {
+    let world = World::with(patient());
+    let id = world.create_ready(1).await;
+    let seat = key(id, 1);
+    world.seats.go_down();
+    world.seats.lose_way(&seat);
+    until_reason(&world, seat, "engine_unreachable").await;
+    world.seats.come_back();
+    world.until_condition(seat, SeatCondition::Ready).await;
+    assert_eq!(world.seats.creations(&seat), 1, "it was started again");
+}
+
+#[tokio::test]
+async fn an_absence_of_the_engine_between_two_looks_counts_too() {
+    let world = World::with(patient());
+    let id = world.create_ready(1).await;
+    let seat = key(id, 1);
+    world.seats.go_down();
+    world.seats.hang(&seat);
+    world.seats.come_back();
+    until_reason(&world, seat, "seat_silent").await;
+    world.seats.heal();
+    world.until_condition(seat, SeatCondition::Ready).await;
+    assert_eq!(world.seats.creations(&seat), 1, "it was started again");
+}
+
+#[tokio::test]
+async fn a_probe_that_an_absence_of_the_engine_fell_into_does_not_count() {
+    let world = World::with(patient());
+    world
+        .seats
+        .inject(number(1), Fault::NeverAnswers { times: 1 });
+    let id = world.create(1).await;
+    let seat = key(id, 1);
+    world
+        .until("its probe", async || {
+            let view = world.orchestrator.progress(id);
+            view.is_some_and(|view| view.phase == ProgressPhase::Probe)
+        })
+        .await;
+    world.seats.go_down();
+    world.seats.come_back();
+    world
+        .until("a probe in vain", async || {
+            let reason = world.seat(seat).await.observed.reason;
+            reason.is_some_and(|reason| reason.code == "seat_silent")
+        })
+        .await;
+    world.seats.heal();
+    world.until_condition(seat, SeatCondition::Ready).await;
+    assert_eq!(world.seats.creations(&seat), 1, "it was started again");
 }
 
 #[tokio::test]

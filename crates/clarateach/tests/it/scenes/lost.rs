@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use http::StatusCode;
 use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tokio::process::Command;
 
 use super::super::app::Client;
@@ -127,6 +129,8 @@ async fn seats_of_a_lost_database_are_adopted_with_their_shells_and_learners() {
         let told: Value = serde_json::from_str(&done(&data, &["recover", "--json"]).await).unwrap();
         let workshop = &told["workshops"][0];
         assert_eq!(workshop["id"], class.id());
+        let (name, ends_at) = (workshop["name"].clone(), workshop["ends_at"].clone());
+        assert!(ends_at.is_string(), "{told}");
         let seats = workshop["seats"].as_array().unwrap();
         assert_eq!(seats.len(), 2, "{told}");
         assert_eq!((&seats[0]["learner"], &seats[1]["learner"]), (&json!("Ada"), &json!("Bea")));
@@ -138,6 +142,10 @@ async fn seats_of_a_lost_database_are_adopted_with_their_shells_and_learners() {
         class.instructor = class.served.instructor().await;
         let shown = class.instructor.get(&format!("/api/workshops/{}", class.id())).await.json();
         assert_eq!(shown["code"], workshop["code"]);
+        assert_eq!(shown["name"], name);
+        let time = |text: &Value| OffsetDateTime::parse(text.as_str().unwrap(), &Rfc3339).unwrap();
+        let apart = time(&shown["ends_at"]) - time(&ends_at);
+        assert!(apart.abs() < time::Duration::SECOND, "{shown} {ends_at}");
         assert_eq!(shown["seats"][0]["learner"]["name"], "Ada", "{shown}");
         let client = Client::at(class.served.listen);
         let stranger = json!({"code": workshop["code"], "name": "Eve"});

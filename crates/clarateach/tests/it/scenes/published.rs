@@ -176,6 +176,36 @@ async fn shells_go_on_by_published_ports_while_their_engine_is_away() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn shells_go_on_though_somebody_takes_their_ports_while_their_engine_is_away() {
+    let mut engine = SecondEngine::start(Containers::LiveOn).await;
+    engine.load_image(HELPER);
+    let served = Served::docker_at_with(engine.host(), &PUBLISHED).await;
+    let (client, image) = (engine.client(), engine.image);
+    scene_of(served, client, image, async |class| {
+        let before = published(class, 1);
+        let watch = class.watch().await;
+        engine.stop().await;
+        let _taken = until("the seat's port to be free", async || {
+            std::net::TcpListener::bind(&before).ok()
+        })
+        .await;
+        let reasons = ["seat_silent", "engine_unreachable"];
+        until("a seat that is not reached", async || {
+            watch.find("recovering", &reasons)
+        })
+        .await;
+        engine.start_again().await;
+        class.learner.has("poem.txt", "roses are red").await;
+        let shell = class.terminal.epoch.clone();
+        class.terminal = class.learner.terminal().await;
+        assert_eq!(class.terminal.epoch, shell, "another shell");
+        assert_ne!(published(class, 1), before);
+        class.is_isolated().await;
+    })
+    .await;
+}
+
 /// What `clarateach doctor` says of an engine's network.
 async fn diagnosed(engine: &SecondEngine, data: &std::path::Path, reach: &str) -> Value {
     let mut doctor = Command::new(env!("CARGO_BIN_EXE_clarateach"));

@@ -15,7 +15,8 @@ fn any_status() -> impl Strategy<Value = InstanceStatus> {
 pub(super) fn any_liveness() -> impl Strategy<Value = Liveness> {
     prop_oneof![
         Just(Liveness::Unproven),
-        Just(Liveness::Silent),
+        Just(Liveness::Unreached),
+        Just(Liveness::Silent(Silence::on_order())),
         (prop_oneof!["first", "other"], 0..3_u8).prop_map(|(incarnation, variant)| {
             Liveness::Proven {
                 incarnation,
@@ -104,6 +105,7 @@ pub(super) fn seat_of(action: Action) -> Option<SeatNumber> {
         Action::Create { seat }
         | Action::Stop { seat }
         | Action::Probe { seat }
+        | Action::Reconnect { seat }
         | Action::Bind { seat }
         | Action::SetBrowser { seat, .. }
         | Action::Discard { seat }
@@ -137,6 +139,10 @@ impl World {
                 let seen = self.observed.seats.get_mut(&seat).unwrap();
                 seen.liveness = Liveness::Unproven;
                 seen.instance.as_mut().unwrap().status = InstanceStatus::Stopped { reason: None };
+            }
+            Action::Reconnect { seat } => {
+                let seen = self.observed.seats.get_mut(&seat).unwrap();
+                seen.liveness = Liveness::Unproven;
             }
             Action::SetBrowser { seat, want } => {
                 let seen = self.observed.seats.get_mut(&seat).unwrap();

@@ -73,17 +73,3 @@ fn a_published_seat_differs_by_its_ports_alone() {
     }
     assert_eq!(published, bridge);
 }
-
-#[test]
-fn a_taken_port_is_told_apart() {
-    let refusal = |message: &str| Refusal {
-        status: 500,
-        message: message.to_owned(),
-    };
-    let taken = "driver failed programming external connectivity on endpoint x: Error starting userland proxy: listen tcp4 127.0.0.1:32777: bind: address already in use";
-    assert!(is_about_a_port(&refusal(taken)));
-    assert!(is_about_a_port(&refusal(
-        "Bind for 127.0.0.1:32768 failed: port is already allocated"
-    )));
-    assert!(!is_about_a_port(&refusal("network clarateach-x not found")));
-}
