@@ -33,7 +33,7 @@ const REGISTRY_LOOKUP: Duration = Duration::from_secs(6);
 /// No account file is larger.
 const MOST_BYTES: usize = 1 << 20;
 /// Images of this name are made here (`./x images`); a registry's of the same name is somebody else's.
-const OWN: &str = "clarateach/";
+pub(super) const OWN: &str = "clarateach/";
 
 /// What seats need to know of their image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -265,7 +265,11 @@ impl Images {
     }
 }
 
-async fn inspect(engine: &Engine, reference: &str) -> Result<Option<ImageInspect>, ProviderError> {
+/// What the engine knows of an image, if it has it; nothing is pulled, no registry is asked.
+pub(super) async fn inspect(
+    engine: &Engine,
+    reference: &str,
+) -> Result<Option<ImageInspect>, ProviderError> {
     engine
         .find(
             "inspect the image",

@@ -97,6 +97,11 @@ impl Page {
                 ),
                 Then::Wait,
             ),
+            ProxyError::Locked => page(
+                "Locked",
+                "The instructor has locked this seat; files and programs stay. This page looks again every two seconds.",
+                Then::Wait,
+            ),
             ProxyError::SeatUnavailable
             | ProxyError::Connect(_)
             | ProxyError::ConnectDeadline { .. } => page(
