@@ -172,27 +172,27 @@ export function CreateWorkshopDialog({ open, onOpenChange, onCreated }: Props) {
         </details>
         {/* In sight however long the form is: the refusal, and what to press. */}
         <div className={styles.formEnd}>
-        {failure && (
-          <Notice
-            tone={isApiError(failure, 'overcommit') ? 'warn' : 'error'}
-            testId="create-problem"
-            action={
-              isApiError(failure, 'overcommit') && (
-                <Button size="small" onClick={() => send({ ...requestOf(form), allow_overcommit: true })}>
-                  Make them anyway
-                </Button>
-              )
-            }
-          >
-            {messageOf(failure)}
-          </Notice>
-        )}
-        <DialogActions>
-          <Button onClick={() => onOpenChange(false)}>Cancel</Button>
-          <Button type="submit" look="primary" busy={create.isPending}>
-            Create workshop
-          </Button>
-        </DialogActions>
+          {failure && (
+            <Notice
+              tone={isApiError(failure, 'overcommit') ? 'warn' : 'error'}
+              testId="create-problem"
+              action={
+                isApiError(failure, 'overcommit') && (
+                  <Button size="small" onClick={() => send({ ...requestOf(form), allow_overcommit: true })}>
+                    Make them anyway
+                  </Button>
+                )
+              }
+            >
+              {messageOf(failure)}
+            </Notice>
+          )}
+          <DialogActions>
+            <Button onClick={() => onOpenChange(false)}>Cancel</Button>
+            <Button type="submit" look="primary" busy={create.isPending}>
+              Create workshop
+            </Button>
+          </DialogActions>
         </div>
       </form>
     </Dialog>

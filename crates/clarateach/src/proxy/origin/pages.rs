@@ -281,3 +281,16 @@ fn escape(text: &str) -> String {
     }
     escaped
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_is_locked_out_is_let_in_again_without_a_click() {
+        let page = Page::of(&ProxyError::Locked);
+        assert_eq!(page.status, StatusCode::LOCKED);
+        assert_eq!(page.title, "Locked");
+        assert!(page.then == Then::Wait, "it would stay after the unlock");
+    }
+}
