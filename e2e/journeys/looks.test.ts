@@ -80,7 +80,15 @@ scene.step('create_dialog_with_an_error', async () => {
   await dialog.getByText('More options').click()
   await dialog.getByRole('button', { name: 'Create workshop' }).click()
   await dialog.getByRole('alert').first().waitFor()
-  await looks.at(instructor.page, 'create-dialog')
+  // What is to be pressed is in sight, however long the form is.
+  const create = dialog.getByRole('button', { name: 'Create workshop' })
+  await looks.at(instructor.page, 'create-dialog', async () => {
+    const [button, height] = [await create.boundingBox(), instructor.page.viewportSize()?.height ?? 0]
+    assert(button && button.y + button.height <= height, `the button is at ${button?.y}, the window ends at ${height}`)
+  })
+  // An error is about what was typed then.
+  await dialog.getByLabel('Name', { exact: true }).fill('P')
+  await dialog.getByRole('alert').first().waitFor({ state: 'detached' })
   await dialog.getByRole('button', { name: 'Cancel' }).click()
 })
 

@@ -41,6 +41,10 @@ scene.step('reset_leaves_the_learner_and_takes_the_files', async () => {
   await ada.terminal.isReady()
   await ada.terminal.answers('ls; echo "files:$(ls | wc --lines)"', 'files:0')
   await ada.treeItem('work').waitFor({ state: 'detached' })
+  // She reads why, until she has read it.
+  const notice = ada.page.getByTestId('fresh-notice')
+  await notice.getByRole('button', { name: 'Got it' }).click()
+  await notice.waitFor({ state: 'detached' })
   assert.equal(ada.seat, 1)
   await instructor.seesLearners(['Ada'], 'active')
 })
@@ -52,6 +56,7 @@ scene.step('reset_that_is_undone_brings_the_files_back', async () => {
   await ada.terminal.isReady()
   await ada.terminal.answers('cat work/secret.txt; ls later.txt 2>/dev/null', 'mine')
   await ada.treeItem('later.txt').waitFor({ state: 'detached' })
+  await ada.page.getByTestId('fresh-notice').waitFor()
 })
 
 scene.step('locked_seat_shuts_its_learner_out_and_lets_them_in_again_by_itself', async () => {

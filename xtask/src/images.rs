@@ -46,8 +46,8 @@ pub(crate) struct Options {
     /// Build this one alone.
     #[arg(long)]
     only: Option<Image>,
-    /// Build what a first workshop needs on this engine: the workspace's, and the firewall's where its network is not
-    /// this machine's.
+    /// Build what workshops need on this engine: the workspace's, the firewall's where its network is not this
+    /// machine's, and the browser's, without which seats have no browser but all else.
     #[arg(long, conflicts_with = "only")]
     first: bool,
 }
@@ -67,8 +67,13 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if is_asked(Image::Firewall) && (!options.first || firewall::is_needed()) {
         firewall(options.fresh)?;
     }
-    if is_asked(Image::Browser) && !options.first {
-        browser(options.fresh)?;
+    if is_asked(Image::Browser) {
+        match browser(options.fresh) {
+            Err(error) if options.first => eprintln!(
+                "  {error:#}\n  seats have no browser until `./x images --only browser` has made its image; all else works"
+            ),
+            other => other?,
+        }
     }
     Ok(())
 }

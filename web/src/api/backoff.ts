@@ -1,7 +1,8 @@
 // How long to wait before the next attempt: doubling, capped, with jitter so that a class does not come back as one.
 
 const FIRST_MS = 500
-const CAP_MS = 15_000
+/** Who waits looks at a spinner: a server that is back is found within this, and two hundred pages at it are a small load. */
+const CAP_MS = 3_000
 
 /** `attempt` counts from 0; the answer lies between half and all of the doubled delay. */
 export function backoffDelay(attempt: number, random: () => number = Math.random): number {

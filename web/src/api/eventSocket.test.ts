@@ -95,7 +95,7 @@ test('waits_grow_and_end_when_somebody_looks_or_the_network_is_back', async () =
   }
   last().onclose?.({ code: 1006 })
   const before = FakeWebSocket.opened.length
-  await vi.advanceTimersByTimeAsync(5000)
+  await vi.advanceTimersByTimeAsync(1400)
   expect(FakeWebSocket.opened).toHaveLength(before)
   page.hidden = true
   page.dispatchEvent(new Event('visibilitychange'))

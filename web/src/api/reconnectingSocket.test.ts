@@ -102,7 +102,7 @@ describe('a socket that comes back', () => {
     }
     const before = FakeWebSocket.opened.length
     last().end()
-    await vi.advanceTimersByTimeAsync(5_000)
+    await vi.advanceTimersByTimeAsync(1_400)
     expect(FakeWebSocket.opened).toHaveLength(before)
   })
 

@@ -30,7 +30,7 @@ export function HomePage() {
         <CardPage title="Almost there" lead="Nobody has set the instructor’s password yet.">
           <p>
             The server printed a one-time set-up link in the terminal where it was started. Open that link to choose the
-            password. A new one is printed at the next start.
+            password. <code>clarateach setup-link</code>, on the server’s machine, shows it again.
           </p>
           <Link to="/join" className={`${buttons.button} ${buttons.plain}`}>
             I am a learner: join a workshop

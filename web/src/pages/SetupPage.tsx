@@ -50,7 +50,7 @@ export function SetupPage() {
         <Field
           label="Your name"
           autoComplete="name"
-          hint="Optional. Learners may see it."
+          hint="Optional. Shown in your own pages; learners don’t see it."
           value={name}
           error={fieldError?.details.field === 'name' ? fieldError.message : undefined}
           onChange={(event) => setName(event.currentTarget.value)}
@@ -69,7 +69,8 @@ export function SetupPage() {
         />
         {isApiError(error, 'bad_setup_secret') ? (
           <Notice tone="error" action={<Link to="/signin">Sign in</Link>}>
-            This set-up link was used already, or is not this server’s. If you know the password, sign in.
+            This set-up link was used already, or is of an earlier start of the server. If you know the password, sign in;
+            otherwise <code>clarateach setup-link</code>, on the server’s machine, shows the one that works.
           </Notice>
         ) : (
           error && !fieldError?.details.field && <Notice tone="error">{messageOf(error)}</Notice>

@@ -20,6 +20,7 @@ import { SearchPanel } from '../modules/search/SearchPanel'
 import { TerminalPanel } from '../modules/terminal/TerminalPanel'
 import { EndNotice } from './workspace/EndNotice'
 import { ActivityBar, type PaneName, type SideName } from './workspace/ActivityBar'
+import { FreshNotice } from './workspace/FreshNotice'
 import { ReconnectNote } from './workspace/ReconnectNote'
 import { TopBar } from './workspace/TopBar'
 import { WatchNotice } from './workspace/WatchNotice'
@@ -152,6 +153,7 @@ export function Workspace({ record, session, state, generation, end, firstPane }
         <SeatNotice record={record} state={state} canChange={canChange} />
         {record.role === 'learner' && <EndNotice address={record} end={end} />}
         <KilledNotice kills={killed} onDismiss={dismissKilled} />
+        {record.role === 'learner' && <FreshNotice generation={generation} />}
         {record.role === 'learner' && <ReconnectNote record={record} />}
         <Group className={styles.group} orientation="horizontal" {...columns}>
           <Panel

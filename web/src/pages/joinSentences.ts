@@ -30,7 +30,7 @@ export function joinProblem(error: unknown): JoinProblem {
     case 'no_seats':
       return { kind: 'sentence', sentence: 'Every seat is taken. Tell your instructor: they can add one.' }
     case 'ended':
-      return { kind: 'sentence', sentence: 'This workshop has ended.' }
+      return { kind: 'sentence', sentence: 'This workshop has ended. If there is another one, your instructor has its code.' }
     case 'not_ready':
       return {
         kind: 'wait',

@@ -308,6 +308,7 @@ impl Client {
             "setup_required" => {
                 "`clarateach setup-link`, on the server's machine, shows that link again"
             }
+            "overcommit" => "`--allow-overcommit` makes them all the same",
             "wrong_host" => "use http://localhost:8080 on the server's machine, or its public URL",
             _ => "",
         };

@@ -27,9 +27,7 @@ pub enum ProviderError {
         source: Source,
     },
     /// The image isn't there and can't be had.
-    #[error(
-        "image {image} is not available: {detail}. Hint: build it with `./x images`, `docker pull` it, or name another"
-    )]
+    #[error("image {image} is not available: {detail}. Hint: {}", image_hint(.image))]
     ImageMissing {
         /// Which image.
         image: String,
@@ -158,5 +156,14 @@ impl ProviderError {
     #[must_use]
     pub fn reason(&self) -> Reason {
         Reason::new(self.code(), self.to_string())
+    }
+}
+
+/// Ours are made on this machine and in no registry, others the other way round.
+fn image_hint(image: &str) -> &'static str {
+    if image.starts_with("clarateach/") {
+        "build it with `./x images`"
+    } else {
+        "look at its name, `docker pull` it, or name another"
     }
 }

@@ -27,8 +27,8 @@ export interface SeatCalls {
 
 const LONGEST_TIMER_MS = 24 * 60 * 60 * 1000
 const SOONEST_RENEWAL_MS = 20_000
-/** Workshops are extended and cut short while they run. */
-const LOOK_MS = 60_000
+/** Workshops are extended and cut short while they run: who hears last still has time to keep what is theirs. */
+const LOOK_MS = 20_000
 /** Between two looks whether a locked seat is open again. */
 const LOCKED_MS = 2_000
 

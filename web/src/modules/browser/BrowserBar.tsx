@@ -88,7 +88,7 @@ function ServersMenu({ record, generation, isShown, onOpenPort, onPreview }: Pro
     <>
       {only && (
         <Button size="small" data-testid={`browser-open-${only.port}`} onClick={() => onOpenPort(only.port)}>
-          Open localhost:{only.port}
+          Open <span className={styles.host}>localhost</span>:{only.port}
         </Button>
       )}
       <Menu

@@ -162,7 +162,13 @@ function Meanwhile({ state, session, wanted, isLearner }: MeanwhileProps) {
         </State>
       )
     case 'failed':
-      return <Failed title="The browser did not start" message={state.message} onRetry={() => session.again()} />
+      return (
+        <Failed
+          title="The browser did not start"
+          message={isLearner ? `${state.message} Your instructor can read this, too.` : state.message}
+          onRetry={() => session.again()}
+        />
+      )
   }
 }
 

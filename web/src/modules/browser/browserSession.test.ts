@@ -50,6 +50,21 @@ describe('BrowserSession', () => {
     expect(asked()).toBe(4)
   })
 
+  it('speaks of no queue to whom a place was given at once', async () => {
+    const { session: browser, phase } = session(
+      { wait: { status: 'queued', position: 1 } },
+      { wait: { status: 'starting', phase: 'container' } },
+    )
+    const seen: string[] = []
+    browser.subscribe(() => {
+      const state = browser.getState()
+      seen.push(state.phase === 'waiting' ? state.wait.status : state.phase)
+    })
+    browser.watch(true)
+    await vi.advanceTimersByTimeAsync(900)
+    expect([phase(), ...seen]).toEqual(['waiting', 'asking', 'starting'])
+  })
+
   it('lets go of a browser that nobody looks at, and wakes it for whoever comes back', async () => {
     const { session: browser, asked, phase } = session(THERE)
     browser.watch(true)

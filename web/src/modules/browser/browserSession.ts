@@ -16,6 +16,8 @@ export type BrowserState =
 
 
 const ASK_AGAIN_MS = 1000
+/** By then a server with room has given it away. */
+const PLACE_GIVEN_MS = 500
 /** Also what a server that asks for patience may get at most: somebody is looking at a spinner. */
 const LONGEST_WAIT_MS = 10_000
 /** A look at another pane or tab costs nothing; lunch does. */
@@ -28,6 +30,7 @@ export class BrowserSession {
   private timer: ReturnType<typeof setTimeout> | undefined
   private isWatched = false
   private leftAt = 0
+  private wasQueued = false
 
   constructor(
     private readonly askForIt: (signal: AbortSignal) => Promise<BrowserAnswer>,
@@ -57,6 +60,7 @@ export class BrowserSession {
   /** From the start: a way in that nobody has used yet. */
   again(): void {
     this.stopAsking()
+    this.wasQueued = false
     this.become({ phase: 'asking' })
     void this.ask()
   }
@@ -83,7 +87,11 @@ export class BrowserSession {
     }
     if (asking.signal.aborted) return
     if ('there' in answer) this.arrived(answer.there)
-    else {
+    else if (this.state.phase === 'asking' && !this.wasQueued && isNext(answer.wait)) {
+      // Everybody queues at first; who has a place a moment later never waited for one.
+      this.wasQueued = true
+      this.after(PLACE_GIVEN_MS, () => this.againOrRest())
+    } else {
       this.become({ phase: 'waiting', wait: answer.wait, since: this.waitingSince(answer.wait) })
       this.after(ASK_AGAIN_MS, () => this.againOrRest())
     }
@@ -135,4 +143,8 @@ export class BrowserSession {
     this.state = state
     for (const listener of this.listeners) listener()
   }
+}
+
+function isNext({ status, position }: BrowserWait): boolean {
+  return status === 'queued' && (position ?? 1) === 1
 }

@@ -16,6 +16,7 @@ import {
   requestOf,
   roomWords,
   validate,
+  without,
   type CreateForm,
   type FieldErrors,
   type TextField,
@@ -40,13 +41,15 @@ export function CreateWorkshopDialog({ open, onOpenChange, onCreated }: Props) {
   const capacity = useQuery({ ...capacityQuery, enabled: open })
   const room = roomWords(form.seats, capacity.data?.seats_left)
 
-  // The first field in trouble gets the focus, once its error is there to be read.
+  // The first field in trouble gets the focus, once its error is there to be read; and never while somebody mends them.
+  const [shown, setShown] = useState(0)
   useEffect(() => {
-    formElement.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus()
-  }, [errors])
+    if (shown > 0) formElement.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus()
+  }, [shown])
 
   function showErrors(found: FieldErrors) {
     setErrors(found)
+    setShown((before) => before + 1)
     if (found.startsAt ?? found.endsAt ?? found.idleHours ?? found.image ?? found.browser ?? found.apiKey ?? found.apiKeyName) setMoreOpen(true)
   }
 
@@ -81,6 +84,9 @@ export function CreateWorkshopDialog({ open, onOpenChange, onCreated }: Props) {
     onChange: (event: { currentTarget: HTMLInputElement }) => {
       const { value } = event.currentTarget
       setForm((before) => ({ ...before, [field]: value }))
+      // What was said of another value is no longer true.
+      if (errors[field] !== undefined) setErrors((before) => without(before, field))
+      if (create.error) create.reset()
     },
   })
 
@@ -141,7 +147,7 @@ export function CreateWorkshopDialog({ open, onOpenChange, onCreated }: Props) {
               hint="Any container image that this machine has or can pull. Empty: the default."
               {...input('image')}
             />
-            <ImageCheckView image={form.image} />
+            <ImageCheckView image={form.image} isRefused={errors.image !== undefined} />
             <Choices
               label="Browser in every seat"
               choices={browserChoices(form.seats)}
@@ -164,27 +170,30 @@ export function CreateWorkshopDialog({ open, onOpenChange, onCreated }: Props) {
             />
           </div>
         </details>
-        {failure && (
-          <Notice
-            tone={isApiError(failure, 'overcommit') ? 'warn' : 'error'}
-            testId="create-problem"
-            action={
-              isApiError(failure, 'overcommit') && (
-                <Button size="small" onClick={() => send({ ...requestOf(form), allow_overcommit: true })}>
-                  Make them anyway
-                </Button>
-              )
-            }
-          >
-            {messageOf(failure)}
-          </Notice>
-        )}
-        <DialogActions>
-          <Button onClick={() => onOpenChange(false)}>Cancel</Button>
-          <Button type="submit" look="primary" busy={create.isPending}>
-            Create workshop
-          </Button>
-        </DialogActions>
+        {/* In sight however long the form is: the refusal, and what to press. */}
+        <div className={styles.formEnd}>
+          {failure && (
+            <Notice
+              tone={isApiError(failure, 'overcommit') ? 'warn' : 'error'}
+              testId="create-problem"
+              action={
+                isApiError(failure, 'overcommit') && (
+                  <Button size="small" onClick={() => send({ ...requestOf(form), allow_overcommit: true })}>
+                    Make them anyway
+                  </Button>
+                )
+              }
+            >
+              {messageOf(failure)}
+            </Notice>
+          )}
+          <DialogActions>
+            <Button onClick={() => onOpenChange(false)}>Cancel</Button>
+            <Button type="submit" look="primary" busy={create.isPending}>
+              Create workshop
+            </Button>
+          </DialogActions>
+        </div>
       </form>
     </Dialog>
   )

@@ -13,7 +13,7 @@ const LEVELS: Record<ImageFinding['level'], { label: string; tone: Tone }> = {
 }
 
 /** What an image that somebody typed brings and lacks, before a class finds out. */
-export function ImageCheckView({ image }: { image: string }) {
+export function ImageCheckView({ image, isRefused }: { image: string; isRefused: boolean }) {
   const check = useCheckImage()
   const name = image.trim()
   if (name === '') return null
@@ -30,7 +30,8 @@ export function ImageCheckView({ image }: { image: string }) {
         </Button>
       </div>
       {check.isPending && <Spinner label="Looking… An image that is not here is fetched first, which may take minutes." />}
-      {isOfThis && check.error && (
+      {/* What the field says already is said once. */}
+      {isOfThis && check.error && !isRefused && (
         <p className={styles.problem} role="alert">
           {messageOf(check.error)}
         </p>

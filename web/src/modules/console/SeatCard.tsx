@@ -107,17 +107,20 @@ export function SeatCard({ workshop, seat, frozen }: { workshop: Workshop; seat:
         {seat.learner ? (
           <>
             <bdi className={styles.learnerName}>{seat.learner.name}</bdi>
-            <Tooltip text={presenceHint(seat.learner)}>
-              <span className={styles.presence} data-presence={seat.learner.presence} data-testid="presence">
-                {PRESENCE[seat.learner.presence]}
-              </span>
-            </Tooltip>
+            {/* Nobody counts any more who is there while the seats go. */}
+            {!frozen && (
+              <Tooltip text={presenceHint(seat.learner)}>
+                <span className={styles.presence} data-presence={seat.learner.presence} data-testid="presence">
+                  {PRESENCE[seat.learner.presence]}
+                </span>
+              </Tooltip>
+            )}
           </>
         ) : (
           <span className={styles.nobody}>Nobody here yet</span>
         )}
       </div>
-      {seat.browser && <BrowserOfSeat browser={seat.browser} />}
+      {!frozen && seat.browser && <BrowserOfSeat browser={seat.browser} />}
       {seat.reason && <p className={styles.reason}>{asSentence(seat.reason.message)}</p>}
       {failure && (
         <p className={styles.reason} role="alert">

@@ -97,6 +97,10 @@ export function validate(form: CreateForm, now = Date.now()): FieldErrors {
   return errors
 }
 
+export function without(errors: FieldErrors, field: FormField): FieldErrors {
+  return Object.fromEntries(Object.entries(errors).filter(([other]) => other !== field))
+}
+
 export function requestOf(form: CreateForm): CreateWorkshop {
   const startsAt = momentOf(form.startsAt)
   const endsAt = momentOf(form.endsAt)

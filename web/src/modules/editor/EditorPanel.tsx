@@ -134,7 +134,7 @@ export function EditorPanel({ address, editor, documents, canChange }: Props) {
         {compared !== null && (
           <CompareView key={`${compared} ${active?.conflict?.etag}`} editor={editor} path={compared} readOnly={!canChange} />
         )}
-        {shownPath === null && <Instead address={address} editor={editor} document={active} />}
+        {shownPath === null && <Instead address={address} editor={editor} document={active} canChange={canChange} />}
       </div>
 
       <Dialog
@@ -175,15 +175,18 @@ function Instead({
   address,
   editor,
   document,
+  canChange,
 }: {
   address: SeatAddress
   editor: SeatEditor
   document: Document | undefined
+  canChange: boolean
 }) {
   if (!document) {
     return (
       <State title="No file is open">
-        Choose a file from the list, or make a new one. <span className={styles.keys}>Ctrl+S saves what you write.</span>
+        {canChange ? 'Choose a file from the list, or make a new one. ' : 'Choose a file from the list to read it.'}
+        {canChange && <span className={styles.keys}>Ctrl+S saves what you write.</span>}
       </State>
     )
   }

@@ -219,7 +219,7 @@ export function FileTree(props: Props) {
       )}
       {!error && !isLoading && isBare && !naming && (
         <div className={styles.empty}>
-          <p>No files yet. Make one{canChange ? ', or drop some here' : ''}.</p>
+          <p>No files yet.{canChange && ' Make one, or drop some here.'}</p>
           {canChange && (
             <Button size="small" onClick={() => startNaming('new_file', ROOT)}>
               <Icon name="newFile" /> New file

@@ -10,7 +10,7 @@ use bollard::models::{SystemInfo, SystemVersion};
 
 use super::connect::{Engine, READ};
 use super::reach::Place;
-use super::{DockerProvider, firewall, names, network, observe, resolvers, versions};
+use super::{DockerProvider, firewall, image, names, network, observe, resolvers, versions};
 use crate::model::{Amounts, BrowserPolicy, Resources};
 use crate::provider::{Finding, Level, ProviderError, ProviderReport};
 
@@ -69,6 +69,7 @@ impl DockerProvider {
             system_call_filter(&info),
             live_restore(&info),
             self.default_image(engine).await,
+            self.browser_image(engine).await,
             self.seat_networks(engine).await,
         ]);
         findings
@@ -182,6 +183,27 @@ impl DockerProvider {
         {
             Ok(()) => good(code, format!("the image {DEFAULT_IMAGE} is there")),
             Err(error) => bad(code, error.to_string(), "build it with `./x images`"),
+        }
+    }
+
+    /// Seats work without it; else the first learner who opens the panel would be the one to find out.
+    async fn browser_image(&self, engine: &Engine) -> Finding {
+        let code = "browser_image";
+        let name = &self.config.browser.image;
+        match image::inspect(engine, name).await {
+            Ok(Some(_)) => good(code, format!("the browsers' image {name} is there")),
+            Ok(None) => weak(
+                code,
+                format!(
+                    "the browsers' image {name} is not there: seats' browsers can't start, or wait until it is pulled"
+                ),
+                if name.starts_with(image::OWN) {
+                    "build it with `./x images --only browser`"
+                } else {
+                    "`docker pull` it, or name another with CLARATEACH_BROWSER_IMAGE"
+                },
+            ),
+            Err(error) => weak(code, error.to_string(), "ask again when the engine answers"),
         }
     }
 

@@ -22,7 +22,8 @@ use super::names::InstanceId;
 use crate::provider::{Finding, ImageReport, Progress, ProviderError};
 pub(super) use inspection::has_file;
 use inspection::{create_inspection, read_file, remove_inspections};
-use registry::{inspect, inspect_or_pull, missing};
+pub(super) use registry::{OWN, inspect};
+use registry::{inspect_or_pull, missing};
 
 /// What seats need to know of their image.
 #[derive(Debug, Clone, PartialEq, Eq)]

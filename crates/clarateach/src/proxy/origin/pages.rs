@@ -97,6 +97,11 @@ impl Page {
                 ),
                 Then::Wait,
             ),
+            ProxyError::Locked => page(
+                "Locked",
+                "The instructor has locked this seat; files and programs stay. This page looks again every two seconds.",
+                Then::Wait,
+            ),
             ProxyError::SeatUnavailable
             | ProxyError::Connect(_)
             | ProxyError::ConnectDeadline { .. } => page(
@@ -275,4 +280,17 @@ fn escape(text: &str) -> String {
         }
     }
     escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_is_locked_out_is_let_in_again_without_a_click() {
+        let page = Page::of(&ProxyError::Locked);
+        assert_eq!(page.status, StatusCode::LOCKED);
+        assert_eq!(page.title, "Locked");
+        assert!(page.then == Then::Wait, "it would stay after the unlock");
+    }
 }

@@ -4,7 +4,8 @@ use bollard::models::ContainerInspectResponse;
 use bollard::query_parameters::InspectContainerOptions;
 use clarateach::model::{BrowserPolicy, EgressPolicy, WorkshopSpec};
 use clarateach::provider::{
-    BrowserState, BrowserStatus, Change, Instance, Progress, Provider, ProviderError,
+    BrowserState, BrowserStatus, Change, Finding, Instance, Level, Progress, Provider,
+    ProviderError,
 };
 
 use futures_util::StreamExt;
@@ -292,6 +293,15 @@ async fn a_missing_browser_image_is_named() {
                 other => panic!("{other:?}"),
             }
             assert_eq!(world.browser_of(&seat).await, BrowserStatus::Absent);
+
+            // The operator can know before a learner does.
+            let report = world.provider.check().await.unwrap();
+            let of_image = |finding: &&Finding| finding.code == "browser_image";
+            let finding = report.findings.iter().find(of_image).unwrap();
+            assert_eq!(finding.level, Level::Warning, "{finding:?}");
+            assert!(finding.message.contains(missing), "{finding:?}");
+            let remedy = finding.remedy.as_deref().unwrap_or_default();
+            assert!(remedy.contains("./x images --only browser"), "{remedy}");
         },
     )
     .await;

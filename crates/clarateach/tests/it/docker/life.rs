@@ -367,6 +367,7 @@ async fn a_check_names_what_was_looked_at_and_a_preflight_what_would_fail() {
             "firewall",
             "seat_disks",
             "image",
+            "browser_image",
             "limits",
             "seccomp",
         ] {

@@ -15,9 +15,10 @@ const PULL_SILENCE: Duration = Duration::from_secs(120);
 /// How long a registry may take to say whether it has an image: somebody waits for the answer.
 const REGISTRY_LOOKUP: Duration = Duration::from_secs(6);
 /// Images of this name are made here (`./x images`); a registry's of the same name is somebody else's.
-const OWN: &str = "clarateach/";
+pub(in crate::provider::docker) const OWN: &str = "clarateach/";
 
-pub(super) async fn inspect(
+/// What the engine knows of an image, if it has it; nothing is pulled, no registry is asked.
+pub(in crate::provider::docker) async fn inspect(
     engine: &Engine,
     reference: &str,
 ) -> Result<Option<ImageInspect>, ProviderError> {
