@@ -1,10 +1,8 @@
 //! Real browsers beside real seats, through the real server. What needs Firefox's picture, and ten workshops
 //! of them, is left to `./x test --all`: each takes as long as Firefox does to start.
 
-use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
-use futures_util::FutureExt;
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -32,17 +30,16 @@ class Page(http.server.BaseHTTPRequestHandler):
 http.server.ThreadingHTTPServer(("0.0.0.0", int(sys.argv[1])), Page).serve_forever()
 "#;
 
-struct Class {
-    served: Served,
+struct Class<'a> {
+    served: &'a Served,
     instructor: super::super::app::Client,
     workshop: Value,
     ada: Person,
     learner: Learner,
 }
 
-impl Class {
-    async fn open(arguments: &[&str]) -> Self {
-        let served = Served::docker_with(arguments).await;
+impl<'a> Class<'a> {
+    async fn open(served: &'a Served) -> Self {
         let instructor = served.instructor().await;
         let workshop = made(&instructor).await;
         let learner = Learner::join(served.listen, &workshop, "Ada").await;
@@ -87,20 +84,24 @@ impl Class {
     }
 }
 
-/// Plays a scene; afterwards, also after a panic, the workshop is removed and nothing of it is left.
-async fn scene(arguments: &[&str], play: impl AsyncFnOnce(&Class)) {
-    let class = Class::open(arguments).await;
-    let played = AssertUnwindSafe(play(&class)).catch_unwind().await;
-    let id = class.workshop["id"].as_str().unwrap();
-    let deleted = class
-        .instructor
-        .delete(&format!("/api/workshops/{id}"))
+/// Plays a scene; afterwards, also after a panic, the workshop is removed; nothing of one that went well is left.
+async fn scene(arguments: &[&str], play: impl AsyncFnOnce(&Class<'_>)) {
+    let served = Served::docker_with(arguments).await;
+    served
+        .play(async |served| {
+            let class = Class::open(served).await;
+            play(&class).await;
+            remove(served, &class.instructor, &class.workshop).await;
+        })
         .await;
-    if let Err(panic) = played {
-        std::panic::resume_unwind(panic);
-    }
+}
+
+/// Removes a workshop, and looks whether anything of it is left.
+async fn remove(served: &Served, instructor: &super::super::app::Client, workshop: &Value) {
+    let id = workshop["id"].as_str().unwrap();
+    let deleted = instructor.delete(&format!("/api/workshops/{id}")).await;
     assert_eq!(deleted.status, StatusCode::NO_CONTENT, "{deleted:?}");
-    assert_nothing_left(&class.served, &Engine::default(), id).await;
+    assert_nothing_left(served, &Engine::default(), id).await;
 }
 
 async fn made(instructor: &super::super::app::Client) -> Value {
@@ -140,7 +141,7 @@ async fn a_learner_who_has_the_port_first_gets_no_credential_and_no_frame() {
     scene(&[], first_at_the_port).await;
 }
 
-async fn first_at_the_port(class: &Class) {
+async fn first_at_the_port(class: &Class<'_>) {
     class.serves(3003).await;
     let told = tokio::time::timeout(PATIENCE, async {
         loop {
@@ -197,7 +198,7 @@ async fn a_browser_is_opened_frozen_woken_and_comes_back_after_a_crash() {
     scene(&["--browser-pause-after", "4s"], life).await;
 }
 
-async fn life(class: &Class) {
+async fn life(class: &Class<'_>) {
     class.serves(8000).await;
     let began = Instant::now();
     let visitor = class.ada.enter().await;
@@ -270,11 +271,13 @@ async fn workshops_with_browsers_leave_nothing() {
         eprintln!("ten workshops with browsers are left to `./x test --all`");
         return;
     }
-    let served = Served::docker().await;
+    Served::docker().await.play(ten_workshops).await;
+}
+
+async fn ten_workshops(served: &mut Served) {
     let instructor = served.instructor().await;
     for cycle in 0..10 {
         let workshop = made(&instructor).await;
-        let id = workshop["id"].as_str().unwrap();
         let learner = Learner::join(served.listen, &workshop, "Ada").await;
         let ada = Person::at(served.listen, &learner.joined, &learner.joined["seat"]);
         // Every other one goes while its browser is only being started.
@@ -283,9 +286,7 @@ async fn workshops_with_browsers_leave_nothing() {
         } else {
             assert_eq!(ada.ask().await.status, 202);
         }
-        let deleted = instructor.delete(&format!("/api/workshops/{id}")).await;
-        assert_eq!(deleted.status, StatusCode::NO_CONTENT, "{deleted:?}");
-        assert_nothing_left(&served, &Engine::default(), id).await;
+        remove(served, &instructor, &workshop).await;
     }
 }
 
@@ -297,19 +298,15 @@ async fn where_only_one_browser_fits_learners_wait_for_it_in_the_order_of_asking
         return;
     }
     let served = Served::docker_with(&["--browsers-max", "1", "--browser-pause-after", "2s"]).await;
-    let instructor = served.instructor().await;
-    let body = json!({"name": "Class", "seats": 3, "browser": "on_demand"});
-    let workshop = instructor.post("/api/workshops", body).await.json();
-    let id = workshop["id"].as_str().unwrap().to_owned();
-    let played = AssertUnwindSafe(one_after_another(&served, &instructor, &workshop))
-        .catch_unwind()
+    served
+        .play(async |served| {
+            let instructor = served.instructor().await;
+            let body = json!({"name": "Class", "seats": 3, "browser": "on_demand"});
+            let workshop = instructor.post("/api/workshops", body).await.json();
+            one_after_another(served, &instructor, &workshop).await;
+            remove(served, &instructor, &workshop).await;
+        })
         .await;
-    let deleted = instructor.delete(&format!("/api/workshops/{id}")).await;
-    if let Err(panic) = played {
-        std::panic::resume_unwind(panic);
-    }
-    assert_eq!(deleted.status, StatusCode::NO_CONTENT, "{deleted:?}");
-    assert_nothing_left(&served, &Engine::default(), &id).await;
 }
 
 async fn one_after_another(
