@@ -34,7 +34,11 @@ export class BrowserPanel {
   }
 
   /** At these places, in shares of the frame's width and height. */
-  async shows(what: string, places: readonly { at: readonly [number, number]; colour: Colour }[]): Promise<void> {
+  async shows(
+    what: string,
+    places: readonly { at: readonly [number, number]; colour: Colour }[],
+    patienceMs = START_PATIENCE_MS,
+  ): Promise<void> {
     let seen: Colour[] = []
     await until(
       `${what} in the picture`,
@@ -42,7 +46,7 @@ export class BrowserPanel {
         seen = await this.coloursAt(places.map(({ at }) => at))
         return places.every(({ colour }, place) => isLike(seen[place], colour)) || undefined
       },
-      { patienceMs: START_PATIENCE_MS, seen: () => JSON.stringify(seen) },
+      { patienceMs, seen: () => JSON.stringify(seen) },
     )
   }
 
@@ -52,6 +56,43 @@ export class BrowserPanel {
     const frame = await handle?.contentFrame()
     assert(frame, 'there is no frame')
     return frame.evaluate(() => String((window as { stream_client?: { codec?: unknown } }).stream_client?.codec))
+  }
+
+  /** By the dialog, where a page may not do it by itself. */
+  async putOnClipboard(text: string): Promise<void> {
+    await this.page.getByTestId('browser-clipboard').click()
+    const dialog = this.page.getByTestId('browser-clipboard-dialog')
+    await dialog.getByLabel('To the seat’s browser').fill(text)
+    await dialog.getByRole('button', { name: 'Put it there' }).click()
+    await dialog.waitFor({ state: 'detached' })
+  }
+
+  /** What was copied there last, once it is this. */
+  async hasCopied(text: string): Promise<void> {
+    await this.page.getByTestId('browser-clipboard').click()
+    const dialog = this.page.getByTestId('browser-clipboard-dialog')
+    let seen = ''
+    await until(
+      'what was copied',
+      async () => (seen = await dialog.getByLabel('Last copied there').inputValue()) === text || undefined,
+      { seen: () => seen },
+    )
+    await dialog.getByRole('button', { name: 'Close' }).first().click()
+    await dialog.waitFor({ state: 'detached' })
+  }
+
+  /** Of the frame that people see, in pixels of the page. */
+  async size(): Promise<{ width: number; height: number }> {
+    const box = await this.frame.boundingBox()
+    assert(box, 'there is no frame')
+    return { width: Math.round(box.width), height: Math.round(box.height) }
+  }
+
+  /** Along a level line, in shares of the frame's width and height: each point's brightness, of 255. */
+  async brightness(y: number, from: number, points: number): Promise<number[]> {
+    const { width } = await this.size()
+    const places = Array.from({ length: points }, (_, index) => [from + (index + 0.5) / width, y] as const)
+    return (await this.coloursAt(places)).map((colour) => colour.reduce((sum, part) => sum + part, 0) / 3)
   }
 
   async click(x: number, y: number): Promise<void> {

@@ -1,11 +1,13 @@
 // Ours, loaded before the stream's own page. It lets the workspace's page, which frames this one, open ports, use the
-// clipboard and see how the line is; and it gives a picture over plain http, where there is no WebCodecs.
+// clipboard and see how the line is; and it gives a picture over plain http, where there is no WebCodecs, and asks for one that
+// got lost.
 //
 // Whoever frames this page is the gateway's to say. It speaks to that page alone, and answers only what it knows.
 'use strict'
 ;(() => {
   const CHANNEL = 'clarateach-browser'
   const TELL_EVERY_MS = 2000
+  const SILENCE_MS = 8000
 
   // The stream's page refuses to begin without a secure context. All that it lacks there is its video decoder, without which
   // it takes pictures (JPEG), and the clipboard, which the workspace's page has a dialog for.
@@ -21,6 +23,11 @@
       Object.defineProperty(window, name, { value: inMemory(), configurable: true })
     }
   }
+
+  // Shown smaller or larger than it is (a phone, a fine screen), letters of pixels left out or doubled are hard to read.
+  const smooth = new CSSStyleSheet()
+  smooth.replaceSync('canvas, video { image-rendering: auto !important }')
+  document.adoptedStyleSheets = [...document.adoptedStyleSheets, smooth]
 
   /** @type {string | null} Of the page that frames this one, once it has spoken. */
   let parentOrigin = null
@@ -47,16 +54,45 @@
 
   const isStreaming = () => window.selkiesTransport?.readyState === WebSocket.OPEN
 
+  // A line that died closes nothing, and says nothing: who was told how the line is, every second, and is no more, has lost it.
+  let lastHeard = { socket: null, at: Infinity }
+  const isHeard = () => {
+    const socket = window.selkiesTransport
+    if (socket !== lastHeard.socket) lastHeard = { socket, at: Infinity }
+    if (window.stream_stats?.latest?.server === true) lastHeard.at = performance.now()
+    return performance.now() - lastHeard.at < SILENCE_MS
+  }
+
   const tellQuality = () => {
     const { codec } = window.stream_client ?? {}
     const { rtt_ms: rttMs } = window.stream_stats?.latest ?? {}
     tell({
       type: 'quality',
-      connected: isStreaming(),
+      connected: isHeard() && isStreaming(),
       rttMs: typeof rttMs === 'number' ? rttMs : null,
       fps: typeof window.fps === 'number' ? window.fps : 0,
       encoder: String(codec ?? ''),
     })
+  }
+
+  // A single image (JPEG) of a still screen is sent once. A page that begins to watch can miss it, before it knows what comes, and
+  // nobody asks for another, as decoders of video do: it would see black until something moves.
+  const LOOK_EVERY_MS = 1000
+  const SAMPLE = 16
+  const sample = document.createElement('canvas')
+  sample.width = sample.height = SAMPLE
+  const pen = sample.getContext('2d', { willReadFrequently: true })
+
+  const isBlank = () => {
+    const shown = [...document.querySelectorAll('canvas')].filter((canvas) => canvas.id !== '' && canvas.offsetWidth > 0)
+    if (pen === null || shown.length === 0) return false
+    pen.clearRect(0, 0, SAMPLE, SAMPLE)
+    for (const canvas of shown) pen.drawImage(canvas, 0, 0, SAMPLE, SAMPLE)
+    return pen.getImageData(0, 0, SAMPLE, SAMPLE).data.every((value, at) => at % 4 === 3 || value === 0)
+  }
+
+  const askAgain = () => {
+    if (!document.hidden && isStreaming() && isBlank()) window.selkiesTransport.send('REQUEST_KEYFRAME')
   }
 
   const heard = {
@@ -100,4 +136,5 @@
     }
   })
   setInterval(tellQuality, TELL_EVERY_MS)
+  setInterval(askAgain, LOOK_EVERY_MS)
 })()

@@ -41,6 +41,8 @@ pub const SELKIES: BrowserEngine = BrowserEngine {
         // Who frames the origin is the gateway's to say.
         ("SELKIES_FRAME_ANCESTORS", Text("*")),
         ("SELKIES_FRAMERATE", Rates),
+        // Firefox knows nothing of a fine screen's density: at its pixels, a page would be shown at half its size.
+        ("SELKIES_USE_CSS_SCALING", Text("true|locked")),
         // Pictures for pages without WebCodecs: plain http by address, in a room.
         ("SELKIES_ENCODER", Text("h264enc,jpeg")),
         ("SELKIES_USE_CPU", Text("true")),

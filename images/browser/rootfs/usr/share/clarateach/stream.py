@@ -1,4 +1,4 @@
-"""Selkies, with four things of ours.
+"""Selkies, with five things of ours.
 
 Its health route proves which start of the browser it is. Whoever else listens at the port (everything in a seat is its
 learner's) doesn't know the nonce, and does not learn it here: `?challenge=…` is answered by an HMAC under it.
@@ -10,6 +10,9 @@ again, or a learner and their instructor, and none of them is turned away for it
 
 Single images (JPEG), for pages without a video decoder, are several times as large as video: fewer of them are sent, so
 that a class can share a hotel's Wi-Fi.
+
+The screen is as large as the page's panel, but never narrower than Firefox, whose right side would be cut off (a phone), nor
+larger than it can be. It has the panel's shape then, and the page shows it smaller or larger.
 """
 
 import asyncio
@@ -26,6 +29,7 @@ without_secrets = {
 }
 
 from selkies.__main__ import main  # noqa: E402  It reads the environment.
+from selkies.display_utils import parse_resize_dims  # noqa: E402
 from selkies.input_handler import WebRTCInput  # noqa: E402
 from selkies.settings import codec_for_encoder  # noqa: E402
 from selkies.stream_server import CentralizedStreamServer  # noqa: E402
@@ -35,6 +39,8 @@ FIREFOX_PATIENCE = 20  # seconds; a tab takes one or two
 OPEN = "clarateach_open,"
 MOST_OPENING = 8
 IMAGES_A_SECOND = 10.0
+NARROWEST = 504  # pixels; Firefox's window has 500 at least
+LARGEST = [int(pixels) for pixels in os.environ.get("CLARATEACH_SCREEN", "1920x1080").split("x")]
 one_at_a_time = asyncio.Lock()
 opening = set()
 
@@ -93,7 +99,35 @@ def capture_fps(self, display_state, of_selkies=DataStreamingServer._capture_fps
     return min(rate, IMAGES_A_SECOND) if codec_for_encoder(encoder) == "jpeg" else rate
 
 
+def screen_for(width, height):
+    """The screen for a panel of this size: of its shape, give or take what a screen's width is a multiple of."""
+    scale = min(max(1, NARROWEST / width), LARGEST[0] / width, LARGEST[1] / height)
+    if scale == 1:
+        return width, height
+    return max(8, int(width * scale) // 8 * 8), max(2, int(height * scale) // 2 * 2)
+
+
+async def resize(self, size, display_id="primary", of_selkies=DataStreamingServer._handle_resize):
+    panel = parse_resize_dims(size)
+    screen = panel and screen_for(*panel)
+    if screen == panel:
+        return await of_selkies(self, size, display_id)
+    await of_selkies(self, f"{screen[0]}x{screen[1]}", display_id)
+    # Where the screen had that size already, nobody would tell the page that it is not the panel's.
+    await self.broadcast_stream_resolution()
+
+
+def parse_settings(self, payload, of_selkies=DataStreamingServer._parse_settings_payload):
+    settings = of_selkies(self, payload)
+    width, height = settings["initialClientWidth"], settings["initialClientHeight"]
+    if width and height and width > 0 and height > 0:
+        settings["initialClientWidth"], settings["initialClientHeight"] = screen_for(width, height)
+    return settings
+
+
 DataStreamingServer.__init__ = begin
+DataStreamingServer._handle_resize = resize
+DataStreamingServer._parse_settings_payload = parse_settings
 DataStreamingServer._capture_fps = capture_fps
 WebRTCInput.on_message = on_message
 CentralizedStreamServer.handle_health = health
