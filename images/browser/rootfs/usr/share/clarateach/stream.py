@@ -1,4 +1,4 @@
-"""Selkies, with four things of ours.
+"""Selkies, with five things of ours.
 
 Its health route proves which start of the browser it is. Whoever else listens at the port (everything in a seat is its
 learner's) doesn't know the nonce, and does not learn it here: `?challenge=…` is answered by an HMAC under it.
@@ -10,6 +10,8 @@ again, or a learner and their instructor, and none of them is turned away for it
 
 Single images (JPEG), for pages without a video decoder, are several times as large as video: fewer of them are sent, so
 that a class can share a hotel's Wi-Fi.
+
+Sound is every page's own to turn on: sound.py.
 """
 
 import asyncio
@@ -30,6 +32,7 @@ from selkies.input_handler import WebRTCInput  # noqa: E402
 from selkies.settings import codec_for_encoder  # noqa: E402
 from selkies.stream_server import CentralizedStreamServer  # noqa: E402
 from selkies.websockets_mode import DataStreamingServer  # noqa: E402
+import sound  # noqa: E402, F401  It changes what it needs to.
 
 FIREFOX_PATIENCE = 20  # seconds; a tab takes one or two
 OPEN = "clarateach_open,"
