@@ -13,6 +13,8 @@ that a class can share a hotel's Wi-Fi.
 
 The screen is as large as the page's panel, but never narrower than Firefox, whose right side would be cut off (a phone), nor
 larger than it can be. It has the panel's shape then, and the page shows it smaller or larger.
+
+Sound is every page's own to turn on: sound.py.
 """
 
 import asyncio
@@ -34,6 +36,7 @@ from selkies.input_handler import WebRTCInput  # noqa: E402
 from selkies.settings import codec_for_encoder  # noqa: E402
 from selkies.stream_server import CentralizedStreamServer  # noqa: E402
 from selkies.websockets_mode import DataStreamingServer  # noqa: E402
+import sound  # noqa: E402, F401  It changes what it needs to.
 
 FIREFOX_PATIENCE = 20  # seconds; a tab takes one or two
 OPEN = "clarateach_open,"
