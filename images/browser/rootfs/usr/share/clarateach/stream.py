@@ -1,4 +1,4 @@
-"""Selkies, with five things of ours.
+"""Selkies, with six things of ours.
 
 Its health route proves which start of the browser it is. Whoever else listens at the port (everything in a seat is its
 learner's) doesn't know the nonce, and does not learn it here: `?challenge=…` is answered by an HMAC under it.
