@@ -60,7 +60,8 @@ async fn measure(arguments: &Arguments, report: &mut Report) -> Result<()> {
     let rounds = arguments.rounds.count(&arguments.common);
     let simulated = ["--provider", "simulated", "--insecure-dev"];
     let mut served = Served::start(&arguments.programs, &simulated).await?;
-    let (mut p50, mut p99, mut whole, mut single) = (vec![], vec![], vec![], vec![]);
+    let (mut p50, mut p99, mut whole, mut single, mut cpu) =
+        (vec![], vec![], vec![], vec![], vec![]);
     for round in 1..=rounds {
         eprintln!("  {learners} joins in one burst: round {round} of {rounds}");
         single.push(one_by_one(&served.api, learners.min(ONE_BY_ONE)).await?);
@@ -68,7 +69,9 @@ async fn measure(arguments: &Arguments, report: &mut Report) -> Result<()> {
             .api
             .create(json!({"name": "Burst", "seats": learners}))
             .await?;
+        let before = served.cpu()?;
         let burst = burst(&served.api, &workshop, learners).await?;
+        cpu.push(milliseconds(served.cpu()?.saturating_sub(before)));
         let late = join(&served.api, &workshop, "Late").await?;
         ensure!(
             late.0 == 409 && late.1["error"]["code"] == "no_seats",
@@ -88,7 +91,14 @@ async fn measure(arguments: &Arguments, report: &mut Report) -> Result<()> {
     let title = format!("{learners} joins sent at one moment, ms (medians of {rounds} bursts)");
     let mut table = Table::new(
         &title,
-        &["p50", "p99", "last", "one alone, p50", "last / one alone"],
+        &[
+            "p50",
+            "p99",
+            "last",
+            "one alone, p50",
+            "last / one alone",
+            "CPU time of the server",
+        ],
     );
     let ratio = median(&whole) / median(&single);
     table.row(&[
@@ -97,13 +107,14 @@ async fn measure(arguments: &Arguments, report: &mut Report) -> Result<()> {
         format!("{:.1}", median(&whole)),
         format!("{:.1}", median(&single)),
         format!("{ratio:.1}"),
+        format!("{:.1}", median(&cpu)),
     ]);
     report.add(table);
     report.note("every join was answered 200 with a seat of its own, one too many 409, and all were there after kill -9");
     let all = |values: &[f64]| values.iter().map(|it| rounded(*it, 2)).collect::<Vec<_>>();
     report.set(
         "burst",
-        json!({"learners": learners, "p50_ms": all(&p50), "p99_ms": all(&p99), "last_ms": all(&whole), "one_alone_ms": all(&single)}),
+        json!({"learners": learners, "p50_ms": all(&p50), "p99_ms": all(&p99), "last_ms": all(&whole), "one_alone_ms": all(&single), "server_cpu_ms": all(&cpu)}),
     );
     Ok(())
 }

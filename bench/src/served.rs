@@ -114,6 +114,11 @@ impl Served {
         Ok(())
     }
 
+    /// What the server alone has used since it started.
+    pub(crate) fn cpu(&self) -> Result<Duration> {
+        self.process.as_ref().context("it runs")?.cpu()
+    }
+
     /// SIGKILL.
     pub(crate) fn kill(&mut self) -> Result<()> {
         let process = self.process.as_mut().context("it runs")?;

@@ -82,6 +82,27 @@ scene.step('code_of_an_ended_workshop_says_so', async () => {
   await late.page.getByTestId('join-problem').getByText('This workshop has ended.').waitFor()
 })
 
+scene.step('answers_and_parts_of_the_page_that_get_lost_are_asked_for_again', async () => {
+  const other = await scene.createWorkshop(instructor, 'Bad line', 1)
+  const page = await scene.person('bad line')
+  const lost: string[] = []
+  await page.route(/\/api\/join$|\/vm\/1\/session$|\/(SeatPage|emulator|monacoBuffers)-[^/]+$/, async (route) => {
+    const { pathname } = new URL(route.request().url())
+    if (lost.includes(pathname)) return route.continue()
+    lost.push(pathname)
+    // The server has done it; nobody hears of it.
+    if (pathname === '/api/join') await route.fetch()
+    return route.abort('connectionreset')
+  })
+  const learner = new Learner(page, 'Ben')
+  await learner.join(other.join_url)
+  await learner.createFile('here.txt')
+  assert(lost.length >= 6, `lost: ${lost.join(', ')}`)
+  const display = await page.getByTestId('workspace').evaluate((element) => getComputedStyle(element).display)
+  assert.equal(display, 'grid', 'the style sheet that was lost never came')
+  await scene.deleteWorkshop(instructor, other.id)
+})
+
 scene.endsWithoutLeaks({
   secrets: ['code', 'token', 'reconnect_code', 'cookie of Ada', 'cookie of instructor'],
   logged: () => workshop.id,

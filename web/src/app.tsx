@@ -5,6 +5,7 @@ import { lazy, Suspense } from 'react'
 import { BrowserRouter, Route, Routes } from 'react-router'
 import { backoffDelay } from './api/backoff'
 import { isApiError, isPassing } from './api/client'
+import { loadPart } from './api/parts'
 import { setSession } from './api/session'
 import { Loading } from './components/State'
 import { TooltipProvider } from './components/Tooltip'
@@ -18,7 +19,7 @@ import { SignInPage } from './pages/SignInPage'
 import { WorkshopPage } from './pages/WorkshopPage'
 import { WorkshopsPage } from './pages/WorkshopsPage'
 
-const SeatPage = lazy(async () => ({ default: (await import('./pages/SeatPage')).SeatPage }))
+const SeatPage = lazy(async () => ({ default: (await loadPart(() => import('./pages/SeatPage'))).SeatPage }))
 
 /** An instructor's call that is no longer taken from us: the pages find out at once and ask to sign in. */
 function onError(error: unknown, key: readonly unknown[] | undefined) {

@@ -1,6 +1,6 @@
 // Ours, loaded before the stream's own page. It lets the workspace's page, which frames this one, open ports, use the
-// clipboard and see how the line is; and it gives a picture over plain http, where there is no WebCodecs, and asks for one that
-// got lost.
+// clipboard, hear it and see how the line is; and it gives a picture over plain http, where there is no WebCodecs, and asks
+// for one that got lost.
 //
 // Whoever frames this page is the gateway's to say. It speaks to that page alone, and answers only what it knows.
 'use strict'
@@ -50,6 +50,56 @@
       removeItem: (key) => void kept.delete(String(key)),
       clear: () => kept.clear(),
     }
+  }
+
+  // Sound is off until this page asks for it: sound.py. The stream forgets that whenever it connects anew.
+  const sound = { isWanted: false, asked: null, answer: '' }
+  /** What plays it. Web browsers hold it back until the person has clicked somewhere; where sound is off it rests. */
+  let player = null
+  const { AudioContext } = window
+  if (AudioContext) {
+    window.AudioContext = class extends AudioContext {
+      constructor(...options) {
+        super(...options)
+        player = this
+        this.addEventListener('statechange', () => {
+          if (this.state === 'running' && !sound.isWanted) playOrRest()
+          tellSound()
+        })
+        playOrRest()
+      }
+    }
+  }
+
+  const playOrRest = () => {
+    if (player === null || player.state === 'closed') return
+    const done = sound.isWanted ? player.resume() : player.suspend()
+    done.catch(() => {})
+  }
+
+  function tellSound() {
+    const isOn = isStreaming() && sound.asked === window.selkiesTransport && sound.answer === 'on'
+    let state = sound.isWanted ? 'starting' : 'off'
+    if (sound.isWanted && sound.answer === 'failed') state = 'failed'
+    else if (sound.isWanted && isOn) state = player === null || player.state === 'suspended' ? 'blocked' : 'on'
+    tell({ type: 'sound', state })
+  }
+
+  const askForSound = () => {
+    const { selkiesTransport } = window
+    if (!isStreaming() || !sound.isWanted || sound.asked === selkiesTransport) return
+    sound.asked = selkiesTransport
+    sound.answer = ''
+    selkiesTransport.addEventListener('message', hearOfSound)
+    selkiesTransport.send('START_AUDIO')
+  }
+
+  function hearOfSound({ data, target }) {
+    if (typeof data !== 'string' || !data.startsWith('{"type": "pipeline_status"')) return
+    if (target && target !== sound.asked) return
+    sound.answer = JSON.parse(data).clarateach
+    playOrRest()
+    tellSound()
   }
 
   const isStreaming = () => window.selkiesTransport?.readyState === WebSocket.OPEN
@@ -111,6 +161,18 @@
     focus() {
       window.focus()
     },
+    sound({ on }) {
+      if (sound.isWanted === (on === true)) return
+      sound.isWanted = on === true
+      if (sound.isWanted) askForSound()
+      else {
+        sound.asked?.removeEventListener('message', hearOfSound)
+        if (sound.asked !== null && isStreaming()) sound.asked.send('STOP_AUDIO')
+        sound.asked = null
+      }
+      playOrRest()
+      tellSound()
+    },
   }
 
   window.addEventListener('message', (event) => {
@@ -123,6 +185,7 @@
       if (data.type === 'attach') {
         toStream({ type: 'statsOpen', open: true })
         if (copied !== null) tell({ type: 'clipboard', text: copied })
+        tellSound()
       }
       if (Object.hasOwn(heard, data.type)) heard[data.type](data)
     } else if (event.source === window && data.type === 'clipboardContentUpdate' && typeof data.text === 'string') {
@@ -137,4 +200,5 @@
   })
   setInterval(tellQuality, TELL_EVERY_MS)
   setInterval(askAgain, LOOK_EVERY_MS)
+  setInterval(askForSound, TELL_EVERY_MS / 4)
 })()

@@ -5,6 +5,8 @@ export const NETWORK_ERROR = 'network_error'
 /** A browser may ask on an old connection that died without a word, and would wait for minutes: so long it may, until the
  * answer begins. Asked again, it takes another connection. */
 const GET_PATIENCE_MS = 20_000
+/** For a POST that may be repeated, while somebody waits to be let in. */
+export const ENTRY_PATIENCE_MS = 8_000
 export const BAD_ANSWER = 'bad_answer'
 
 export class ApiError extends Error {

@@ -1,7 +1,7 @@
 // One seat behind its endpoint: addresses and the session that its cookie carries. Answers that the seat itself writes
 // (files, terminals) are parsed, never trusted: a learner can replace the server inside.
 
-import { ApiError, BAD_ANSWER, isRecord, send, sendJson } from './client'
+import { ApiError, BAD_ANSWER, ENTRY_PATIENCE_MS, isRecord, send, sendJson } from './client'
 import type { SeatMode } from './workshops'
 
 export interface SeatAddress {
@@ -45,6 +45,7 @@ export async function openSeatSession(address: SeatAddress, token?: string): Pro
     await sendJson<unknown>(seatUrl(address, 'session'), {
       method: 'POST',
       headers: token === undefined ? {} : { Authorization: `Bearer ${token}` },
+      patienceMs: ENTRY_PATIENCE_MS,
     }),
   )
 }

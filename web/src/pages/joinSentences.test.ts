@@ -29,6 +29,10 @@ describe('what a learner reads', () => {
     expect(joinProblem(refusal(425, 'not_ready', { retryAfter: 10 }))).toMatchObject({ afterMs: 10_000 })
   })
 
+  it('asks_again_by_itself_when_nobody_answered', () => {
+    expect(joinProblem(refusal(0, 'network_error'))).toMatchObject({ kind: 'wait', afterMs: 1500 })
+  })
+
   it('puts_field_errors_at_their_field', () => {
     expect(joinProblem(refusal(400, 'invalid_input', { field: 'name' }))).toMatchObject({
       kind: 'field',

@@ -9,6 +9,7 @@ export type JoinProblem =
   | { kind: 'wait'; sentence: string; afterMs: number }
 
 const NOT_READY_MS = 3000
+const NO_ANSWER_MS = 1500
 const RATE_LIMIT_SECONDS = 30
 
 export function joinProblem(error: unknown): JoinProblem {
@@ -44,7 +45,11 @@ export function joinProblem(error: unknown): JoinProblem {
         afterMs: Math.max(2, retryAfter ?? 2) * 1000,
       }
     case 'network_error':
-      return { kind: 'sentence', sentence: 'The server did not answer. Check your connection and try again.' }
+      return {
+        kind: 'wait',
+        sentence: 'The server does not answer. You will be let in as soon as it does: check that you are online.',
+        afterMs: NO_ANSWER_MS,
+      }
     case 'invalid_input':
       if (field === 'code' || field === 'name' || field === 'reconnect_code') {
         return { kind: 'field', field, sentence: error.message }

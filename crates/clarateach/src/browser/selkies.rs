@@ -18,6 +18,8 @@ pub const SELKIES: BrowserEngine = BrowserEngine {
         Exact("/"),
         Exact("/api/status"),
         Below("/assets/"),
+        // Decodes sound where the visitor's web browser has no decoder for it.
+        Below("/codecs/libopus-wasm/"),
         Exact("/favicon.ico"),
         Exact("/icon.png"),
         Exact("/icon-512.png"),
@@ -52,7 +54,12 @@ pub const SELKIES: BrowserEngine = BrowserEngine {
         ("SELKIES_CPU_ENCODE_THREADING", Text("false|locked")),
         // A still screen costs nothing.
         ("SELKIES_VIDEO_STREAMING_MODE", Text("false|locked")),
-        ("SELKIES_AUDIO_ENABLED", Text("false|locked")),
+        // Off until somebody turns it on, for their own page: the image's `sound.py`. TCP loses nothing.
+        ("SELKIES_AUDIO_ENABLED", Text("true|locked")),
+        ("SELKIES_AUDIO_ON_START", Text("false|locked")),
+        ("SELKIES_AUDIO_BITRATE", Text("96000")),
+        ("SELKIES_AUDIO_FRAME_DURATION_MS", Text("20")),
+        ("SELKIES_AUDIO_REDUNDANCY", Text("false|locked")),
         ("SELKIES_MICROPHONE_ENABLED", Text("false|locked")),
         ("SELKIES_WEBCAM_ENABLED", Text("false|locked")),
         ("SELKIES_GAMEPAD_ENABLED", Text("false|locked")),

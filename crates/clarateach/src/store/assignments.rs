@@ -88,8 +88,8 @@ fn assign(db: &Connection, new: &NewAssignment) -> rusqlite::Result<Seated> {
     if !open {
         return Ok(Seated::NotOpen);
     }
-    let free = "SELECT s.number FROM seats s WHERE s.workshop = ?1 AND s.locked_at IS NULL
-                AND NOT EXISTS (SELECT 1 FROM assignments a WHERE a.workshop = s.workshop AND a.seat = s.number)";
+    let free = "SELECT s.number FROM seats s INDEXED BY free_seats
+                WHERE s.workshop = ?1 AND s.taken = 0 AND s.locked_at IS NULL";
     let ready: Option<u16> = db
         .prepare_cached(&format!(
             "{free} AND s.condition = 'ready' ORDER BY s.number LIMIT 1"

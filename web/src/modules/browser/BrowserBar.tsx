@@ -9,7 +9,9 @@ import { usePorts } from '../ports/usePorts'
 import type { BrowserState } from './browserSession'
 import { ClipboardDialog } from './ClipboardDialog'
 import { OtherPortDialog } from './OtherPortDialog'
+import { SoundButton } from './SoundButton'
 import type { Bridge } from './useBridge'
+import type { Sound } from './useSound'
 import { QUALITY_WORDS, qualityOf } from './words'
 import styles from './browser.module.css'
 
@@ -19,6 +21,7 @@ interface Props {
   isShown: boolean
   state: BrowserState
   bridge: Bridge
+  sound: Sound | null
   canChange: boolean
   onAgain: () => void
   onOpenPort: (port: number) => void
@@ -27,7 +30,7 @@ interface Props {
 }
 
 export function BrowserBar(props: Props) {
-  const { record, state, bridge, canChange, onAgain, onFullScreen } = props
+  const { record, state, bridge, sound, canChange, onAgain, onFullScreen } = props
   const [clipboardOpen, setClipboardOpen] = useState(false)
   const isThere = state.phase === 'shown'
   return (
@@ -40,6 +43,7 @@ export function BrowserBar(props: Props) {
       {state.phase !== 'off' && canChange && <ServersMenu {...props} />}
       <span className={styles.spacer} />
       {isThere && <QualityMark bridge={bridge} />}
+      {isThere && sound && <SoundButton sound={sound} />}
       {isThere && canChange && (
         <Tooltip text="Clipboard of the seat’s browser">
           <Button

@@ -8,8 +8,10 @@ import { OWN_ORIGIN_SANDBOX } from '../ports/sandbox'
 import { BrowserBar } from './BrowserBar'
 import type { BrowserSession, BrowserState } from './browserSession'
 import { keepAsRead, wasRead } from './readOnce'
+import { SoundNotice } from './SoundButton'
 import { useBridge } from './useBridge'
 import { useBrowser } from './useBrowser'
+import { useSound } from './useSound'
 import { simplePictureWords, waitWords } from './words'
 import styles from './browser.module.css'
 
@@ -28,6 +30,7 @@ export function BrowserPanel({ record, generation, isShown, canChange, onPreview
   const origin = state.phase === 'shown' ? state.origin : null
   const frame = useRef<HTMLIFrameElement>(null)
   const bridge = useBridge(frame, origin)
+  const sound = useSound(record, bridge)
   const [wanted, setWanted] = useState<number | null>(null)
   const panel = useRef<HTMLElement>(null)
   const { tell, isAttached } = bridge
@@ -58,6 +61,7 @@ export function BrowserPanel({ record, generation, isShown, canChange, onPreview
         isShown={isShown}
         state={state}
         bridge={bridge}
+        sound={sound}
         canChange={canChange}
         onAgain={() => session.again()}
         onOpenPort={openPort}
@@ -77,6 +81,7 @@ export function BrowserPanel({ record, generation, isShown, canChange, onPreview
           try again.
         </Notice>
       )}
+      {state.phase === 'shown' && sound && <SoundNotice sound={sound} />}
       {state.phase === 'shown' && <SimplePicture />}
       <div className={styles.view}>
         {state.phase === 'shown' ? (

@@ -10,6 +10,7 @@ describe('parseFromFrame', () => {
       port: 8000,
       ok: true,
     })
+    expect(parseFromFrame({ channel: CHANNEL, type: 'sound', state: 'blocked' })).toEqual({ type: 'sound', state: 'blocked' })
   })
 
   it('takes nothing else for it', () => {
@@ -22,6 +23,7 @@ describe('parseFromFrame', () => {
       { channel: CHANNEL, type: 'clipboard', text: 7 },
       { channel: CHANNEL, type: 'clipboard', text: 'x'.repeat(1024 * 1024 + 1) },
       { channel: CHANNEL, type: 'opened', port: '8000' },
+      { channel: CHANNEL, type: 'sound', state: 'loud' },
     ]) {
       expect(parseFromFrame(data)).toBeNull()
     }

@@ -12,6 +12,8 @@ export type ToFrame =
   | { type: 'open'; port: number }
   | { type: 'clipboard'; text: string }
   | { type: 'focus' }
+  /** Of this page alone; others that look have their own. */
+  | { type: 'sound'; on: boolean }
 
 /** From the frame. */
 export type FromFrame =
@@ -19,6 +21,17 @@ export type FromFrame =
   | { type: 'quality'; connected: boolean; rttMs: number | null; fps: number; encoder: string }
   | { type: 'clipboard'; text: string }
   | { type: 'opened'; port: number; ok: boolean }
+  | { type: 'sound'; state: SoundState }
+
+const SOUND_STATES = [
+  'off',
+  'starting',
+  'on',
+  /** It comes, and the visitor's web browser plays nothing before a click. */
+  'blocked',
+  'failed',
+] as const
+export type SoundState = (typeof SOUND_STATES)[number]
 
 const LONGEST_TEXT = 1024 * 1024
 
@@ -44,6 +57,10 @@ export function parseFromFrame(data: unknown): FromFrame | null {
     case 'opened': {
       const { port, ok } = data
       return isAmount(port) ? { type: 'opened', port, ok: ok === true } : null
+    }
+    case 'sound': {
+      const state = SOUND_STATES.find((known) => known === data['state'])
+      return state === undefined ? null : { type: 'sound', state }
     }
     default:
       return null

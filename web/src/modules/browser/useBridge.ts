@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useState, type RefObject } from 'react'
-import { parseFromFrame, tellFrame, type FromFrame, type ToFrame } from './bridge'
+import { parseFromFrame, tellFrame, type FromFrame, type SoundState, type ToFrame } from './bridge'
 
 const ATTACH_EVERY_MS = 1000
 /** A page that was there and says nothing for so long is gone: the frame waits for the browser again. */
@@ -12,6 +12,8 @@ export interface Bridge {
   /** What was last copied in the seat's browser. */
   copied: string | null
   opened: { port: number; ok: boolean } | null
+  /** `null`: this browser has none, or nobody has said so yet. */
+  sound: SoundState | null
   tell: (message: ToFrame) => void
 }
 
@@ -21,6 +23,7 @@ export function useBridge(frame: RefObject<HTMLIFrameElement | null>, origin: st
   const [quality, setQuality] = useState<Bridge['quality']>(null)
   const [copied, setCopied] = useState<string | null>(null)
   const [opened, setOpened] = useState<Bridge['opened']>(null)
+  const [sound, setSound] = useState<Bridge['sound']>(null)
   const tell = useCallback(
     (message: ToFrame) => {
       if (origin !== null) tellFrame(frame.current, origin, message)
@@ -39,11 +42,13 @@ export function useBridge(frame: RefObject<HTMLIFrameElement | null>, origin: st
       else if (message?.type === 'quality') setQuality(message)
       else if (message?.type === 'clipboard') setCopied(message.text)
       else if (message?.type === 'opened') setOpened({ port: message.port, ok: message.ok })
+      else if (message?.type === 'sound') setSound(message.state)
     }
     window.addEventListener('message', hear)
     function lose() {
       setAttached(false)
       setQuality(null)
+      setSound(null)
     }
     const attach = setInterval(() => {
       tell({ type: 'attach' })
@@ -57,5 +62,5 @@ export function useBridge(frame: RefObject<HTMLIFrameElement | null>, origin: st
     }
   }, [frame, origin, tell])
 
-  return { isAttached, quality, copied, opened, tell }
+  return { isAttached, quality, copied, opened, sound, tell }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { qualityOf, simplePictureWords, waitWords } from './words'
+import { noSoundWords, qualityOf, simplePictureWords, soundWords, waitWords } from './words'
 
 describe('waitWords', () => {
   it('counts the learners before oneself', () => {
@@ -39,5 +39,31 @@ describe('simplePictureWords', () => {
     const old = simplePictureWords({ isSecure: true, hasDecoder: false })
     expect(old).toMatch(/web browser has no video decoder.*JPEG/)
     expect(old).not.toContain('plain http')
+  })
+})
+
+describe('noSoundWords', () => {
+  it('says nothing where sound can be had', () => {
+    expect(noSoundWords({ isSecure: true, hasPlayer: true })).toBeNull()
+  })
+
+  it('says why there is none, and what would help', () => {
+    expect(noSoundWords({ isSecure: false, hasPlayer: false })).toMatch(/plain http.*https address/)
+    const old = noSoundWords({ isSecure: true, hasPlayer: false })
+    expect(old).toMatch(/web browser can’t.*current Chrome/)
+    expect(old).not.toContain('plain http')
+  })
+})
+
+describe('soundWords', () => {
+  it('says what a press does while all is well', () => {
+    expect(soundWords(false, 'off')).toMatch(/off.*Turn it on/)
+    expect(soundWords(true, 'on')).toMatch(/on.*Turn it off/)
+  })
+
+  it('calls nothing on that is not heard', () => {
+    for (const state of ['off', 'starting', 'blocked', 'failed'] as const) {
+      expect(soundWords(true, state)).not.toContain('Sound is on')
+    }
   })
 })

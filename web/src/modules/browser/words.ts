@@ -1,4 +1,5 @@
 import type { BrowserWait } from '../../api/browser'
+import type { SoundState } from './bridge'
 
 /** What a person who waits reads. */
 export function waitWords({ status, position, phase }: BrowserWait): { title: string; text: string } {
@@ -45,4 +46,28 @@ export function simplePictureWords({ isSecure, hasDecoder }: { isSecure: boolean
     : 'This page came over plain http, where web browsers give pages no video decoder (WebCodecs)'
   const remedy = isSecure ? 'A current Chrome, Edge, Firefox or Safari shows video.' : 'An https address would show video.'
   return `${why}, so you get a simpler picture: single images (JPEG), which are less smooth and use more of the network. Mouse, keyboard and tabs work as always. ${remedy}`
+}
+
+/** Why sound can't be had here, where it can't; the frame has what this page has. */
+export function noSoundWords({ isSecure, hasPlayer }: { isSecure: boolean; hasPlayer: boolean }): string | null {
+  if (!isSecure) {
+    return 'No sound here: this page came over plain http, where web browsers let pages play no streamed sound (AudioWorklet). An https address would have sound.'
+  }
+  return hasPlayer ? null : 'No sound here: this web browser can’t play streamed sound (AudioWorklet). A current Chrome, Edge, Firefox or Safari can.'
+}
+
+/** What the sound does, and what to do about it. */
+export function soundWords(isWanted: boolean, state: SoundState): string {
+  if (!isWanted) return 'Sound is off. Turn it on'
+  switch (state) {
+    case 'on':
+      return 'Sound is on. Turn it off'
+    case 'blocked':
+      return 'Your web browser plays no sound before you click. Click into the picture.'
+    case 'failed':
+      return 'The sound of the seat’s browser did not start.'
+    case 'off':
+    case 'starting':
+      return 'Turning the sound on…'
+  }
 }

@@ -1,4 +1,5 @@
 import { useEffect, useState, useSyncExternalStore } from 'react'
+import { loadPart } from '../../api/parts'
 import type { SeatAddress } from '../../api/seat'
 import { seatStorage } from '../auth/seatStorage'
 import type { SeatRecord } from '../auth/seatRecords'
@@ -12,7 +13,7 @@ function makeEditor(record: SeatRecord, address: SeatAddress, onWritten: () => v
     fileCalls(address),
     seatStorage(record),
     async () => {
-      const { MonacoBuffers } = await import('./monacoBuffers')
+      const { MonacoBuffers } = await loadPart(() => import('./monacoBuffers'))
       return new MonacoBuffers((path, dirty) => store.edited(path, dirty))
     },
     onWritten,

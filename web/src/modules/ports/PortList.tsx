@@ -23,7 +23,12 @@ interface Props {
 export function PortList({ record, generation, isShown, canChange, onOpen }: Props) {
   const { rows, isLoading, error, retry } = usePorts(record, generation, isShown)
   const toClass = useOpenToClass(record, generation)
-  const wished = toClass.isPending ? toClass.variables : null
+  // Of a box of our own, at once: a mutation tells of itself a moment later, and the box would flicker.
+  const [wished, setWished] = useState<{ port: number; open: boolean } | null>(null)
+  function setClass(wish: { port: number; open: boolean }) {
+    setWished(wish)
+    toClass.mutate(wish, { onSettled: () => setWished(null) })
+  }
   if (isLoading) return <Loading label="Looking for servers…" />
   if (error) {
     return <Failed title="The list of servers did not come" message={messageOf(error)} onRetry={() => void retry()} />
@@ -50,7 +55,7 @@ export function PortList({ record, generation, isShown, canChange, onOpen }: Pro
               canChange={canChange}
               busy={wished?.port === row.port}
               onOpen={onOpen}
-              onClass={(open) => toClass.mutate({ port: row.port, open })}
+              onClass={(open) => setClass({ port: row.port, open })}
             />
           ))}
         </ul>

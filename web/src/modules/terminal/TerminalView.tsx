@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from 'react'
+import { loadPart } from '../../api/parts'
 import { Button } from '../../components/Button'
 import { Spinner } from '../../components/Spinner'
 import type { XtermEmulator } from './emulator'
@@ -44,7 +45,7 @@ export function TerminalView({ name, link, active, canType, ...events }: Props) 
     if (!container) return
     let disposed = false
     const observer = new ResizeObserver(() => fitTo(running.current))
-    import('./emulator').then(
+    loadPart(() => import('./emulator')).then(
       ({ createEmulator }) => {
         if (disposed) return
         const emulator = createEmulator(container, {

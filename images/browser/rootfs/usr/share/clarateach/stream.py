@@ -1,4 +1,4 @@
-"""Selkies, with five things of ours.
+"""Selkies, with six things of ours.
 
 Its health route proves which start of the browser it is. Whoever else listens at the port (everything in a seat is its
 learner's) doesn't know the nonce, and does not learn it here: `?challenge=…` is answered by an HMAC under it.
@@ -13,6 +13,8 @@ that a class can share a hotel's Wi-Fi.
 
 The screen is as large as the page's panel, but never narrower than Firefox, whose right side would be cut off (a phone), nor
 larger than it can be. It has the panel's shape then, and the page shows it smaller or larger.
+
+Sound is every page's own to turn on: sound.py.
 """
 
 import asyncio
@@ -34,6 +36,7 @@ from selkies.input_handler import WebRTCInput  # noqa: E402
 from selkies.settings import codec_for_encoder  # noqa: E402
 from selkies.stream_server import CentralizedStreamServer  # noqa: E402
 from selkies.websockets_mode import DataStreamingServer  # noqa: E402
+import sound  # noqa: E402, F401  It changes what it needs to.
 
 FIREFOX_PATIENCE = 20  # seconds; a tab takes one or two
 OPEN = "clarateach_open,"
