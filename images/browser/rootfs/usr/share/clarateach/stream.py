@@ -103,11 +103,12 @@ def capture_fps(self, display_state, of_selkies=DataStreamingServer._capture_fps
 
 
 def screen_for(width, height):
-    """The screen for a panel of this size: of its shape, give or take what a screen's width is a multiple of."""
-    scale = min(max(1, NARROWEST / width), LARGEST[0] / width, LARGEST[1] / height)
+    """The screen for a panel of this size: of its shape, as far as a screen can be."""
+    larger = max(1, NARROWEST / width)
+    scale = min(larger, LARGEST[0] / width, max(NARROWEST / width, LARGEST[1] / height))
     if scale == 1:
         return width, height
-    return max(8, int(width * scale) // 8 * 8), max(2, int(height * scale) // 2 * 2)
+    return max(8, round(width * scale) // 8 * 8), max(2, min(LARGEST[1], round(height * scale)) // 2 * 2)
 
 
 async def resize(self, size, display_id="primary", of_selkies=DataStreamingServer._handle_resize):
