@@ -80,10 +80,22 @@ async def serve(self, page, *arguments, of_selkies=DataStreamingServer.ws_handle
         wish(self, page, False)
 
 
+async def stop(self, of_selkies=DataStreamingServer._stop_pcmflux_pipeline):
+    """Selkies cancels its sender once and waits for its end, with the lock held. In Python 3.11 a wait that ends at that very
+    moment swallows the cancellation (asyncio.wait_for), and the sender goes on for ever: so it is said until it is heard."""
+    self.is_pcmflux_capturing = False
+    sender = self.pcmflux_send_task
+    while sender is not None and not sender.done():
+        sender.cancel()
+        await asyncio.wait({sender}, timeout=0.1)
+    return await of_selkies(self)
+
+
 async def leave_as_it_is(_server, _page, _display_id):
     """A page that comes changes nothing for those that are there."""
 
 
 DataStreamingServer.ws_handler = serve
 DataStreamingServer._hears_audio = hears
+DataStreamingServer._stop_pcmflux_pipeline = stop
 DataStreamingServer._apply_initial_audio_policy = leave_as_it_is
