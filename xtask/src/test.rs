@@ -38,9 +38,7 @@ fn steps(extent: Extent) -> Result<()> {
 
     images::workspace(&images::Options::default())?;
     images::firewall(false)?;
-    if extent == Extent::All {
-        images::browser(false)?;
-    }
+    images::browser(false)?;
     let in_seat_server = build::in_seat_server()?;
     step("clippy", || {
         let mut clippy = cargo("clippy", ["--locked", "--workspace", "--all-targets"]);
